@@ -1,0 +1,62 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+/// Every target of ours: Swift 6 language mode, and a warning is an error.
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+// The arrows between targets go one way; ARCHITECTURE.md draws them and scripts/check-imports.sh keeps them so.
+let package = Package(
+    name: "dmarcstat",
+    products: [.executable(name: "dmarcstat", targets: ["dmarcstat"])],
+    dependencies: [
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+        .systemLibrary(name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CGMime", pkgConfig: "gmime-3.0", providers: [.apt(["libgmime-3.0-dev"])]),
+        .target(name: "DMARC", swiftSettings: strict),
+        .target(name: "ReportXML", dependencies: ["DMARC", "CLibXML2"], swiftSettings: strict),
+        .target(name: "Unpacking", dependencies: ["CLibArchive", "CZlib"], swiftSettings: strict),
+        .target(name: "Mail", dependencies: ["CGMime"], swiftSettings: strict),
+        // The numbered SQL files are embedded in the binary. A file that is not listed here is found by a test.
+        .target(
+            name: "Migrations", path: "migrations", exclude: ["README.md"],
+            resources: [.embedInCode("0001_initial.sql")], swiftSettings: strict),
+        .target(
+            name: "ReportStore",
+            dependencies: [
+                "DMARC", "Migrations", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ], swiftSettings: strict),
+        .target(
+            name: "Analysis",
+            dependencies: [
+                "DMARC", "ReportStore", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ], swiftSettings: strict),
+        .target(name: "Rendering", swiftSettings: strict),
+        .target(name: "Ingest", dependencies: ["DMARC", "ReportXML", "Unpacking", "Mail", "ReportStore"], swiftSettings: strict),
+        .target(
+            name: "CLI",
+            dependencies: [
+                "DMARC", "ReportXML", "Unpacking", "Mail", "ReportStore", "Analysis", "Rendering", "Ingest",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: strict),
+        .executableTarget(name: "dmarcstat", dependencies: ["CLI"], swiftSettings: strict),
+        .testTarget(name: "DMARCTests", dependencies: ["DMARC"], swiftSettings: strict),
+        .testTarget(name: "ReportXMLTests", dependencies: ["ReportXML", "DMARC"], swiftSettings: strict),
+        .testTarget(name: "UnpackingTests", dependencies: ["Unpacking", "CZlib"], swiftSettings: strict),
+        .testTarget(name: "MailTests", dependencies: ["Mail"], swiftSettings: strict),
+        .testTarget(
+            name: "ReportStoreTests",
+            dependencies: ["ReportStore", "DMARC", "Migrations", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+        .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "ReportStore", "DMARC"], swiftSettings: strict),
+        .testTarget(name: "RenderingTests", dependencies: ["Rendering"], exclude: ["Golden"], swiftSettings: strict),
+        .testTarget(name: "IngestTests", dependencies: ["Ingest", "ReportStore", "DMARC", "Mail", "Unpacking"], swiftSettings: strict),
+        .testTarget(name: "CLITests", dependencies: ["CLI"], exclude: ["Golden"], swiftSettings: strict),
+        .testTarget(name: "EndToEndTests", dependencies: ["dmarcstat"], swiftSettings: strict),
+    ]
+)

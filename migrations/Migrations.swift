@@ -1,0 +1,10 @@
+/// The numbered SQL files of this folder, embedded in the binary, in their order.
+///
+/// Forward only: a file that was released never changes, and its place in the list is its number. The database keeps the number of the last
+/// one in `user_version` (sqlite.org/pragma.html#pragma_user_version).
+public enum Migrations {
+    /// Name and SQL of each migration; the first has number 1.
+    public static let all: [(name: String, sql: String)] = [
+        ("0001_initial", String(decoding: PackageResources._001_initial_sql, as: UTF8.self))
+    ]
+}
