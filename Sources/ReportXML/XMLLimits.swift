@@ -1,0 +1,33 @@
+/// Limits on one document. Each is a bound on time or memory that a stranger's bytes can cost.
+public struct XMLLimits: Sendable, Equatable {
+    /// Elements open at the same time.
+    public var maxDepth = 32
+    /// Attributes and namespace declarations of one element.
+    public var maxAttributes = 32
+    /// Bytes of input without an event of the parser. A start tag is parsed only once its `>` has arrived, and libxml2's time is quadratic in
+    /// the attributes of one element: this stops attribute floods, endless names, comments and CDATA sections before any of that work.
+    public var maxMarkupBytes = 4096
+    /// Text of a field that identifies a report or a record (org_name, report_id, domains).
+    public var maxIdentityTextBytes = 1024
+    /// Text of any other field; what is longer is clipped.
+    public var maxOtherTextBytes = 4096
+    /// Text of one element, whether it is kept or not.
+    public var maxElementTextBytes = 65536
+    /// Raw results or override reasons of one record.
+    public var maxResultsBytes = 65536
+    /// Records of one document, stored or refused.
+    public var maxRecords = 1_000_000
+    /// Messages of one record: no sum of SQLite's can then overflow.
+    public var maxMessages = 1_000_000_000
+    /// Earliest begin of a window, seconds: 2012-01-01, when reports were first sent.
+    public var earliestBegin = 1_325_376_000
+    /// Longest window in seconds: a leap year.
+    public var maxWindowSeconds = 366 * 86400
+    /// How far a window may end after the present, in seconds.
+    public var maxFutureSeconds = 2 * 86400
+    /// Records in a batch.
+    public var recordsPerBatch = 1000
+
+    /// The defaults.
+    public init() {}
+}
