@@ -1,0 +1,23 @@
+/// The limits under which foreign mail is read. Each limit exists once, here.
+public struct MailLimits: Sendable, Equatable {
+    /// Bytes of one message or file. Default 32 MiB.
+    public var maxMessageBytes = 32 << 20
+    /// Bytes of one header block, of the message or of a part. Default 256 KiB.
+    public var maxHeaderBytes = 256 << 10
+    /// Bytes of one physical header line. Default 64 KiB.
+    public var maxHeaderLineBytes = 64 << 10
+    /// Multiparts and messages around each other. Default 16.
+    public var maxMimeDepth = 16
+    /// Parts of one message that are no multiparts. Default 256.
+    public var maxMimeParts = 256
+
+    /// The defaults.
+    public init() {}
+
+    /// Directories inside directories.
+    static let maxDirectoryDepth = 64
+    /// Bytes of standard input that are passed over to find the end of a message that is too large.
+    static let maxSkippedBytes = 512 << 20
+    /// Bytes of messages from a stream that one batch may hold in memory.
+    static let maxBatchBytes = 16 << 20
+}

@@ -1,0 +1,53 @@
+/// Takes mails apart.
+///
+/// Every part that is no multipart is handed over, text too, because content decides what holds a report. Transfer
+/// encodings are undone, charsets are not. One reader serves one thread and any number of mails.
+public final class MailReader {
+    private let limits: MailLimits
+    private let decoder = TransferDecoder()
+
+    /// A reader with these limits.
+    public init(limits: MailLimits) {
+        self.limits = limits
+    }
+
+    /// Reads `message` and calls `part` with each part and its decoded bytes, in order; they are valid during the call.
+    ///
+    /// - Returns: what the mail says of itself.
+    /// - Throws: before any part is handed over: `message-too-large`, `header-too-large`, `mime-too-deep`,
+    ///   `mime-too-many-parts`; `place` is empty.
+    @discardableResult
+    public func read(
+        _ message: UnsafeRawBufferPointer, part: (Attachment, UnsafeRawBufferPointer) -> Void
+    ) throws(MailError) -> MailFacts {
+        try read(message, reader: .best, part: part)
+    }
+
+    /// Which of the two readers is to do it; tests compare them.
+    enum Reader {
+        case best, scan, tree
+    }
+
+    /// With `.scan` it throws if the scan is not exact.
+    func read(
+        _ message: UnsafeRawBufferPointer, reader: Reader, part: (Attachment, UnsafeRawBufferPointer) -> Void
+    ) throws(MailError) -> MailFacts {
+        guard message.count <= limits.maxMessageBytes else {
+            throw tooLarge(message.count, limit: limits.maxMessageBytes, place: "")
+        }
+        // Its limits hold in any case: it sees the depth and the number of parts before GMime spends time on them.
+        let scan = try MimeScan(message, limits)
+        if scan.isExact, reader != .tree {
+            for leaf in scan.leaves {
+                let content = UnsafeRawBufferPointer(rebasing: message[leaf.content])
+                part(leaf.attachment, decoder.decode(content, leaf.encoding))
+            }
+            return scan.facts
+        }
+        if reader == .scan { throw MailError(code: .unreadableFile, place: "", found: "not exact") }
+        try checkCost(message, limits)
+        let tree = try MimeTree(message, limits)
+        tree.forEachPart(part)
+        return tree.facts
+    }
+}

@@ -1,0 +1,85 @@
+/// What a message in a mailbox is known to be.
+public enum MessageForm: Sendable {
+    /// A mail.
+    case mail
+    /// A file from disk or standard input: a report file or a mail, its content decides (`looksLikeMail`).
+    case file
+}
+
+/// One thing to be ingested: a mail, or a file that counts as a mail with one attachment.
+public struct Message: Sendable {
+    /// What the ledger knows the message by; unique in its mailbox, the same in each run.
+    public let key: String
+    /// Where the message is, for people: the path as given, and what is below it. Foreign text.
+    public let place: String
+    /// What it is known to be.
+    public let form: MessageForm
+    private let content: @Sendable (inout [UInt8]) throws(MailError) -> Void
+
+    /// A message whose bytes `content` puts into a buffer, in place of what the buffer holds.
+    public init(
+        key: String, place: String, form: MessageForm, content: @escaping @Sendable (inout [UInt8]) throws(MailError) -> Void
+    ) {
+        self.key = key
+        self.place = place
+        self.form = form
+        self.content = content
+    }
+
+    /// Puts the bytes of the message into `buffer`, in place of what it holds. Safe from any thread.
+    ///
+    /// - Throws: `message-too-large`, `not-a-regular-file`, `unreadable-file`, `vanished`.
+    public func read(into buffer: inout [UInt8]) throws(MailError) {
+        try content(&buffer)
+    }
+}
+
+/// What is to become of a message once its outcome is stored.
+public enum AfterAction: Sendable, Equatable {
+    /// Nothing.
+    case leave
+    /// It counts as read; in a maildir it moves from `new` to `cur`.
+    case markSeen
+    /// It goes to this folder: in a maildir the name of a subfolder (`DMARC/done`) or the absolute path of another maildir;
+    /// beside files a directory.
+    case move(String)
+    /// It is deleted.
+    case delete
+}
+
+/// A place that mail is read from.
+public protocol Mailbox: AnyObject, Sendable {
+    /// What the ledger knows the mailbox by: its canonical absolute path, or an address.
+    var identifier: String { get }
+
+    /// The number of messages that are not known yet; nil until the listing is complete.
+    var expectedCount: Int? { get }
+
+    /// The number of messages passed over so far because the ledger knows them.
+    var knownCount: Int { get }
+
+    /// What was found while listing and is no message: links, pipes, devices, malformed names, directories that cannot be
+    /// read. Complete once `next` has returned no message.
+    var oddities: [MailError] { get }
+
+    /// The next messages, at most `limit`, in the same order in each run; none at the end. To be called by one thread at a time.
+    func next(_ limit: Int) throws(MailError) -> [Message]
+
+    /// Does with messages what is to be done after their outcome is stored. What fails is returned, because it must not
+    /// undo anything: the next run finds the message again.
+    func settle(_ messages: [(key: String, action: AfterAction)]) -> [MailError]
+}
+
+/// The kinds of mailboxes on disk.
+public enum MailboxKind: String, Sendable, CaseIterable {
+    /// A directory with `cur` and `new`, and its Maildir++ subfolders.
+    case maildir
+    /// A file of mails, each behind a line `From `.
+    case mbox
+    /// A directory of files.
+    case directory
+    /// One file.
+    case file
+    /// Standard input or a pipe.
+    case standardInput = "standard-input"
+}

@@ -1,0 +1,121 @@
+import Glibc
+import Synchronization
+
+/// Standard input or a pipe: one mail, one report file, or an mbox. What it holds is gone once it is read.
+final class StreamMailbox: Mailbox {
+    let identifier: String
+    private let place: String
+    private let descriptor: Int32
+    /// Keeps a pipe open that was opened here; nil for standard input.
+    private let owner: Descriptor?
+    private let limits: MailLimits
+    private let isKnown: @Sendable (String) -> Bool
+    private let state = Mutex(State())
+
+    private struct State {
+        var splitter: MboxSplitter?
+        var number = 0
+        var unknown = 0
+        var known = 0
+        var isComplete = false
+        var oddities: [MailError] = []
+    }
+
+    init(
+        identifier: String, place: String, descriptor: Int32, owner: Descriptor?, limits: MailLimits,
+        isKnown: @escaping @Sendable (String) -> Bool
+    ) {
+        self.identifier = identifier
+        self.place = place
+        self.descriptor = descriptor
+        self.owner = owner
+        self.limits = limits
+        self.isKnown = isKnown
+    }
+
+    var expectedCount: Int? { state.withLock { $0.isComplete ? $0.unknown : nil } }
+    var knownCount: Int { state.withLock { $0.known } }
+    var oddities: [MailError] { state.withLock { $0.oddities } }
+
+    func next(_ limit: Int) -> [Message] {
+        state.withLock { state in
+            var messages: [Message] = []
+            var held = 0
+            if state.splitter == nil, !state.isComplete, limit > 0 {
+                let start = readStart(&state)
+                if start.starts(with: "From ".utf8) {
+                    state.splitter = MboxSplitter(
+                        descriptor, start: start, limit: limits.maxMessageBytes, maxSkippedBytes: MailLimits.maxSkippedBytes)
+                } else {
+                    state.isComplete = true
+                    if let message = whole(start, &state) { messages.append(message) }
+                }
+            }
+            while messages.count < limit, held < MailLimits.maxBatchBytes, !state.isComplete {
+                guard let piece = state.splitter?.next() else {
+                    state.isComplete = true
+                    if let problem = state.splitter?.problem, problem != 0 {
+                        state.oddities.append(.system(problem, place: place))
+                    }
+                    break
+                }
+                state.number += 1
+                held += piece.bytes?.count ?? 0
+                if let message = message(piece.bytes, piece.length, "\(place)#\(state.number)", .mail, &state) {
+                    messages.append(message)
+                }
+            }
+            return messages
+        }
+    }
+
+    /// Enough to tell an mbox.
+    private func readStart(_ state: inout State) -> [UInt8] {
+        var start: [UInt8] = []
+        while start.count < 5, append(64 << 10, to: &start, &state) {}
+        return start
+    }
+
+    /// All of the stream as one message.
+    private func whole(_ start: [UInt8], _ state: inout State) -> Message? {
+        var bytes = start
+        while bytes.count <= limits.maxMessageBytes, append(256 << 10, to: &bytes, &state) {}
+        if !state.oddities.isEmpty { return nil }
+        let isTooLarge = bytes.count > limits.maxMessageBytes
+        return message(isTooLarge ? nil : bytes, bytes.count, place, .file, &state)
+    }
+
+    /// Returns false at the end or after an error, which is noted.
+    private func append(_ count: Int, to bytes: inout [UInt8], _ state: inout State) -> Bool {
+        let old = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: count))
+        var got = 0
+        bytes.withUnsafeMutableBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            repeat { got = Glibc.read(descriptor, base + old, count) } while got < 0 && errno == EINTR
+        }
+        if got < 0 { state.oddities.append(.system(errno, place: place)) }
+        bytes.removeLast(count - max(0, got))
+        return got > 0
+    }
+
+    private func message(
+        _ bytes: [UInt8]?, _ length: Int, _ place: String, _ form: MessageForm, _ state: inout State
+    ) -> Message? {
+        let key = bytes.map { $0.withUnsafeBytes(stableHashText) } ?? "too-large+\(length)+\(state.number)"
+        if isKnown(key) {
+            state.known += 1
+            return nil
+        }
+        state.unknown += 1
+        return Message(key: key, place: place, form: form) { [limits] (buffer: inout [UInt8]) throws(MailError) in
+            guard let bytes else { throw tooLarge(length, limit: limits.maxMessageBytes, place: place) }
+            buffer = bytes
+        }
+    }
+
+    func settle(_ messages: [(key: String, action: AfterAction)]) -> [MailError] {
+        // It has been consumed; there is nothing left to mark, move or delete.
+        []
+    }
+}
