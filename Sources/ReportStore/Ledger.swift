@@ -1,0 +1,60 @@
+/// What became of a message. Exactly one of these for each message ever seen.
+public enum MessageOutcome: Int, CaseIterable, Sendable {
+    case stored = 1
+    case duplicate = 2
+    case notAReport = 3
+    case refused = 4
+    case deferred = 5
+
+    /// The word that output and documentation use.
+    public var word: String {
+        switch self {
+        case .stored: "stored"
+        case .duplicate: "duplicate"
+        case .notAReport: "not-a-report"
+        case .refused: "refused"
+        case .deferred: "deferred"
+        }
+    }
+}
+
+/// What became of a document: unpacked XML.
+public enum DocumentOutcome: Sendable {
+    /// New, and counted.
+    case stored
+    /// The same identity and the same content are there already.
+    case duplicate
+    /// The same identity with other content: kept, and counted once with the other (`replaced`: this one is counted now).
+    case conflict(replaced: Bool)
+}
+
+/// A line of the ledger about something that was not stored.
+public struct Refusal: Sendable, Equatable {
+    /// What was not stored.
+    public enum Scope: String, Sendable {
+        case message, document, records
+    }
+
+    /// What was not stored.
+    public var scope: Scope
+    /// The reason, by its name in `docs/DEVIATIONS.md`.
+    public var code: String
+    /// Where the message is, as it was named when it was read.
+    public var place: String
+    /// Attachment and member of the archive; empty for the message itself.
+    public var member: String
+    /// What was found, and which limit it met.
+    public var detail: String
+    /// Records refused, for `records`.
+    public var records: Int
+
+    /// All parts.
+    public init(scope: Scope, code: String, place: String, member: String = "", detail: String, records: Int = 0) {
+        self.scope = scope
+        self.code = code
+        self.place = place
+        self.member = member
+        self.detail = detail
+        self.records = records
+    }
+}

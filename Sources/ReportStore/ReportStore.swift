@@ -1,0 +1,165 @@
+import GRDB
+import Glibc
+import Migrations
+
+/// The SQLite file: opening, schema, and the two ways in: `reader` for questions, `write` for ingest.
+///
+/// WAL with `synchronous=FULL`: mail is moved only after a commit, and anything less may lose the last commits when the power goes
+/// (sqlite.org/pragma.html#pragma_synchronous).
+public final class ReportStore: Sendable {
+    /// How the file is used.
+    public enum Access: Sendable {
+        /// Questions. The file must exist.
+        case readOnly
+        /// Ingest. The file is made, with mode 0600, if it does not exist.
+        case readWrite
+    }
+
+    /// `DMST`, so that `file` and we recognise the format (sqlite.org/pragma.html#pragma_application_id).
+    static let applicationID = 0x444D_5354
+
+    /// The path, as given.
+    public let path: String
+    private let queue: DatabaseQueue
+
+    /// Opens the file. An older schema is migrated, in one transaction, whatever the access; a newer one is refused.
+    public init(path: String, access: Access) throws(StoreError) {
+        self.path = path
+        if path != ":memory:" { try Self.prepareFile(path, access) }
+        do {
+            var queue = try Self.open(path, access)
+            let version = try queue.read { try Self.version(of: $0, path) }
+            if version < Migrations.all.count {
+                if access == .readOnly { queue = try Self.open(path, .readWrite) }
+                try queue.writeWithoutTransaction { try Self.migrate($0, path) }
+                if access == .readOnly { queue = try Self.open(path, .readOnly) }
+            }
+            self.queue = queue
+        } catch {
+            throw StoreError(error, place: path)
+        }
+    }
+
+    /// For questions: reads see one consistent state.
+    public var reader: any DatabaseReader { queue }
+
+    /// The newest schema that this version knows.
+    public static var schemaVersion: Int { Migrations.all.count }
+
+    /// Calls `body` with the one writer. Nothing is in a transaction yet.
+    public func write<Result>(_ body: (ReportWriter) throws -> Result) throws -> Result {
+        try queue.writeWithoutTransaction { db in
+            let writer = try ReportWriter(db)
+            return try body(writer)
+        }
+    }
+
+    /// As `write`, with SQLite's errors as ours.
+    public func storing<Result>(_ body: () throws -> Result) throws(StoreError) -> Result {
+        do { return try body() } catch { throw StoreError(error, place: path) }
+    }
+
+    /// The attachment that a report came in, and which member of it is the report; nil if it was not kept.
+    public func rawDocument(reportID: Int64) throws -> (bytes: [UInt8], member: String)? {
+        try queue.read { db in
+            let sql = "SELECT d.bytes, r.member FROM reports r JOIN raw_documents d ON d.id = r.raw_id WHERE r.id = ?"
+            guard let row = try Row.fetchOne(db, sql: sql, arguments: [reportID]) else { return nil }
+            let bytes: [UInt8] = try row.withUnsafeData(atIndex: 0) { data in data.map { [UInt8]($0) } ?? [] }
+            return (bytes, row[1])
+        }
+    }
+
+    // MARK: - Opening
+
+    /// Creates the file with mode 0600, and its directory with 0700; refuses a directory in which anybody could replace it.
+    private static func prepareFile(_ path: String, _ access: Access) throws(StoreError) {
+        var status = stat()
+        let exists = stat(path, &status) == 0
+        if exists, status.st_mode & S_IFMT != S_IFREG {
+            throw StoreError(code: .databaseUnsafe, place: path, found: "not a regular file")
+        }
+        if !exists {
+            guard access == .readWrite else { throw StoreError(code: .missing, place: path, found: "there is no such file") }
+            try makeDirectory(directory(of: path))
+        }
+        if stat(directory(of: path), &status) == 0, status.st_mode & S_IWOTH != 0, status.st_mode & S_ISVTX == 0 {
+            throw StoreError(code: .databaseUnsafe, place: path, found: "anybody may write to its directory; type: chmod o-w \(directory(of: path))")
+        }
+        guard !exists else { return }
+        let file = Glibc.open(path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard file >= 0 else { throw error(errno, path) }
+        close(file)
+    }
+
+    private static func error(_ number: Int32, _ path: String) -> StoreError {
+        let code: StoreError.Code =
+            switch number {
+            case EACCES, EPERM, EROFS: .databasePermission
+            case ENOSPC, EDQUOT: .diskFull
+            default: .ioError
+            }
+        return StoreError(code: code, place: path, found: String(cString: strerror(number)))
+    }
+
+    private static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    private static func makeDirectory(_ path: String) throws(StoreError) {
+        var status = stat()
+        if stat(path, &status) == 0 { return }
+        if path.contains("/"), directory(of: path) != path { try makeDirectory(directory(of: path)) }
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw error(errno, path) }
+    }
+
+    private static func open(_ path: String, _ access: Access) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
+        configuration.foreignKeysEnabled = true
+        configuration.readonly = access == .readOnly
+        configuration.maximumReaderCount = 1
+        configuration.prepareDatabase { db in
+            guard access == .readWrite else {
+                try db.execute(sql: "PRAGMA cache_size = -16384; PRAGMA mmap_size = 268435456")
+                return
+            }
+            // The page size of a new file has to be set before anything else; on an older one it does nothing.
+            try db.execute(
+                sql: """
+                    PRAGMA page_size = 8192;
+                    PRAGMA journal_mode = WAL;
+                    PRAGMA synchronous = FULL;
+                    PRAGMA cache_size = -32768;
+                    PRAGMA wal_autocheckpoint = 4096;
+                    PRAGMA journal_size_limit = 33554432;
+                    PRAGMA temp_store = MEMORY;
+                    """)
+        }
+        return try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    /// The schema's number; 0 for an empty file.
+    private static func version(of db: Database, _ path: String) throws -> Int {
+        let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        let application = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+        guard application == applicationID || (application == 0 && version == 0) else {
+            throw StoreError(code: .databaseDamaged, place: path, found: "an SQLite database, but not one of dmarcstat")
+        }
+        guard version <= Migrations.all.count else {
+            throw StoreError(code: .databaseNewer, place: path, found: "its schema is number \(version), this version knows up to \(Migrations.all.count)")
+        }
+        return version
+    }
+
+    /// Brings the schema up to date in one transaction: it is the old one or the new one, never between.
+    private static func migrate(_ db: Database, _ path: String) throws {
+        try db.inTransaction(.immediate) {
+            // Another process may have been quicker.
+            let version = try version(of: db, path)
+            for (_, sql) in Migrations.all.dropFirst(version) { try db.execute(sql: sql) }
+            try db.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(Migrations.all.count)")
+            return .commit
+        }
+    }
+}

@@ -1,0 +1,493 @@
+import DMARC
+import GRDB
+
+/// The one writer: reports, their records and rollups, and the ledger, many reports a transaction.
+///
+/// Used from `ReportStore.write` only. Not thread-safe and not meant to be: SQLite has one writer.
+public final class ReportWriter {
+    private let db: Database
+    private let interning: Interning
+    private let rollupStatements: RollupStatements
+    private var rollups = Rollups()
+    private let insertRecord: HotStatement
+    private let insertReport: HotStatement
+    private let insertMessage: HotStatement
+    private let insertRaw: HotStatement
+    private var keptRaw: (message: Int64, attachment: Int, id: Int64)?
+    private var nextReportID: Int64
+    private let firstNewMessageID: Int64
+    private var open: OpenReport?
+    private var recordsInTransaction = 0
+
+    /// A report whose records are arriving.
+    private struct OpenReport {
+        var id: Int64
+        var reporter: Int64
+        var domain: Int64
+        var header: ReportHeader
+        var rivals: [Rival]
+        var countsNow: Bool
+        /// Its records may still be taken back, so its sums are kept apart until it is closed.
+        var isStreamed: Bool
+        var rollups = Rollups()
+        var passed = 0
+        var extraRows = 0
+        var oddWords: [OddWord] = []
+    }
+
+    /// A stored report of the same identity.
+    private struct Rival {
+        var id: Int64
+        var digest: ContentDigest
+        var isCounted: Bool
+    }
+
+    /// Rows that the shares of one report's long window may need beyond one for each record; after that a record falls on one day.
+    private static let maxExtraRows = 200_000
+
+    init(_ db: Database) throws {
+        self.db = db
+        interning = try Interning(db)
+        rollupStatements = try RollupStatements(db)
+        insertRecord = try HotStatement(
+            db,
+            """
+            INSERT INTO records (domain_id, counted_as, day, report_id, sequence, source, messages, disposition, dkim, spf,
+                header_from_id, envelope_from_id, envelope_to_id, authentication_id, override_id)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        insertReport = try HotStatement(
+            db,
+            """
+            INSERT INTO reports (id, reporter_id, domain_id, report_id, begin_utc, end_utc, day, is_spread, is_counted, digest, policy_id,
+                standard, version, email, contact_info, generator, errors, records, messages, passed, deviations, refused_records,
+                message_id, raw_id, member)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        insertMessage = try HotStatement(
+            db,
+            """
+            INSERT INTO messages (mailbox_id, key, run_id, seen_utc, outcome) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET run_id = excluded.run_id, seen_utc = excluded.seen_utc, outcome = excluded.outcome
+            RETURNING id
+            """)
+        insertRaw = try HotStatement(db, "INSERT INTO raw_documents (bytes) VALUES (?)")
+        firstNewMessageID = try Int64.fetchOne(db, sql: "SELECT coalesce(max(id), 0) + 1 FROM messages") ?? 1
+        nextReportID = try Int64.fetchOne(db, sql: "SELECT coalesce(max(id), 0) + 1 FROM reports") ?? 1
+    }
+
+    // MARK: - Transactions
+
+    /// Begins a transaction.
+    public func begin() throws { try db.beginTransaction(.immediate) }
+
+    /// Writes the rollups and commits. When this returns, everything before it is durable.
+    public func commit() throws {
+        try rollups.write(rollupStatements)
+        try db.commit()
+        recordsInTransaction = 0
+    }
+
+    /// Undoes everything since `begin`.
+    public func rollback() throws {
+        try db.rollback()
+        interning.forget()
+        rollups = Rollups()
+        open = nil
+        keptRaw = nil
+        recordsInTransaction = 0
+    }
+
+    /// How much waits for the commit: records, and keys of the rollups.
+    public var pendingWork: Int { recordsInTransaction + rollups.count }
+
+    // MARK: - The ledger
+
+    /// The number of a mailbox, by its canonical identifier.
+    public func mailbox(_ identifier: String) throws -> Int64 {
+        try db.execute(sql: "INSERT OR IGNORE INTO mailboxes (identifier) VALUES (?)", arguments: [identifier])
+        return try Int64.fetchOne(db, sql: "SELECT id FROM mailboxes WHERE identifier = ?", arguments: [identifier]) ?? 0
+    }
+
+    /// The messages of a mailbox that need not be read again: all but the deferred ones.
+    public func knownMessages(mailbox: Int64) throws -> Set<String> {
+        let sql = "SELECT key FROM messages WHERE mailbox_id = ? AND outcome <> \(MessageOutcome.deferred.rawValue)"
+        var known = Set<String>()
+        let keys = try String.fetchCursor(db, sql: sql, arguments: [mailbox])
+        while let key = try keys.next() { known.insert(key) }
+        return known
+    }
+
+    /// Starts a run; its times are seconds since 1970.
+    public func beginRun(now: Int) throws -> Int64 {
+        try db.execute(sql: "INSERT INTO runs (started_utc) VALUES (?)", arguments: [now])
+        return db.lastInsertedRowID
+    }
+
+    /// Ends a run with its outcomes; `counts[outcome]` is 0 where missing.
+    public func finishRun(_ run: Int64, now: Int, counts: [MessageOutcome: Int]) throws {
+        func count(_ outcome: MessageOutcome) -> Int { counts[outcome] ?? 0 }
+        try db.execute(
+            sql: """
+                UPDATE runs SET finished_utc = ?, seen = ?, stored = ?, duplicate = ?, not_a_report = ?, refused = ?, deferred = ? WHERE id = ?
+                """,
+            arguments: [
+                now, counts.values.reduce(0, +), count(.stored), count(.duplicate), count(.notAReport), count(.refused), count(.deferred), run,
+            ])
+    }
+
+    /// The messages that the ledger has for a run, by outcome: what `finishRun` is checked against.
+    public func ledgerCounts(run: Int64) throws -> [MessageOutcome: Int] {
+        var counts: [MessageOutcome: Int] = [:]
+        let sql = "SELECT outcome, count(*) FROM messages WHERE run_id = ? GROUP BY outcome"
+        for row in try Row.fetchAll(db, sql: sql, arguments: [run]) {
+            if let outcome = MessageOutcome(rawValue: row[0]) { counts[outcome] = row[1] }
+        }
+        return counts
+    }
+
+    /// Enters a message, with the outcome expected; `setOutcome` corrects it. A message that was deferred before is entered anew.
+    public func message(mailbox: Int64, key: String, run: Int64, now: Int, outcome: MessageOutcome) throws -> Int64 {
+        insertMessage.bind(1, mailbox)
+        insertMessage.bind(2, key)
+        insertMessage.bind(3, run)
+        insertMessage.bind(4, now)
+        insertMessage.bind(5, outcome.rawValue)
+        let id = try insertMessage.integer() ?? 0
+        // It was deferred before: what was said of it then is settled now.
+        if id < firstNewMessageID { try clearRefusals(message: id) }
+        return id
+    }
+
+    /// Whether the ledger has a final outcome for a message.
+    public func isKnown(_ key: String, mailbox: Int64) throws -> Bool {
+        let sql = "SELECT outcome <> \(MessageOutcome.deferred.rawValue) FROM messages WHERE mailbox_id = ? AND key = ?"
+        return try Bool.fetchOne(db, sql: sql, arguments: [mailbox, key]) ?? false
+    }
+
+    /// Corrects the outcome of a message.
+    public func setOutcome(_ outcome: MessageOutcome, message: Int64) throws {
+        try db.execute(sql: "UPDATE messages SET outcome = ? WHERE id = ?", arguments: [outcome.rawValue, message])
+    }
+
+    /// Enters what was not stored of a message.
+    public func refuse(_ refusal: Refusal, message: Int64) throws {
+        try db.execute(
+            sql: "INSERT INTO refusals (message_id, scope, code, place, member, detail, records) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            arguments: [
+                message, refusal.scope.rawValue, refusal.code, refusal.place, refusal.member, refusal.detail, refusal.records,
+            ])
+    }
+
+    /// Forgets what was not stored of a message, before it is tried again.
+    public func clearRefusals(message: Int64) throws {
+        try db.execute(sql: "DELETE FROM refusals WHERE message_id = ?", arguments: [message])
+    }
+
+    /// Keeps an attachment as it came, once for all reports in it.
+    private func keepRaw(_ origin: Origin) throws -> Int64? {
+        guard let bytes = origin.bytes else { return nil }
+        if keptRaw?.message == origin.message, keptRaw?.attachment == origin.attachment { return keptRaw?.id }
+        insertRaw.bind(1, bytes: bytes)
+        try insertRaw.run()
+        let id = db.lastInsertedRowID
+        keptRaw = (origin.message, origin.attachment, id)
+        return id
+    }
+
+    // MARK: - Reports
+
+    /// Where a report came from.
+    public struct Origin: Sendable {
+        /// Its message in the ledger.
+        public var message: Int64
+        /// Which attachment of the message.
+        public var attachment: Int
+        /// Member of the attachment that the report is; empty for the attachment itself.
+        public var member: String
+        /// The attachment in its container, if it is to be kept.
+        public var bytes: [UInt8]?
+        /// Where the message is, for the ledger.
+        public var place: String
+
+        /// All parts.
+        public init(message: Int64, attachment: Int, member: String, bytes: [UInt8]?, place: String) {
+            self.message = message
+            self.attachment = attachment
+            self.member = member
+            self.bytes = bytes
+            self.place = place
+        }
+    }
+
+    /// Stores a whole report, records and all.
+    public func store(_ report: ParsedReport, _ batches: [RecordBatch], origin: Origin) throws -> DocumentOutcome {
+        let rivals = try rivals(of: report.header)
+        if rivals.contains(where: { $0.digest == report.digest }) { return .duplicate }
+        try start(report.header, rivals: report.header.reportID.isEmpty ? [] : rivals, isStreamed: false)
+        for batch in batches { try append(batch) }
+        return try finish(report, origin: origin)
+    }
+
+    /// Whether a report is stored already, which needs its identity and content only.
+    public func isDuplicate(_ report: ParsedReport) throws -> Bool {
+        try rivals(of: report.header).contains { $0.digest == report.digest }
+    }
+
+    /// Starts a report whose records arrive in batches. Until `close` or `abandon`, nothing else may be stored.
+    public func openReport(_ header: ReportHeader) throws {
+        try db.execute(sql: "SAVEPOINT report")
+        try start(header, rivals: header.reportID.isEmpty ? [] : rivals(of: header), isStreamed: true)
+    }
+
+    /// Ends it. A duplicate leaves nothing behind.
+    public func closeReport(_ report: ParsedReport, origin: Origin) throws -> DocumentOutcome {
+        if try isDuplicate(report) {
+            try abandonReport()
+            return .duplicate
+        }
+        let outcome = try finish(report, origin: origin)
+        try db.execute(sql: "RELEASE report")
+        return outcome
+    }
+
+    /// Undoes it: the document turned out not to be a report, or has to be read again.
+    public func abandonReport() throws {
+        open = nil
+        keptRaw = nil
+        try db.execute(sql: "ROLLBACK TO report; RELEASE report")
+        interning.forget()
+    }
+
+    private func rivals(of header: ReportHeader) throws -> [Rival] {
+        let sql = """
+            SELECT id, digest, is_counted FROM reports
+            WHERE domain_id = ? AND begin_utc = ? AND reporter_id = ? AND report_id = ? AND end_utc = ? ORDER BY id
+            """
+        let statement = try db.cachedStatement(sql: sql)
+        let rows = try Row.fetchAll(
+            statement,
+            arguments: [
+                interning.domain(header.policy.domain), header.window.begin, interning.reporter(header.reporter), header.reportID,
+                header.window.end,
+            ])
+        return try rows.map { row in
+            let digest = try row.withUnsafeData(atIndex: 1) { data -> ContentDigest in
+                guard let data, data.count == 16 else { return ContentDigest() }
+                return data.withUnsafeBytes { bytes in
+                    ContentDigest(
+                        first: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+                        second: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+                }
+            }
+            return Rival(id: row[0], digest: digest, isCounted: row[2])
+        }
+    }
+
+    private func start(_ header: ReportHeader, rivals: [Rival], isStreamed: Bool) throws {
+        open = try OpenReport(
+            id: nextReportID, reporter: interning.reporter(header.reporter), domain: interning.domain(header.policy.domain), header: header,
+            rivals: rivals, countsNow: rivals.isEmpty, isStreamed: isStreamed)
+    }
+
+    /// Adds records to the report that was started.
+    public func append(_ batch: RecordBatch) throws {
+        guard var report = open else { return }
+        // Exclusive ownership while it changes; otherwise every change would copy its tables.
+        open = nil
+        defer { open = report }
+        let names = try batch.names.map { try interning.name($0) }
+        let authentications = try zip(batch.authentications, batch.authenticationDigests).map { try interning.authentication($0, $1) }
+        let overrides = try batch.overrides.map { try interning.overrides($0) }
+        let policyDomain = try interning.name(report.header.policy.domain)
+        func name(_ index: ReportRecord.Index) -> Int64? { index == ReportRecord.absent ? nil : names[Int(index)] }
+        // Passed and failed records lie apart in the clustered table: two passes keep each insert beside the last one.
+        for passing in [true, false] {
+            for record in batch.records where record.passed == passing {
+                insertRecord.bind(1, report.domain)
+                insertRecord.bind(2, report.countsNow ? (passing ? 0 : 1) : 2)
+                insertRecord.bind(4, report.id)
+                insertRecord.bind(5, Int(record.sequence))
+                insertRecord.bind(6, record.source)
+                insertRecord.bind(8, Int(record.disposition.rawValue))
+                insertRecord.bind(9, Int(record.dkim.rawValue))
+                insertRecord.bind(10, Int(record.spf.rawValue))
+                insertRecord.bind(11, name(record.headerFrom) ?? policyDomain)
+                insertRecord.bind(12, name(record.envelopeFrom))
+                insertRecord.bind(13, name(record.envelopeTo))
+                insertRecord.bind(14, authentications[Int(record.authentication)])
+                insertRecord.bind(15, record.overrides == ReportRecord.absent ? nil : overrides[Int(record.overrides)])
+                try insertShares(of: record, &report)
+                if passing { report.passed += Int(record.messages) }
+            }
+        }
+        report.oddWords += batch.oddWords
+        recordsInTransaction += batch.records.count
+    }
+
+    /// One row on the report's day, or one for each day of a long window that a share of the count falls on.
+    @inline(__always)
+    private func insertShares(of record: ReportRecord, _ report: inout OpenReport) throws {
+        let window = report.header.window
+        guard window.isSpread else {
+            try insertShare(of: record, messages: Int(record.messages), day: window.day, isFirst: true, &report)
+            return
+        }
+        let days = window.days
+        if report.extraRows >= Self.maxExtraRows {
+            let day = days.lowerBound.advanced(by: Int(record.sequence) % days.count)
+            try insertShare(of: record, messages: Int(record.messages), day: day, isFirst: true, &report)
+            return
+        }
+        var isFirst = true
+        for (day, share) in zip(days, window.shares(of: Int(record.messages))) where share > 0 {
+            try insertShare(of: record, messages: share, day: day, isFirst: isFirst, &report)
+            if !isFirst { report.extraRows += 1 }
+            isFirst = false
+        }
+        if isFirst { try insertShare(of: record, messages: 0, day: window.day, isFirst: true, &report) }
+    }
+
+    @inline(__always)
+    private func insertShare(of record: ReportRecord, messages: Int, day: Day, isFirst: Bool, _ report: inout OpenReport) throws {
+        insertRecord.bind(3, day.number)
+        insertRecord.bind(7, messages)
+        try insertRecord.run()
+        guard report.countsNow else { return }
+        if report.isStreamed {
+            report.rollups.add(record, domain: report.domain, day: day.number, messages: messages, isFirstShare: isFirst)
+        } else {
+            rollups.add(record, domain: report.domain, day: day.number, messages: messages, isFirstShare: isFirst)
+        }
+    }
+
+    private func finish(_ parsed: ParsedReport, origin: Origin) throws -> DocumentOutcome {
+        guard var report = open else { return .duplicate }
+        open = nil
+        nextReportID += 1
+        try insertRow(parsed, report, origin)
+        for odd in report.oddWords {
+            try db.execute(
+                sql: "INSERT OR IGNORE INTO odd_words (report_id, sequence, element, word) VALUES (?, ?, ?, ?)",
+                arguments: [report.id, odd.sequence, odd.element, odd.word])
+        }
+        for (reason, count) in parsed.refusedRecords.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            try refuse(
+                Refusal(
+                    scope: .records, code: reason.rawValue, place: origin.place, member: origin.member,
+                    detail: parsed.refusedRecordExamples[reason] ?? "", records: count), message: origin.message)
+        }
+        if report.countsNow {
+            if report.isStreamed { rollups.merge(report.rollups) }
+            return .stored
+        }
+        return .conflict(replaced: try settleConflict(&report))
+    }
+
+    private func insertRow(_ parsed: ParsedReport, _ report: OpenReport, _ origin: Origin) throws {
+        let header = parsed.header
+        let insert = insertReport
+        let policy = try interning.policy(header.policy)
+        let raw = try keepRaw(origin)
+        insert.bind(1, report.id)
+        insert.bind(2, report.reporter)
+        insert.bind(3, report.domain)
+        insert.bind(4, header.reportID)
+        insert.bind(5, header.window.begin)
+        insert.bind(6, header.window.end)
+        insert.bind(7, header.window.day.number)
+        insert.bind(8, header.window.isSpread ? 1 : 0)
+        insert.bind(9, report.countsNow ? 1 : 0)
+        insert.bind(10, parsed.digest)
+        insert.bind(11, policy)
+        insert.bind(12, header.standard.rawValue)
+        insert.bind(13, header.version)
+        insert.bind(14, header.email)
+        insert.bind(15, header.contactInfo)
+        insert.bind(16, header.generator)
+        insert.bind(17, header.errors.isEmpty ? nil : header.errors.joined(separator: "\n"))
+        insert.bind(18, parsed.recordCount)
+        insert.bind(19, parsed.messageCount)
+        insert.bind(20, report.passed)
+        insert.bind(21, Int64(bitPattern: parsed.deviations.rawValue))
+        insert.bind(22, parsed.refusedRecords.values.reduce(0, +))
+        insert.bind(23, origin.message)
+        insert.bind(24, raw)
+        insert.bind(25, origin.member)
+        try insert.run()
+    }
+
+    // MARK: - Conflicts
+
+    /// Decides which of two reports with one identity is counted: a superset replaces its subset, otherwise the first stays.
+    /// The new report's records are in, not counted. Returns whether it is counted now.
+    private func settleConflict(_ report: inout OpenReport) throws -> Bool {
+        guard let counted = report.rivals.first(where: \.isCounted) else { return false }
+        let days = report.header.window.days
+        let missing = try Bool.fetchOne(
+            db,
+            sql: """
+                WITH
+                old AS (
+                    SELECT source, disposition, dkim, spf, header_from_id, envelope_from_id, envelope_to_id, authentication_id, override_id,
+                           sum(messages) AS messages, count(*) AS records
+                    FROM records
+                    WHERE domain_id = :domain AND counted_as IN (0, 1) AND day BETWEEN :first AND :last AND report_id = :old
+                    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9),
+                new AS (
+                    SELECT source, disposition, dkim, spf, header_from_id, envelope_from_id, envelope_to_id, authentication_id, override_id,
+                           sum(messages) AS messages, count(*) AS records
+                    FROM records
+                    WHERE domain_id = :domain AND counted_as = 2 AND day BETWEEN :first AND :last AND report_id = :new
+                    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9)
+                SELECT EXISTS (
+                    SELECT 1 FROM old LEFT JOIN new
+                        ON new.source = old.source AND new.disposition = old.disposition AND new.dkim = old.dkim AND new.spf = old.spf
+                        AND new.header_from_id = old.header_from_id AND new.envelope_from_id IS old.envelope_from_id
+                        AND new.envelope_to_id IS old.envelope_to_id AND new.authentication_id = old.authentication_id
+                        AND new.override_id IS old.override_id
+                    WHERE new.messages IS NULL OR new.messages < old.messages OR new.records < old.records)
+                """,
+            arguments: [
+                "domain": report.domain, "first": days.lowerBound.number, "last": days.upperBound.number, "old": counted.id, "new": report.id,
+            ])
+        guard missing == false else { return false }
+        try addRollups(of: counted.id, report, countedAs: "IN (0, 1)", sign: -1)
+        try addRollups(of: report.id, report, countedAs: "= 2", sign: 1)
+        try recount(counted.id, report, as: "2", from: "IN (0, 1)", isCounted: false)
+        try recount(report.id, report, as: "(dkim = 0 AND spf = 0)", from: "= 2", isCounted: true)
+        return true
+    }
+
+    /// Adds the rows of a stored report to the rollups, or takes them away. Both reports of a conflict lie on the same days, so the first
+    /// and last day of a source stay right.
+    private func addRollups(of id: Int64, _ report: OpenReport, countedAs: String, sign: Int) throws {
+        let days = report.header.window.days
+        let rows = try Row.fetchCursor(
+            db,
+            sql: """
+                SELECT day, source, messages, disposition, dkim, spf, sequence FROM records
+                WHERE domain_id = ? AND counted_as \(countedAs) AND day BETWEEN ? AND ? AND report_id = ? ORDER BY sequence, day
+                """, arguments: [report.domain, days.lowerBound.number, days.upperBound.number, id])
+        var lastSequence: Int?
+        while let row = try rows.next() {
+            let source = try row.withUnsafeData(atIndex: 1) { data in data.flatMap { $0.withUnsafeBytes { IPAddress(bytes: $0) } } }
+            guard let source, let disposition = AppliedDisposition(rawValue: row[3]) else { continue }
+            let sequence: Int = row[6]
+            rollups.add(
+                domain: report.domain, day: row[0], source: source, messages: row[2], disposition: disposition,
+                dkim: row[4] == 1 ? .pass : .fail, spf: row[5] == 1 ? .pass : .fail, isFirstShare: sequence != lastSequence, sign: sign)
+            lastSequence = sequence
+        }
+    }
+
+    private func recount(_ id: Int64, _ report: OpenReport, as value: String, from: String, isCounted: Bool) throws {
+        let days = report.header.window.days
+        try db.execute(
+            sql: """
+                UPDATE records SET counted_as = \(value)
+                WHERE domain_id = ? AND counted_as \(from) AND day BETWEEN ? AND ? AND report_id = ?
+                """, arguments: [report.domain, days.lowerBound.number, days.upperBound.number, id])
+        try db.execute(sql: "UPDATE reports SET is_counted = ? WHERE id = ?", arguments: [isCounted, id])
+    }
+}

@@ -1,0 +1,63 @@
+import GRDB
+
+/// Why the database cannot be used. Every one of these stops a run: it is our trouble, never a report's.
+public struct StoreError: Error, Equatable, Sendable {
+    /// The reasons, by the names that messages and documentation use.
+    public enum Code: String, CaseIterable, Sendable {
+        /// There is no such file, and it may not be made (a query).
+        case missing = "database-missing"
+        /// Written by a newer version.
+        case databaseNewer = "database-newer"
+        /// Not a database of ours, or damaged.
+        case databaseDamaged = "database-damaged"
+        /// Where it lies anybody could replace it.
+        case databaseUnsafe = "database-unsafe"
+        /// Another run holds it.
+        case databaseLocked = "database-locked"
+        /// No room.
+        case diskFull = "disk-full"
+        /// May not be read or written.
+        case databasePermission = "database-permission"
+        /// The file system failed.
+        case ioError = "io-error"
+        /// A statement failed that should not: a bug.
+        case defect = "database-error"
+    }
+
+    /// The reason.
+    public var code: Code
+    /// The file.
+    public var place: String
+    /// What was found.
+    public var found: String
+
+    /// All parts.
+    public init(code: Code, place: String, found: String) {
+        self.code = code
+        self.place = place
+        self.found = found
+    }
+
+    /// The reason behind an error of SQLite, by its extended result code (sqlite.org/rescode.html). Values of statements never enter it.
+    init(_ error: any Error, place: String) {
+        if let known = error as? StoreError {
+            self = known
+            return
+        }
+        guard let error = error as? DatabaseError else {
+            self.init(code: .defect, place: place, found: "\(error)")
+            return
+        }
+        let code: Code =
+            switch error.resultCode {
+            case .SQLITE_FULL: .diskFull
+            case .SQLITE_IOERR: .ioError
+            case .SQLITE_BUSY, .SQLITE_LOCKED: .databaseLocked
+            case .SQLITE_CORRUPT, .SQLITE_NOTADB: .databaseDamaged
+            case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: .databasePermission
+            case .SQLITE_CANTOPEN: .ioError
+            default: .defect
+            }
+        self.init(code: code, place: place, found: error.message ?? error.resultCode.description)
+    }
+}
