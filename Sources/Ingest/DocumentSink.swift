@@ -1,0 +1,271 @@
+import DMARC
+import Mail
+import ReportStore
+import ReportXML
+import Unpacking
+
+/// Takes the documents of one message and makes reports of them.
+///
+/// A report of up to `heldBatches` batches is held until its message is complete. A larger one passes its records on while it is being read;
+/// for that its header must be known, so where the metadata come last the document is read twice.
+final class DocumentSink {
+    /// Batches of records that are held before a report counts as large.
+    private static let heldBatches = 8
+
+    var kind: String {
+        get { message.kind }
+        set { message.kind = newValue }
+    }
+    var mail: MailFacts?
+
+    private let parser: ReportParser
+    private let options: IngestOptions
+    private let emit: (IngestEvent) -> Bool
+    private var message: ReadMessage
+
+    // The attachment.
+    private var attachment: Attachment?
+    private var attachmentName = ""
+    private var attachmentIndex = -1
+    private var attachmentBytes = UnsafeRawBufferPointer(start: nil, count: 0)
+    private var kept: [UInt8]?
+
+    // The document.
+    private var pass = ReportParser.Pass.strict
+    private var firstError: ReportError?
+    private var knownHeader: ReportHeader?
+    private var batches: [RecordBatch] = []
+    private var xmlBytes = 0
+    private var isStreaming = false
+    private var needsHeader = false
+
+    // The message.
+    private var hasBegun = false
+    private var streamed: ReadDocument?
+    private var streamedPart: (Attachment?, DocumentFacts)?
+    private var held: [(ReadDocument, Attachment?, DocumentFacts)] = []
+
+    init(parser: ReportParser, options: IngestOptions, message: ReadMessage, emit: @escaping (IngestEvent) -> Bool) {
+        self.parser = parser
+        self.options = options
+        self.message = message
+        self.emit = emit
+    }
+
+    // MARK: - Attachments
+
+    func beginAttachment(_ attachment: Attachment?, name: String, bytes: UnsafeRawBufferPointer) {
+        self.attachment = attachment
+        attachmentName = name
+        attachmentIndex += 1
+        attachmentBytes = bytes
+        kept = nil
+    }
+
+    private func place(_ member: String) -> String {
+        guard attachment != nil else { return member }
+        return member.isEmpty || attachmentName.isEmpty ? attachmentName + member : attachmentName + "!" + member
+    }
+
+    /// No document of the attachment could be reached.
+    func refuse(attachment error: UnpackError) {
+        message.refusals.append(
+            Refusal(scope: .document, code: error.code.rawValue, place: message.place, member: attachment == nil ? "" : attachmentName, detail: error.found))
+        message.refusedDocuments += 1
+    }
+
+    func refuse(outlook name: String) {
+        message.refusals.append(
+            Refusal(
+                scope: .document, code: "outlook-message", place: message.place, member: name,
+                detail: "a message in Outlook's own format; forward it as an ordinary mail, or save the attachment in it"))
+        message.refusedDocuments += 1
+    }
+
+    func refuse(message error: MailError) {
+        message.refusals.append(Refusal(scope: .message, code: error.code.rawValue, place: message.place, detail: error.found))
+    }
+
+    private func refuse(document error: (code: String, detail: String), _ facts: DocumentFacts) {
+        message.refusals.append(
+            Refusal(scope: .document, code: error.code, place: message.place, member: place(facts.member), detail: error.detail))
+        message.refusedDocuments += 1
+    }
+
+    // MARK: - Documents
+
+    /// What the unpacker sees of the sink.
+    struct Receiver: DocumentReceiver {
+        let sink: DocumentSink
+
+        mutating func documentBegins(_ facts: DocumentFacts) { sink.documentBegins() }
+
+        mutating func receive(_ chunk: UnsafeRawBufferPointer) -> Bool { sink.receive(chunk) }
+
+        mutating func documentEnds(_ facts: DocumentFacts, error: UnpackError?) -> NextStep {
+            let step = sink.documentEnds(facts, error)
+            if step == .next { sink.forgetDocument() }
+            return step
+        }
+    }
+
+    private func documentBegins() {
+        parser.begin(pass, now: options.now)
+        batches = []
+        xmlBytes = 0
+        isStreaming = false
+        needsHeader = false
+    }
+
+    private func forgetDocument() {
+        pass = .strict
+        firstError = nil
+        knownHeader = nil
+    }
+
+    private func receive(_ chunk: UnsafeRawBufferPointer) -> Bool {
+        xmlBytes += chunk.count
+        // In small steps, so that a piece that unpacks to many records does not hold them all.
+        var offset = 0
+        while offset < chunk.count {
+            let end = min(chunk.count, offset + 16384)
+            guard parser.parse(UnsafeRawBufferPointer(rebasing: chunk[offset..<end])) else { return false }
+            offset = end
+            if parser.hasFullBatch, !takeBatches() { return false }
+        }
+        return true
+    }
+
+    /// Takes the records read so far: to hold them, to pass them on, or to drop them in a pass that only looks for the header.
+    private func takeBatches() -> Bool {
+        let full = parser.takeBatches()
+        if needsHeader { return true }
+        if isStreaming { return full.allSatisfy { emit(.records($0)) } }
+        batches += full
+        guard batches.count > Self.heldBatches else { return true }
+        guard let header = knownHeader ?? parser.headerIfComplete else {
+            needsHeader = true
+            batches = []
+            return true
+        }
+        return beginStreaming(header)
+    }
+
+    private func beginStreaming(_ header: ReportHeader) -> Bool {
+        endStreamed()
+        if !hasBegun {
+            hasBegun = true
+            guard emit(.messageBegins(key: message.key, place: message.place)) else { return false }
+        }
+        isStreaming = true
+        guard emit(.reportBegins(header)) else { return false }
+        let waiting = batches
+        batches = []
+        return waiting.allSatisfy { emit(.records($0)) }
+    }
+
+    private func documentEnds(_ facts: DocumentFacts, _ error: UnpackError?) -> NextStep {
+        if let error {
+            abandon()
+            refuse(document: (error.code.rawValue, error.found), facts)
+            return .next
+        }
+        let report: ParsedReport
+        do throws(ReportError) {
+            report = try parser.finish()
+        } catch {
+            abandon()
+            if error.isRepairable, pass == .strict {
+                pass = .repairing
+                firstError = error
+                return .again
+            }
+            // What stopped the strict pass says more than what stopped the attempt to mend it, unless that found a cut or a limit.
+            let shown = error.code == .malformed ? firstError ?? error : error
+            let line = shown.line > 0 ? "line \(shown.line): " : ""
+            refuse(document: (shown.code.rawValue, line + shown.found), facts)
+            return .next
+        }
+        if needsHeader {
+            knownHeader = report.header
+            return .again
+        }
+        keep(report, facts)
+        return .next
+    }
+
+    private func abandon() {
+        batches = []
+        if isStreaming {
+            isStreaming = false
+            _ = emit(.reportAbandoned)
+        }
+    }
+
+    private func keep(_ report: ParsedReport, _ facts: DocumentFacts) {
+        var report = report
+        if xmlBytes > 1 << 20 || report.recordCount > 2000 { report.deviations.insert(.largeReport) }
+        let last = parser.takeBatches()
+        let document = ReadDocument(
+            report: report, batches: [], attachment: attachmentIndex, member: facts.member, bytes: options.keepsRaw ? raw(facts) : nil)
+        if isStreaming {
+            for batch in last { _ = emit(.records(batch)) }
+            streamed = document
+            streamedPart = (attachment, facts)
+            isStreaming = false
+        } else {
+            var document = document
+            document.batches = batches + last
+            batches = []
+            held.append((document, attachment, facts))
+        }
+    }
+
+    /// The attachment to keep: its container as it came, or gzip around plain XML.
+    private func raw(_ facts: DocumentFacts) -> [UInt8] {
+        if let kept { return kept }
+        let bytes = facts.container == .xml ? Unpacker.gzipCompressed(attachmentBytes) : [UInt8](attachmentBytes)
+        kept = bytes
+        return bytes
+    }
+
+    // MARK: - The message
+
+    private func deviations(_ report: ParsedReport, _ part: Attachment?, _ facts: DocumentFacts, name: String) -> Deviations {
+        var found = report.deviations.union(MailDeviations.of(facts, name: name, mediaType: part?.mediaType ?? ""))
+        if let part { found.formUnion(MailDeviations.of(part, facts, report.header)) }
+        if let mail { found.formUnion(MailDeviations.of(mail)) }
+        return found
+    }
+
+    /// Ends the large report before: only now is it known what else its mail held, unless another one follows.
+    private func endStreamed() {
+        guard var document = streamed, let (part, facts) = streamedPart else { return }
+        document.report.deviations = deviations(document.report, part, facts, name: part?.name ?? attachmentName)
+        streamed = nil
+        _ = emit(.reportEnds(document))
+    }
+
+    func finishMessage() -> ReadMessage {
+        endStreamed()
+        message.documents = held.map { document, part, facts in
+            var document = document
+            document.report.deviations = deviations(document.report, part, facts, name: part?.name ?? attachmentName)
+            return document
+        }
+        classify()
+        return message
+    }
+
+    /// Other reports and notices share the mailbox: an archive without a DMARC report in it is none of their faults.
+    private func classify() {
+        guard let mail, message.documents.isEmpty, !hasBegun else { return }
+        let kind = mail.isTLSReport ? "tls-report" : mail.isFailureReport ? "failure-report" : mail.isDeliveryStatus ? "bounce" : nil
+        guard let kind else { return }
+        message.kind = kind
+        if message.refusals.allSatisfy({ $0.code == UnpackError.Code.noReportInArchive.rawValue }) {
+            message.refusals = []
+            message.refusedDocuments = 0
+        }
+    }
+}

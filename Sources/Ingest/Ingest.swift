@@ -1,0 +1,120 @@
+import Foundation
+import Mail
+import ReportStore
+
+/// The pipeline: messages of a mailbox → reports in the store, with the ledger to prove that nothing was lost.
+///
+/// Workers read, unpack and parse on all cores; one writer stores, many reports a transaction. The mailbox is touched only after the commit.
+public struct Ingest: Sendable {
+    private let store: ReportStore
+    private let options: IngestOptions
+    private let progress: @Sendable (IngestProgress) -> Void
+    private let shouldStop: @Sendable () -> Bool
+
+    /// Messages that a worker takes at a time.
+    static let chunk = 32
+    /// Seconds after which a transaction is committed, however little is in it.
+    private static let secondsPerCommit = 5.0
+
+    /// An ingest into `store`. `progress` is called from the writer, a few times a second; when `shouldStop` is true, what was begun is
+    /// finished and committed and nothing more is read.
+    public init(
+        store: ReportStore, options: IngestOptions, progress: @escaping @Sendable (IngestProgress) -> Void = { _ in },
+        shouldStop: @escaping @Sendable () -> Bool = { false }
+    ) {
+        self.store = store
+        self.options = options
+        self.progress = progress
+        self.shouldStop = shouldStop
+    }
+
+    /// Ingests one mailbox, named by its path (`-`: standard input).
+    public func run(path: String) throws(IngestError) -> Tally {
+        let known = KnownMessages()
+        let mailbox: any Mailbox
+        do throws(MailError) {
+            mailbox = try openMailbox(
+                path: path, standardInput: options.standardInput, limits: options.mail, isKnown: { known.contains($0) })
+        } catch {
+            throw .mailbox(error)
+        }
+        return try run(mailbox, known)
+    }
+
+    private func run(_ mailbox: any Mailbox, _ known: KnownMessages) throws(IngestError) -> Tally {
+        do {
+            return try store.write { writer in
+                let session = try WritingSession(writer, mailbox, options)
+                known.set(try writer.knownMessages(mailbox: session.mailboxID))
+                try pump(mailbox, into: session)
+                return try session.finish(known: mailbox.knownCount)
+            }
+        } catch let error as IngestError {
+            throw error
+        } catch {
+            do throws(StoreError) {
+                try store.storing { throw error }
+            } catch {
+                throw .store(error)
+            }
+            throw .accounting("\(error)")
+        }
+    }
+
+    /// Runs the workers and writes what they make, until the mailbox is empty.
+    private func pump(_ mailbox: any Mailbox, into session: WritingSession) throws {
+        let lanes = Lanes<IngestEvent>(ahead: options.workers * 3, capacity: 16_000)
+        let failure = FirstFailure()
+        let workers = (0..<max(1, options.workers)).map { _ in
+            Worker(lanes: lanes, mailbox: mailbox, options: options, failure: failure, shouldStop: shouldStop)
+        }
+        for worker in workers { worker.start() }
+        defer {
+            lanes.cancel()
+            for worker in workers { worker.join() }
+        }
+        try session.begin()
+        var lastCommit = DispatchTime.now()
+        let start = lastCommit
+        var lastProgress = lastCommit
+        while let events = lanes.take() {
+            for event in events { try session.handle(event) }
+            let now = DispatchTime.now()
+            if session.isBetweenMessages {
+                let seconds = Double(now.uptimeNanoseconds - lastCommit.uptimeNanoseconds) / 1e9
+                if session.pendingWork >= options.workPerCommit || seconds >= Self.secondsPerCommit {
+                    try session.commit()
+                    try session.begin()
+                    lastCommit = now
+                }
+            }
+            if now.uptimeNanoseconds - lastProgress.uptimeNanoseconds > 200_000_000 {
+                lastProgress = now
+                let seconds = Double(now.uptimeNanoseconds - start.uptimeNanoseconds) / 1e9
+                progress(
+                    IngestProgress(done: session.seen, total: mailbox.expectedCount, messagesPerSecond: Double(session.seen) / seconds))
+            }
+        }
+        for oddity in mailbox.oddities { try session.handle(oddity: oddity) }
+        try session.commit()
+        if let error = failure.error { throw IngestError.mailbox(error) }
+    }
+}
+
+/// The keys that the ledger has for a mailbox. Filled before the mailbox is listed; read by whichever worker lists.
+final class KnownMessages: Sendable {
+    private let keys = Guarded<Set<String>>([])
+
+    func set(_ known: Set<String>) { keys.withLock { $0 = known } }
+
+    func contains(_ key: String) -> Bool { keys.withLock { $0.contains(key) } }
+}
+
+/// The first error of a mailbox's listing.
+final class FirstFailure: Sendable {
+    private let first = Guarded<MailError?>(nil)
+
+    var error: MailError? { first.withLock { $0 } }
+
+    func set(_ error: MailError) { first.withLock { $0 = $0 ?? error } }
+}

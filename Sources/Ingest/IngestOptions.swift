@@ -1,0 +1,46 @@
+import Mail
+import ReportXML
+import Unpacking
+
+/// How an ingest is to be done.
+public struct IngestOptions: Sendable {
+    /// Limits on a mail and its parts.
+    public var mail = MailLimits()
+    /// Limits on what is unpacked.
+    public var unpacking = UnpackLimits()
+    /// Limits on a document.
+    public var xml = XMLLimits()
+    /// Threads that read, unpack and parse; one more writes.
+    public var workers = 2
+    /// Whether attachments are kept in the database, in their containers.
+    public var keepsRaw = true
+    /// What is done with messages that were handled (stored, duplicate or not a report), once that is durable.
+    public var after = AfterAction.leave
+    /// What is done with messages that were refused.
+    public var afterRefused = AfterAction.leave
+    /// The present, in seconds since 1970.
+    public var now: Int
+    /// Descriptor that `-` reads from.
+    public var standardInput: Int32 = 0
+    /// Records and other rows that may wait before a commit.
+    public var workPerCommit = 60_000
+
+    /// The defaults, at `now`.
+    public init(now: Int) { self.now = now }
+}
+
+/// How far an ingest has come.
+public struct IngestProgress: Sendable {
+    /// Messages handled, in this mailbox.
+    public var done: Int
+    /// Messages in it that are not known yet; nil while they are still being listed.
+    public var total: Int?
+    /// Messages handled a second, since the start.
+    public var messagesPerSecond: Double
+
+    /// Seconds that the rest will take at that rate; nil while the total is not known.
+    public var secondsLeft: Double? {
+        guard let total, messagesPerSecond > 0 else { return nil }
+        return Double(max(0, total - done)) / messagesPerSecond
+    }
+}

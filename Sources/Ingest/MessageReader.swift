@@ -1,0 +1,109 @@
+import DMARC
+import Mail
+import ReportStore
+import ReportXML
+import Unpacking
+
+/// Reads messages: bytes → attachments → documents → reports. One for each worker thread.
+final class MessageReader {
+    private let options: IngestOptions
+    private let unpacker: Unpacker
+    private let mailReader: MailReader
+    private let parser: ReportParser
+    private var buffer: [UInt8] = []
+
+    init(options: IngestOptions) {
+        self.options = options
+        unpacker = Unpacker(limits: options.unpacking)
+        mailReader = MailReader(limits: options.mail)
+        parser = ReportParser(limits: options.xml)
+    }
+
+    /// Reads `message`. Pieces of a large report go to `emit` at once; the message itself is returned.
+    func read(_ message: Message, emit: @escaping (IngestEvent) -> Bool) -> ReadMessage {
+        var result = ReadMessage(key: message.key, place: message.place)
+        do throws(MailError) {
+            try message.read(into: &buffer)
+        } catch {
+            result.isDeferred = error.isOurFault
+            result.refusals.append(Refusal(scope: .message, code: error.code.rawValue, place: message.place, detail: error.found))
+            return result
+        }
+        unpacker.beginMessage()
+        let sink = DocumentSink(parser: parser, options: options, message: result, emit: emit)
+        buffer.withUnsafeBytes { bytes in
+            if message.form == .file, sniff(bytes) != .none || !looksLikeMail(bytes) {
+                readFile(bytes, name: lastComponent(message.place), sink)
+            } else {
+                readMail(bytes, sink)
+            }
+        }
+        return sink.finishMessage()
+    }
+
+    private func lastComponent(_ path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+    }
+
+    /// A file that is no mail: one attachment.
+    private func readFile(_ bytes: UnsafeRawBufferPointer, name: String, _ sink: DocumentSink) {
+        if bytes.isEmpty {
+            sink.kind = "empty-file"
+            return
+        }
+        sink.beginAttachment(nil, name: name, bytes: bytes)
+        if sniff(bytes) == .none {
+            sink.refuse(attachment: UnpackError(code: .unknownContainer, place: name, found: "neither gzip, zip, zlib nor XML"))
+            return
+        }
+        unpack(bytes, name: name, sink)
+    }
+
+    private func readMail(_ bytes: UnsafeRawBufferPointer, _ sink: DocumentSink) {
+        do throws(MailError) {
+            let facts = try mailReader.read(bytes) { attachment, content in
+                self.readPart(attachment, content, sink)
+            }
+            sink.mail = facts
+        } catch {
+            sink.refuse(message: error)
+        }
+    }
+
+    private func readPart(_ attachment: Attachment, _ content: UnsafeRawBufferPointer, _ sink: DocumentSink) {
+        if content.isEmpty {
+            if !attachment.name.isEmpty { sink.kind = "empty-file" }
+            return
+        }
+        let container = sniff(content)
+        guard container != .none else {
+            if attachment.name.lowercased().hasSuffix(".msg") {
+                sink.beginAttachment(attachment, name: attachment.name, bytes: content)
+                sink.refuse(outlook: attachment.name)
+            } else if !attachment.name.isEmpty {
+                sink.kind = "other-attachment"
+            }
+            return
+        }
+        if container == .xml, !mayBeReport(attachment, content) { return }
+        sink.beginAttachment(attachment, name: attachment.name, bytes: content)
+        unpack(content, name: attachment.name, sink)
+    }
+
+    /// A text that begins with `<` is most often the body of the mail. As a body it counts only if it has the root of a report in it.
+    private func mayBeReport(_ attachment: Attachment, _ content: UnsafeRawBufferPointer) -> Bool {
+        guard attachment.mediaType.hasPrefix("text/") || attachment.mediaType.isEmpty, attachment.mediaType != "text/xml" else { return true }
+        if attachment.mediaType != "text/html", !attachment.name.isEmpty { return true }
+        let head = String(decoding: content.prefix(4096), as: UTF8.self)
+        return head.contains("feedback")
+    }
+
+    private func unpack(_ bytes: UnsafeRawBufferPointer, name: String, _ sink: DocumentSink) {
+        var receiver = DocumentSink.Receiver(sink: sink)
+        do throws(UnpackError) {
+            try unpacker.unpack(bytes, name: name, into: &receiver)
+        } catch {
+            sink.refuse(attachment: error)
+        }
+    }
+}

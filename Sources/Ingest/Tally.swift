@@ -1,0 +1,66 @@
+import ReportStore
+
+/// What an ingest did. The sums are checked against the ledger before anybody sees them.
+public struct Tally: Sendable, Equatable {
+    /// Messages by outcome.
+    public var messages: [MessageOutcome: Int] = [:]
+    /// Messages passed over because the ledger knew them.
+    public var known = 0
+    /// Documents (unpacked XML) by what became of them.
+    public var documents = Documents()
+    /// What is in the database now that was not before.
+    public var stored = Stored()
+    /// What was not stored, in the order it was met; at most `maxRefusals`, the ledger has them all.
+    public var refusals: [Refusal] = []
+    /// Messages that could not be marked, moved or deleted afterwards: place and reason.
+    public var unsettled: [Refusal] = []
+
+    /// Refusals that are kept to be shown.
+    public static let maxRefusals = 10_000
+
+    /// Documents by outcome; `seen` is the sum of the others.
+    public struct Documents: Sendable, Equatable {
+        /// All.
+        public var seen = 0
+        /// New, and counted.
+        public var stored = 0
+        /// There already.
+        public var duplicate = 0
+        /// Other content under a known identity: kept, counted once.
+        public var conflict = 0
+        /// Not stored.
+        public var refused = 0
+    }
+
+    /// New reports, their records, and the messages that those speak of.
+    public struct Stored: Sendable, Equatable {
+        /// Reports, conflicting ones included.
+        public var reports = 0
+        /// Their records.
+        public var records = 0
+        /// The messages that the records speak of.
+        public var messages = 0
+    }
+
+    /// An empty tally.
+    public init() {}
+
+    /// Messages seen: the sum of the outcomes.
+    public var seen: Int { messages.values.reduce(0, +) }
+
+    /// Adds the tally of another mailbox.
+    public mutating func add(_ other: Tally) {
+        for (outcome, count) in other.messages { messages[outcome, default: 0] += count }
+        known += other.known
+        documents.seen += other.documents.seen
+        documents.stored += other.documents.stored
+        documents.duplicate += other.documents.duplicate
+        documents.conflict += other.documents.conflict
+        documents.refused += other.documents.refused
+        stored.reports += other.stored.reports
+        stored.records += other.stored.records
+        stored.messages += other.stored.messages
+        refusals += other.refusals.prefix(max(0, Self.maxRefusals - refusals.count))
+        unsettled += other.unsettled.prefix(max(0, Self.maxRefusals - unsettled.count))
+    }
+}

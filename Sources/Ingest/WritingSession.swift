@@ -1,0 +1,181 @@
+import Mail
+import ReportStore
+
+/// The writer's side of an ingest: stores reports, keeps the ledger, and settles messages after each commit.
+final class WritingSession {
+    let mailboxID: Int64
+    private let writer: ReportWriter
+    private let mailbox: any Mailbox
+    private let options: IngestOptions
+    private let run: Int64
+    private var tally = Tally()
+    private var unsettled: [(key: String, action: AfterAction)] = []
+
+    /// The message whose large report is arriving.
+    private var current: (key: String, place: String, id: Int64)?
+    private var outcomes: [DocumentOutcome] = []
+
+    init(_ writer: ReportWriter, _ mailbox: any Mailbox, _ options: IngestOptions) throws {
+        self.writer = writer
+        self.mailbox = mailbox
+        self.options = options
+        try writer.begin()
+        mailboxID = try writer.mailbox(mailbox.identifier)
+        run = try writer.beginRun(now: options.now)
+        try writer.commit()
+    }
+
+    var seen: Int { tally.seen }
+    var isBetweenMessages: Bool { current == nil }
+    var pendingWork: Int { writer.pendingWork + unsettled.count * 4 }
+
+    func begin() throws { try writer.begin() }
+
+    /// Commits; only now may the mailbox be touched.
+    func commit() throws {
+        try writer.commit()
+        guard !unsettled.isEmpty else { return }
+        for error in mailbox.settle(unsettled) {
+            guard tally.unsettled.count < Tally.maxRefusals else { break }
+            tally.unsettled.append(Refusal(scope: .message, code: error.code.rawValue, place: error.place, detail: error.found))
+        }
+        unsettled.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: - Events
+
+    func handle(_ event: IngestEvent) throws {
+        switch event {
+        case .messageBegins(let key, let place):
+            current = (key, place, try enter(key, .stored))
+        case .reportBegins(let header):
+            try writer.openReport(header)
+        case .records(let batch):
+            try writer.append(batch)
+        case .reportAbandoned:
+            try writer.abandonReport()
+        case .reportEnds(let document):
+            guard let current else { return }
+            note(try writer.closeReport(document.report, origin: origin(document, current.id, current.place)), document)
+        case .message(let message):
+            try handle(message)
+        }
+    }
+
+    private func enter(_ key: String, _ outcome: MessageOutcome) throws -> Int64 {
+        try writer.message(mailbox: mailboxID, key: key, run: run, now: options.now, outcome: outcome)
+    }
+
+    private func origin(_ document: ReadDocument, _ message: Int64, _ place: String) -> ReportWriter.Origin {
+        ReportWriter.Origin(
+            message: message, attachment: document.attachment, member: document.member, bytes: document.bytes, place: place)
+    }
+
+    private func handle(_ message: ReadMessage) throws {
+        let expected: MessageOutcome =
+            message.isDeferred ? .deferred : !message.documents.isEmpty ? .stored : message.refusals.isEmpty ? .notAReport : .refused
+        let id: Int64
+        if let current { id = current.id } else { id = try enter(message.key, expected) }
+        for document in message.documents {
+            note(try writer.store(document.report, document.batches, origin: origin(document, id, message.place)), document)
+        }
+        let outcome = outcome(of: message)
+        if outcome != expected || current != nil { try writer.setOutcome(outcome, message: id) }
+        try record(message, outcome, id)
+        tally.messages[outcome, default: 0] += 1
+        current = nil
+        outcomes.removeAll(keepingCapacity: true)
+        settle(message.key, outcome)
+    }
+
+    /// Counts a document that was read.
+    private func note(_ outcome: DocumentOutcome, _ document: ReadDocument) {
+        outcomes.append(outcome)
+        tally.documents.seen += 1
+        switch outcome {
+        case .stored: tally.documents.stored += 1
+        case .duplicate: tally.documents.duplicate += 1
+        case .conflict: tally.documents.conflict += 1
+        }
+        if case .duplicate = outcome { return }
+        tally.stored.reports += 1
+        tally.stored.records += document.report.recordCount
+        tally.stored.messages += document.report.messageCount
+        for (reason, count) in document.report.refusedRecords where tally.refusals.count < Tally.maxRefusals {
+            tally.refusals.append(
+                Refusal(
+                    scope: .records, code: reason.rawValue, place: current?.place ?? "", member: document.member,
+                    detail: document.report.refusedRecordExamples[reason] ?? "", records: count))
+        }
+    }
+
+    /// One outcome for each message: the best that any of its documents came to, but what was refused is not hidden by duplicates.
+    private func outcome(of message: ReadMessage) -> MessageOutcome {
+        if message.isDeferred { return .deferred }
+        var hasDuplicate = false
+        for outcome in outcomes {
+            if case .duplicate = outcome { hasDuplicate = true } else { return .stored }
+        }
+        if !message.refusals.isEmpty { return .refused }
+        return hasDuplicate ? .duplicate : .notAReport
+    }
+
+    /// Enters what was not stored, and why.
+    private func record(_ message: ReadMessage, _ outcome: MessageOutcome, _ id: Int64) throws {
+        var refusals = message.refusals
+        if outcome == .notAReport {
+            refusals = [Refusal(scope: .message, code: message.kind, place: message.place, detail: Self.explanations[message.kind] ?? "")]
+        }
+        for refusal in refusals { try writer.refuse(refusal, message: id) }
+        tally.documents.seen += message.refusedDocuments
+        tally.documents.refused += message.refusedDocuments
+        guard outcome != .notAReport else { return }
+        tally.refusals += refusals.prefix(max(0, Tally.maxRefusals - tally.refusals.count))
+    }
+
+    private static let explanations = [
+        "not-a-report-mail": "a mail without a report",
+        "empty-file": "an attachment or file of 0 bytes",
+        "other-attachment": "an attachment that is neither XML nor an archive",
+        "tls-report": "an SMTP TLS report (RFC 8460)",
+        "failure-report": "a failure report or complaint about a single message (RFC 5965)",
+        "bounce": "a notice of delivery",
+    ]
+
+    /// Something in the mailbox that is no message: in the ledger it is one, refused, and known from then on.
+    func handle(oddity: MailError) throws {
+        let key = "!" + oddity.place
+        guard try !writer.isKnown(key, mailbox: mailboxID) else { return }
+        let outcome: MessageOutcome = oddity.isOurFault ? .deferred : .refused
+        let id = try enter(key, outcome)
+        let refusal = Refusal(scope: .message, code: oddity.code.rawValue, place: oddity.place, detail: oddity.found)
+        try writer.clearRefusals(message: id)
+        try writer.refuse(refusal, message: id)
+        tally.messages[outcome, default: 0] += 1
+        if tally.refusals.count < Tally.maxRefusals { tally.refusals.append(refusal) }
+    }
+
+    private func settle(_ key: String, _ outcome: MessageOutcome) {
+        let action = outcome == .refused ? options.afterRefused : options.after
+        if outcome != .deferred, action != .leave { unsettled.append((key, action)) }
+    }
+
+    // MARK: - The end
+
+    /// Ends the run and proves the accounting: what was counted here is what the ledger has.
+    func finish(known: Int) throws -> Tally {
+        tally.known = known
+        let ledger = try writer.ledgerCounts(run: run)
+        guard ledger == tally.messages.filter({ $0.value > 0 }) else {
+            throw IngestError.accounting("messages counted \(tally.messages), in the ledger \(ledger)")
+        }
+        let documents = tally.documents
+        guard documents.seen == documents.stored + documents.duplicate + documents.conflict + documents.refused else {
+            throw IngestError.accounting("documents do not add up: \(documents)")
+        }
+        try writer.begin()
+        try writer.finishRun(run, now: options.now, counts: tally.messages)
+        try writer.commit()
+        return tally
+    }
+}
