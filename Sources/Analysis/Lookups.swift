@@ -1,0 +1,114 @@
+import DMARC
+import GRDB
+
+/// Interned sets of authentication results by their key, with a memory of the latest ones.
+struct AuthenticationLookup {
+    /// Question: the results of a set. Unit: one row a result, in the order of the report. Index: primary key of `authentication_results`,
+    /// rowid of `names`.
+    static let resultsSQL = """
+        SELECT a.method, d.name, s.name, a.scope, a.result, a.raw_result, a.human_result
+        FROM authentication_results a
+            LEFT JOIN names d ON d.id = a.domain_id
+            LEFT JOIN names s ON s.id = a.selector_id
+        WHERE a.set_id = ?1
+        ORDER BY a.position
+        """
+
+    /// Sets to remember: a bound on memory for exports of any length.
+    private static let mostRemembered = 20_000
+
+    private let db: Database
+    private var rows: SQLRows?
+    private var known: [Int: AuthenticationSet] = [:]
+
+    init(_ db: Database) { self.db = db }
+
+    /// The set with the key `id`; empty if there is none.
+    mutating func set(_ id: Int) throws -> AuthenticationSet {
+        if let set = known[id] { return set }
+        let rows = try self.rows ?? SQLRows(db, Self.resultsSQL)
+        self.rows = rows
+        try rows.restart(id)
+        var set = AuthenticationSet()
+        while try rows.next() {
+            let result = AuthenticationResult(rawValue: rows.text(4)) ?? .unknown
+            if rows.text(0) == "dkim" {
+                set.dkim.append(
+                    DKIMResult(
+                        domain: rows.optionalText(1), selector: rows.optionalText(2), result: result, rawResult: rows.optionalText(5),
+                        humanResult: rows.optionalText(6)))
+            } else {
+                set.spf.append(
+                    SPFResult(
+                        domain: rows.optionalText(1), scope: rows.optionalText(3).flatMap(SPFScope.init(rawValue:)), result: result,
+                        rawResult: rows.optionalText(5), humanResult: rows.optionalText(6)))
+            }
+        }
+        if known.count >= Self.mostRemembered { known.removeAll(keepingCapacity: true) }
+        known[id] = set
+        return set
+    }
+}
+
+/// Interned lists of override reasons by their key.
+struct OverrideLookup {
+    /// Question: the reasons of a list. Unit: one row a reason, in the order of the report. Index: rowid of `override_sets`.
+    static let reasonsSQL = """
+        SELECT json_extract(r.value, '$[0]'), json_extract(r.value, '$[1]')
+        FROM override_sets o, json_each(o.reasons) r
+        WHERE o.id = ?1
+        ORDER BY r.key
+        """
+
+    private static let mostRemembered = 20_000
+    private let db: Database
+    private var rows: SQLRows?
+    private var known: [Int: [PolicyOverride]] = [:]
+
+    init(_ db: Database) { self.db = db }
+
+    /// The list with the key `id`; empty for nil.
+    mutating func reasons(_ id: Int?) throws -> [PolicyOverride] {
+        guard let id else { return [] }
+        if let reasons = known[id] { return reasons }
+        let rows = try self.rows ?? SQLRows(db, Self.reasonsSQL)
+        self.rows = rows
+        try rows.restart(id)
+        var reasons: [PolicyOverride] = []
+        while try rows.next() { reasons.append(PolicyOverride(type: rows.text(0), comment: rows.optionalText(1))) }
+        if known.count >= Self.mostRemembered { known.removeAll(keepingCapacity: true) }
+        known[id] = reasons
+        return reasons
+    }
+}
+
+/// Interned names by their key.
+struct NameLookup {
+    /// Question: a name. Unit: one row. Index: rowid of `names`.
+    static let nameSQL = "SELECT name FROM names WHERE id = ?1"
+
+    private static let mostRemembered = 50_000
+    private let db: Database
+    private var rows: SQLRows?
+    private var known: [Int: String] = [:]
+
+    init(_ db: Database) { self.db = db }
+
+    /// The name with the key `id`; nil for nil.
+    mutating func name(_ id: Int?) throws -> String? {
+        guard let id else { return nil }
+        if let name = known[id] { return name }
+        let rows = try self.rows ?? SQLRows(db, Self.nameSQL)
+        self.rows = rows
+        try rows.restart(id)
+        let name = try rows.next() ? rows.text(0) : ""
+        if known.count >= Self.mostRemembered { known.removeAll(keepingCapacity: true) }
+        known[id] = name
+        return name
+    }
+}
+
+extension AuthenticationSet {
+    /// The signature that says most: the first that verified, else the first.
+    public var bestSignature: DKIMResult? { dkim.first { $0.result == .pass } ?? dkim.first }
+}

@@ -1,0 +1,114 @@
+import DMARC
+import GRDB
+import GRDBSQLite
+import ReportStore
+
+/// The rows of one statement, read forward, straight from SQLite: three times the speed of GRDB's own rows.
+///
+/// SQLite's pointers stay in this file. Valid only inside the `read` block that its `Database` came from.
+final class SQLRows {
+    private let statement: Statement
+    private let handle: OpaquePointer
+
+    /// Prepares `sql` and binds `arguments` to its parameters in order.
+    ///
+    /// The statement comes from the connection's cache, so the rows of an earlier use of the same text must be done with; where the same
+    /// text is read twice at a time, `cached` must be false.
+    init(_ db: Database, _ sql: String, _ arguments: [SQLValue] = [], cached: Bool = true) throws {
+        statement = try cached ? db.cachedStatement(sql: sql) : db.makeStatement(sql: sql)
+        handle = statement.sqliteStatement
+        sqlite3_reset(handle)
+        for (index, argument) in arguments.enumerated() {
+            let position = Int32(index + 1)
+            let code =
+                switch argument {
+                case .integer(let value): sqlite3_bind_int64(handle, position, Int64(value))
+                case .address(let value):
+                    value.withBytes {
+                        // SQLITE_TRANSIENT, a cast in C: SQLite copies the bytes before this returns.
+                        sqlite3_bind_blob(
+                            handle, position, $0.baseAddress, Int32($0.count), unsafeBitCast(-1, to: sqlite3_destructor_type.self))
+                    }
+                }
+            guard code == SQLITE_OK else { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }
+        }
+    }
+
+    /// Moves to the next row; false at the end.
+    @inline(__always)
+    func next() throws -> Bool {
+        let code = sqlite3_step(handle)
+        if code == SQLITE_ROW { return true }
+        guard code == SQLITE_DONE else { throw failure(code) }
+        return false
+    }
+
+    private func failure(_ code: Int32) -> DatabaseError {
+        let message = sqlite3_errmsg(sqlite3_db_handle(handle)).map { String(cString: $0) }
+        return DatabaseError(resultCode: ResultCode(rawValue: code), message: message)
+    }
+
+    /// Binds other integers and starts again: for statements that are asked for many keys.
+    func restart(_ arguments: Int...) throws {
+        sqlite3_reset(handle)
+        for (index, argument) in arguments.enumerated() {
+            let code = sqlite3_bind_int64(handle, Int32(index + 1), Int64(argument))
+            guard code == SQLITE_OK else { throw failure(code) }
+        }
+    }
+
+    /// Column `index` as a whole number; NULL is 0.
+    @inline(__always)
+    func int(_ index: Int32) -> Int { Int(sqlite3_column_int64(handle, index)) }
+
+    /// Column `index` as a whole number.
+    func optionalInt(_ index: Int32) -> Int? { sqlite3_column_type(handle, index) == SQLITE_NULL ? nil : int(index) }
+
+    /// Column `index` as text, with any NUL in it; SQL's NULL is empty.
+    func text(_ index: Int32) -> String {
+        guard let start = sqlite3_column_text(handle, index) else { return "" }
+        let bytes = UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, index)))
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Column `index` as text, if any.
+    func optionalText(_ index: Int32) -> String? { sqlite3_column_type(handle, index) == SQLITE_NULL ? nil : text(index) }
+
+    /// Column `index` as an address.
+    @inline(__always)
+    func address(_ index: Int32) throws -> IPAddress {
+        let start = sqlite3_column_blob(handle, index)
+        let bytes = UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, index)))
+        guard let address = IPAddress(bytes: bytes) else {
+            throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "an address of \(bytes.count) bytes")
+        }
+        return address
+    }
+
+    /// The size of a blob in column `index`.
+    func byteCount(_ index: Int32) -> Int { Int(sqlite3_column_bytes(handle, index)) }
+
+    deinit {
+        // The statement belongs to GRDB; left in the middle of a step it would hold the read transaction open.
+        sqlite3_reset(handle)
+    }
+}
+
+/// What can be bound to a parameter.
+enum SQLValue {
+    case integer(Int)
+    case address(IPAddress)
+}
+
+/// Runs `body` in one read transaction, so that all figures of an answer come from the same state of the database.
+func reading<Result>(
+    _ store: ReportStore, _ question: String, _ body: (Database) throws -> Result
+) throws(AnalysisError) -> Result {
+    do {
+        return try store.reader.read(body)
+    } catch let error as AnalysisError {
+        throw error
+    } catch {
+        throw AnalysisError(error, place: question)
+    }
+}

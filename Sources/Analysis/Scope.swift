@@ -1,0 +1,125 @@
+import DMARC
+import GRDB
+
+/// A policy domain with its key.
+struct PolicyDomain: Hashable, Sendable {
+    let id: Int
+    let name: String
+}
+
+/// What a filter means in one state of the database: domains, days, and, with `--reporter`, the reports.
+struct Scope {
+    let domains: [PolicyDomain]
+    let period: Period?
+    /// Keys of the reporters' counted reports that touch the period; nil: all reports.
+    let reports: Set<Int>?
+    let isDatabaseEmpty: Bool
+    let unknownReporters: [String]
+
+    /// Question: the domains. Unit: one row a policy domain. Index: none; a table of thousands at most.
+    static let domainsSQL = "SELECT id, name FROM domains ORDER BY name"
+
+    /// Question: first and last day with counted records of a domain. Unit: one row. Index: primary key of `daily`, one seek each.
+    static let extentSQL = """
+        SELECT (SELECT min(day) FROM daily WHERE domain_id = ?1), (SELECT max(day) FROM daily WHERE domain_id = ?1)
+        """
+
+    /// Question: counted reports of a domain with their reporter and days. Unit: one row a report. Index: `reports_domain_day`.
+    static let reportsSQL = """
+        SELECT id, reporter_id, day, is_spread, begin_utc, end_utc
+        FROM reports
+        WHERE domain_id = ?1 AND is_counted = 1
+        """
+
+    /// Question: the reporters. Unit: one row a reporter. Index: none; a table of thousands at most.
+    static let reportersSQL = "SELECT id, name FROM reporters"
+
+    init(_ db: Database, _ filter: Filter, usual: PeriodRequest.Usual = .recent) throws {
+        var chosen: [PolicyDomain] = []
+        var isEmpty = true
+        let all = try SQLRows(db, Self.domainsSQL)
+        while try all.next() {
+            isEmpty = false
+            let domain = PolicyDomain(id: all.int(0), name: all.text(1))
+            if filter.includes(domain: domain.name) { chosen.append(domain) }
+        }
+        domains = chosen
+        isDatabaseEmpty = isEmpty
+
+        if filter.reporters.isEmpty {
+            let extent = try Self.extent(db, of: chosen)
+            period = filter.period.resolve(data: extent, today: filter.today, usual: usual)
+            reports = nil
+            unknownReporters = []
+        } else {
+            let (keys, unknown) = try Self.reporters(db, filter)
+            let found = try Self.reports(db, of: chosen, by: keys)
+            let days = found.map(\.days)
+            let extent = days.map(\.lowerBound).min().flatMap { first in
+                days.map(\.upperBound).max().map { Period(since: first, until: $0) }
+            }
+            let resolved = filter.period.resolve(data: extent, today: filter.today, usual: usual)
+            period = resolved
+            reports = Set(
+                found.compactMap { report in
+                    guard let resolved, report.days.lowerBound <= resolved.until, resolved.since <= report.days.upperBound else { return nil }
+                    return report.id
+                })
+            unknownReporters = unknown
+        }
+    }
+
+    private static func extent(_ db: Database, of domains: [PolicyDomain]) throws -> Period? {
+        var extent: Period?
+        let rows = try SQLRows(db, extentSQL)
+        for domain in domains {
+            try rows.restart(domain.id)
+            guard try rows.next(), let first = rows.optionalInt(0), let last = rows.optionalInt(1) else { continue }
+            extent = Period(since: min(extent?.since ?? Day(first), Day(first)), until: max(extent?.until ?? Day(last), Day(last)))
+        }
+        return extent
+    }
+
+    private static func reporters(_ db: Database, _ filter: Filter) throws -> (keys: Set<Int>, unknown: [String]) {
+        var keys: Set<Int> = []
+        var unknown = filter.reporters
+        let rows = try SQLRows(db, reportersSQL)
+        while try rows.next() {
+            let name = rows.text(1)
+            guard filter.includes(reporter: name) else { continue }
+            keys.insert(rows.int(0))
+            unknown.removeAll { $0.lowercased() == name.lowercased() }
+        }
+        return (keys, unknown)
+    }
+
+    private static func reports(
+        _ db: Database, of domains: [PolicyDomain], by reporters: Set<Int>
+    ) throws -> [(id: Int, days: ClosedRange<Day>)] {
+        var found: [(id: Int, days: ClosedRange<Day>)] = []
+        guard !reporters.isEmpty else { return [] }
+        let rows = try SQLRows(db, reportsSQL)
+        for domain in domains {
+            try rows.restart(domain.id)
+            while try rows.next() {
+                guard reporters.contains(rows.int(1)) else { continue }
+                let day = Day(rows.int(2))
+                let isSpread = rows.int(3) != 0
+                let days = isSpread ? ReportWindow(begin: rows.int(4), end: rows.int(5)).days : day...day
+                found.append((rows.int(0), days))
+            }
+        }
+        return found
+    }
+
+    /// Whether a record's report is asked for.
+    @inline(__always)
+    func includes(report id: Int) -> Bool { reports?.contains(id) ?? true }
+
+    /// What to say above an answer.
+    func coverage(messages: Int, reports: Int) -> Coverage {
+        Coverage(
+            period: period, domains: domains.map(\.name), messages: messages, reports: reports, isDatabaseEmpty: isDatabaseEmpty,
+            unknownReporters: unknownReporters)
+    }
+}

@@ -1,0 +1,215 @@
+import DMARC
+import GRDB
+import ReportStore
+
+/// A source that fails for a policy domain. Figures in messages unless said otherwise.
+public struct FailureRow: Hashable, Sendable {
+    /// Place in the ranking, from 1.
+    public var rank: Int
+    /// The connecting address.
+    public var source: IPAddress
+    /// The policy domain, canonical.
+    public var domain: String
+    /// All messages of this source in this domain's name in the period.
+    public var messages: Int
+    /// Those of them with neither DKIM nor SPF aligned.
+    public var failed: Int
+    /// The domain that SPF was checked for, in the results that most failed messages share; nil if they name none.
+    public var spfDomain: String?
+    /// The signing domain in the same results: that of the first signature that verified, else of the first one.
+    public var dkimDomain: String?
+    /// Distinct reporters of the failed messages.
+    public var reporters: Int
+    /// First day with failed messages in the period.
+    public var firstDay: Day
+    /// Last day with failed messages in the period.
+    public var lastDay: Day
+    /// Failed messages with disposition `none` or `pass`.
+    public var delivered: Int
+    /// Failed messages with disposition `quarantine`.
+    public var quarantined: Int
+    /// Failed messages with disposition `reject`.
+    public var rejected: Int
+}
+
+/// The answer to "which sources fail DMARC most".
+public struct TopFailures: Sendable {
+    /// What it is about. Its figures are those of all messages, failed or not.
+    public var coverage: Coverage
+    /// Most failed messages first, then by the text of the address, then by domain.
+    public var rows: [FailureRow]
+    /// Pairs of domain and source with failed messages, also those beyond the limit.
+    public var failingSources: Int
+    /// Failed messages of all of them.
+    public var failed: Int
+
+    /// Question: failed messages by source. Unit: one row a record and day. Index: primary key of `records`, one contiguous range.
+    static let failuresSQL = """
+        SELECT source, messages, report_id
+        FROM records
+        WHERE domain_id = ?1 AND counted_as = 1 AND day BETWEEN ?2 AND ?3
+        """
+
+    /// Question: what the failures of the leading sources look like. Unit: one row a record and day. Index: as `failuresSQL`.
+    static let detailsSQL = """
+        SELECT source, messages, report_id, day, disposition, authentication_id
+        FROM records
+        WHERE domain_id = ?1 AND counted_as = 1 AND day BETWEEN ?2 AND ?3
+        """
+
+    /// Question: passed messages by source. Unit: one row a record and day. Index: as `failuresSQL`.
+    static let passesSQL = """
+        SELECT source, messages, report_id
+        FROM records
+        WHERE domain_id = ?1 AND counted_as = 0 AND day BETWEEN ?2 AND ?3
+        """
+
+    /// Question: has a source ever passed for a domain. Unit: one row. Index: primary key of `sources`.
+    static let everPassedSQL = "SELECT passed FROM sources WHERE domain_id = ?1 AND source = ?2"
+
+    /// Question: who sent a report. Unit: one row. Index: rowid of `reports`.
+    static let reporterSQL = "SELECT reporter_id FROM reports WHERE id = ?1"
+
+    /// Asks `store` for the first `limit` rows; nil: all.
+    public static func ask(_ store: ReportStore, _ filter: Filter, limit: Int?) throws(AnalysisError) -> TopFailures {
+        try reading(store, "top-failures") { db in
+            let scope = try Scope(db, filter)
+            guard let period = scope.period else {
+                return TopFailures(coverage: scope.coverage(messages: 0, reports: 0), rows: [], failingSources: 0, failed: 0)
+            }
+            var candidates: [Candidate] = []
+            var failed = 0
+            for (index, domain) in scope.domains.enumerated() {
+                for (source, messages) in try failures(db, scope, of: domain, in: period) where messages > 0 {
+                    failed += messages
+                    candidates.append(Candidate(domain: index, source: source, failed: messages))
+                }
+            }
+            let leading = Self.leading(candidates, of: scope, limit: limit)
+            let rows = try details(db, scope, of: leading, in: period)
+            return TopFailures(coverage: try scope.totals(db), rows: rows, failingSources: candidates.count, failed: failed)
+        }
+    }
+
+    private struct Candidate {
+        let domain: Int
+        let source: IPAddress
+        let failed: Int
+    }
+
+    /// First pass: one sum a source, nothing else, because most sources will not be shown.
+    private static func failures(
+        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period
+    ) throws -> [(source: IPAddress, messages: Int)] {
+        var table = SourceTable()
+        var sums: [Int] = []
+        let rows = try SQLRows(db, failuresSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
+        while try rows.next() {
+            guard scope.includes(report: rows.int(2)) else { continue }
+            let number = table.number(of: try rows.address(0))
+            if number == sums.count { sums.append(0) }
+            sums[number] += rows.int(1)
+        }
+        return Array(zip(table.addresses, sums).map { ($0, $1) })
+    }
+
+    /// The ranking. Texts are made only of those that can still be among the first.
+    private static func leading(_ candidates: [Candidate], of scope: Scope, limit: Int?) -> [Candidate] {
+        var chosen = candidates
+        if let limit, limit < candidates.count {
+            guard limit > 0 else { return [] }
+            let counts = candidates.map(\.failed).sorted(by: >)
+            chosen = candidates.filter { $0.failed >= counts[limit - 1] }
+        }
+        let named = chosen.map { (candidate: $0, text: $0.source.description) }
+        let sorted = named.sorted { a, b in
+            if a.candidate.failed != b.candidate.failed { return a.candidate.failed > b.candidate.failed }
+            if a.text != b.text { return a.text < b.text }
+            return scope.domains[a.candidate.domain].name < scope.domains[b.candidate.domain].name
+        }
+        return sorted.prefix(limit ?? .max).map(\.candidate)
+    }
+
+    /// What is added up for a leading source.
+    private struct Details {
+        var passed = 0
+        var reporters: Set<Int> = []
+        var reports: Set<Int> = []
+        var results: [Int: Int] = [:]
+        var days: ClosedRange<Int>?
+        var delivered = 0
+        var quarantined = 0
+        var rejected = 0
+    }
+
+    /// Second pass, over the domains of the leading sources only.
+    private static func details(_ db: Database, _ scope: Scope, of leading: [Candidate], in period: Period) throws -> [FailureRow] {
+        var rows = [FailureRow?](repeating: nil, count: leading.count)
+        var authentications = AuthenticationLookup(db)
+        let reporterOf = try SQLRows(db, reporterSQL)
+        for (domain, places) in Dictionary(grouping: leading.indices, by: { leading[$0].domain }) {
+            let policyDomain = scope.domains[domain]
+            var table = SourceTable()
+            for place in places { _ = table.number(of: leading[place].source) }
+            var details = [Details](repeating: Details(), count: places.count)
+            try addFailures(db, scope, of: policyDomain, in: period, table, &details)
+            try addPasses(db, scope, of: policyDomain, in: period, table, &details)
+            for (number, place) in places.enumerated() {
+                var detail = details[number]
+                for report in detail.reports {
+                    try reporterOf.restart(report)
+                    if try reporterOf.next() { detail.reporters.insert(reporterOf.int(0)) }
+                }
+                // Most failed messages; of equals the set that was stored first.
+                let usual = detail.results.max { ($0.value, $1.key) < ($1.value, $0.key) }
+                let set = try usual.map { try authentications.set($0.key) } ?? AuthenticationSet()
+                let days = detail.days ?? period.since.number...period.until.number
+                rows[place] = FailureRow(
+                    rank: place + 1, source: leading[place].source, domain: policyDomain.name,
+                    messages: leading[place].failed + detail.passed, failed: leading[place].failed, spfDomain: set.spf.first?.domain,
+                    dkimDomain: set.bestSignature?.domain, reporters: detail.reporters.count, firstDay: Day(days.lowerBound),
+                    lastDay: Day(days.upperBound), delivered: detail.delivered, quarantined: detail.quarantined, rejected: detail.rejected)
+            }
+        }
+        return rows.compactMap(\.self)
+    }
+
+    private static func addFailures(
+        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ table: SourceTable, _ details: inout [Details]
+    ) throws {
+        let rows = try SQLRows(db, detailsSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
+        while try rows.next() {
+            guard let number = table.find(try rows.address(0)), scope.includes(report: rows.int(2)) else { continue }
+            let messages = rows.int(1)
+            guard messages > 0 else { continue }
+            let day = rows.int(3)
+            let days = details[number].days ?? day...day
+            details[number].days = min(days.lowerBound, day)...max(days.upperBound, day)
+            details[number].reports.insert(rows.int(2))
+            details[number].results[rows.int(5), default: 0] += messages
+            switch AppliedDisposition(stored: rows.int(4)) {
+            case .none, .pass: details[number].delivered += messages
+            case .quarantine: details[number].quarantined += messages
+            case .reject: details[number].rejected += messages
+            }
+        }
+    }
+
+    private static func addPasses(
+        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ table: SourceTable, _ details: inout [Details]
+    ) throws {
+        // Most failing sources never pass: the rollup knows, and spares reading all that did pass.
+        var open = SourceTable()
+        for address in table.addresses {
+            let ever = try SQLRows(db, everPassedSQL, [.integer(domain.id), .address(address)])
+            if try !ever.next() || ever.int(0) > 0 { _ = open.number(of: address) }
+        }
+        guard !open.addresses.isEmpty else { return }
+        let rows = try SQLRows(db, passesSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
+        while try rows.next() {
+            let address = try rows.address(0)
+            guard open.find(address) != nil, scope.includes(report: rows.int(2)), let number = table.find(address) else { continue }
+            details[number].passed += rows.int(1)
+        }
+    }
+}

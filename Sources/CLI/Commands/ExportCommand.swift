@@ -1,0 +1,165 @@
+import Analysis
+import ArgumentParser
+import DMARC
+import Rendering
+
+/// Everything, for other programs.
+struct ExportCommand: ContextCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "The records or the daily figures, for spreadsheets and other programs.",
+        discussion: """
+            CSV unless --format or the name of --output says otherwise; all days unless --since or --until says otherwise.
+
+            EXAMPLES:
+              dmarcstat export > records.csv
+              dmarcstat export daily --domain example.org --output daily.csv
+              dmarcstat export records --since 7d --format ndjson
+            """)
+
+    /// What can be exported.
+    enum Kind: String, CaseIterable, ExpressibleByArgument {
+        case records, daily
+    }
+
+    @Argument(help: ArgumentHelp("records (one row a record) or daily (one row a domain and day).", valueName: "what"))
+    var kind: Kind = .records
+
+    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var filter: FilterOptions
+    @OptionGroup var output: OutputOptions
+
+    @Option(
+        name: .long, help: ArgumentHelp("The most rows, or all.", valueName: "n"),
+        transform: { text in
+            guard let limit = Limit(text) else { throw ValidationError("expected a number from 1, or all") }
+            return limit
+        })
+    var limit: Limit?
+
+    static let recordFields: [Field<ExportedRecord>] = [
+        .text("day", "Day") { $1.day($0.day) },
+        .text("domain", "Domain") { $1.domain($0.domain) },
+        .text("reporter", "Reporter") { row, _ in .text(row.reporter) },
+        .text("report_id", "Report id") { row, _ in .text(row.reportID) },
+        .text("begin", "Begin") { row, _ in .instant(row.window.begin) },
+        .text("end", "End") { row, _ in .instant(row.window.end) },
+        .number("record", "Record") { row, _ in .integer(row.record.sequence) },
+        .text("source", "Source") { row, _ in .text(row.record.source.description) },
+        .number("messages", "Messages") { row, _ in .integer(row.record.messages) },
+        .text("disposition", "Disposition") { row, _ in .text(row.record.disposition.word) },
+        .text("dkim", "DKIM") { row, _ in .text(row.record.dkim.word) },
+        .text("spf", "SPF") { row, _ in .text(row.record.spf.word) },
+        .text("passed", "Passed") { row, _ in .boolean(row.record.passed) },
+        .text("header_from", "Header from") { $1.domain($0.record.headerFrom) },
+        .text("envelope_from", "Envelope from") { $1.domain($0.record.envelopeFrom) },
+        .text("envelope_to", "Envelope to") { $1.domain($0.record.envelopeTo) },
+        .text("spf_domain", "SPF domain") { $1.domain($0.record.authentication.spf.first?.domain) },
+        .text("spf_scope", "SPF scope") { $1.text($0.record.authentication.spf.first?.scope?.rawValue) },
+        .text("spf_result", "SPF result") { $1.text($0.record.authentication.spf.first?.result.rawValue) },
+        .text("dkim_domain", "DKIM domain") { $1.domain($0.record.authentication.bestSignature?.domain) },
+        .text("dkim_selector", "DKIM selector") { $1.text($0.record.authentication.bestSignature?.selector) },
+        .text("dkim_result", "DKIM result") { $1.text($0.record.authentication.bestSignature?.result.rawValue) },
+        .number("dkim_count", "Signatures") { row, _ in .integer(row.record.authentication.dkim.count) },
+        .text("override_types", "Override") { row, _ in .list(row.record.overrides.map(\.type)) },
+        .text("override_comments", "Comment") { row, _ in .list(row.record.overrides.map { $0.comment ?? "" }) },
+        .text("p", "p") { $1.text($0.policy.p) },
+        .text("sp", "sp") { $1.text($0.policy.sp) },
+        .text("np", "np") { $1.text($0.policy.np) },
+        .text("adkim", "adkim") { $1.text($0.policy.adkim) },
+        .text("aspf", "aspf") { $1.text($0.policy.aspf) },
+        .text("pct", "pct") { $1.text($0.policy.pct) },
+        .text("fo", "fo") { $1.text($0.policy.fo) },
+        .text("testing", "testing") { $1.text($0.policy.testing) },
+        .text("discovery_method", "discovery") { $1.text($0.policy.discoveryMethod) },
+    ]
+
+    static let dailyFields: [Field<DailyRow>] = [
+        .text("day", "Day", priority: 100) { $1.day($0.day) },
+        .text("domain", "Domain", priority: 95) { $1.domain($0.domain) },
+        .number("messages", "Messages", priority: 90) { row, _ in .integer(row.figures.messages) },
+        .number("passed", "Passed") { row, _ in .integer(row.figures.passed) },
+        .number("failed", "Failed", priority: 80) { row, _ in .integer(row.figures.failed) },
+        .number("pass_rate", "Pass rate", priority: 90) { row, _ in .rate(row.figures.passRate) },
+        .number("dkim_passed", "DKIM") { row, _ in .integer(row.figures.dkimPassed) },
+        .number("spf_passed", "SPF") { row, _ in .integer(row.figures.spfPassed) },
+        .number("none", "None", priority: 40) { row, _ in .integer(row.figures.none) },
+        .number("quarantined", "Quarantined", priority: 40) { row, _ in .integer(row.figures.quarantined) },
+        .number("rejected", "Rejected", priority: 40) { row, _ in .integer(row.figures.rejected) },
+        .number("pass", "Pass", priority: 30) { row, _ in .integer(row.figures.passDisposition) },
+        .number("records", "Records", priority: 20) { row, _ in .integer(row.figures.records) },
+    ]
+
+    func run(_ context: Context) throws {
+        let filter = try filter.filter(context)
+        let presentation = try Presentation(output, context, usually: .csv)
+        let store = try database.open(context)
+        switch kind {
+        case .records:
+            try presentation.send { channel in
+                var writer = RecordWriter(presentation, filter, limit: limit?.rows, channel)
+                try RecordExport.ask(store, filter, begin: { writer.begin($0) }, row: { writer.row($0) })
+                try writer.end()
+            }
+        case .daily:
+            let answer = try DailyExport.ask(store, filter)
+            let rows = answer.rows.prefix(limit?.rows ?? .max)
+            let table = Table(
+                name: "export-daily", period: answer.coverage.period.map(Table.Period.init), header: presentation.header(answer.coverage),
+                columns: Self.dailyFields.map(\.column), rows: try presentation.cells(Array(rows), Self.dailyFields),
+                emptyMessage: presentation.emptyMessage(answer.coverage, filter, otherwise: "No reports in this period."))
+            try presentation.present(table)
+        }
+    }
+
+    /// Writes rows as they come. What goes wrong is kept until the question is done with: its reading must end in order.
+    private struct RecordWriter {
+        private let presentation: Presentation
+        private let filter: Filter
+        private let limit: Int
+        private var renderer: any TableRenderer
+        private var sink: ChannelSink
+        private var count = 0
+        private var failure: OutputError?
+
+        init(_ presentation: Presentation, _ filter: Filter, limit: Int?, _ channel: any OutputChannel) {
+            self.presentation = presentation
+            self.filter = filter
+            self.limit = limit ?? .max
+            renderer = presentation.format.makeRenderer(style: presentation.style)
+            sink = ChannelSink(channel: channel)
+        }
+
+        mutating func begin(_ coverage: Coverage) -> Bool {
+            let table = Table(
+                name: "export-records", period: coverage.period.map(Table.Period.init), header: presentation.header(coverage),
+                columns: recordFields.map(\.column),
+                emptyMessage: presentation.emptyMessage(coverage, filter, otherwise: "No reports in this period."))
+            return attempt { renderer, sink throws(OutputError) in try renderer.begin(table, into: &sink) }
+        }
+
+        mutating func row(_ record: ExportedRecord) -> Bool {
+            count += 1
+            guard count <= limit else { return false }
+            let cells = recordFields.map { $0.cell(record, presentation) }
+            return attempt { renderer, sink throws(OutputError) in try renderer.row(cells, into: &sink) }
+        }
+
+        mutating func end() throws(OutputError) {
+            if let failure { throw failure }
+            try renderer.end(into: &sink)
+        }
+
+        private mutating func attempt(
+            _ body: (inout any TableRenderer, inout ChannelSink) throws(OutputError) -> Void
+        ) -> Bool {
+            do {
+                try body(&renderer, &sink)
+                return true
+            } catch {
+                failure = error
+                return false
+            }
+        }
+    }
+}

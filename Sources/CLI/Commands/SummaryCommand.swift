@@ -1,0 +1,69 @@
+import Analysis
+import ArgumentParser
+import Rendering
+
+/// One line a domain.
+struct SummaryCommand: ContextCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "summary",
+        abstract: "One line a domain: reports, messages, pass rate, policy.",
+        discussion: """
+            EXAMPLES:
+              dmarcstat summary
+              dmarcstat summary --since last-month --until last-month
+              dmarcstat summary --domain example.org --output summary.csv
+            """)
+
+    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var filter: FilterOptions
+    @OptionGroup var list: ListOptions
+    @OptionGroup var output: OutputOptions
+
+    static let fields: [Field<SummaryRow>] = [
+        .text("domain", "Domain", priority: 100, isIdentifier: true) { $1.domain($0.domain) },
+        .number("reports", "Reports", priority: 60) { row, _ in .integer(row.reports) },
+        .number("records", "Records", priority: 20) { row, _ in .integer(row.records) },
+        .number("messages", "Messages", priority: 90) { row, _ in .integer(row.messages) },
+        .number("passed", "Passed", priority: 30) { row, _ in .integer(row.passed) },
+        .number("failed", "Failed", priority: 85, emphasis: .badWhenPositive) { row, _ in .integer(row.failed) },
+        .number("pass_rate", "Pass rate", priority: 95, emphasis: .goodWhenHigh) { row, _ in .rate(row.passRate) },
+        .number("dkim_passed", "DKIM", priority: 40) { row, _ in .integer(row.dkimPassed) },
+        .number("spf_passed", "SPF", priority: 40) { row, _ in .integer(row.spfPassed) },
+        .data("pass_rate_without_forwarding") { _, _ in .none },
+        .data("none") { row, _ in .integer(row.none) },
+        .number("quarantined", "Quarantined", priority: 50) { row, _ in .integer(row.quarantined) },
+        .number("rejected", "Rejected", priority: 50) { row, _ in .integer(row.rejected) },
+        .data("first_day") { $1.day($0.firstDay) },
+        .data("last_day") { $1.day($0.lastDay) },
+        .text("policy", "Policy", priority: 80) { $1.text($0.policy?.text) },
+        Field(Column(key: "trend", title: "Trend", alignment: .right, priority: 70, inData: false)) { trend($0, $1) },
+        .data("pass") { row, _ in .integer(row.passDisposition) },
+    ]
+
+    /// How the pass rate of the second half of the period compares with the first, in percentage points.
+    private static func trend(_ row: SummaryRow, _ presentation: Presentation) -> Cell {
+        guard let change = row.change else { return .none }
+        let tenths = Int((change * 1000).rounded())
+        let points = "\(abs(tenths) / 10)\(presentation.style.decimalPoint)\(abs(tenths) % 10)"
+        let arrows = presentation.style.ascii ? ["-", "=", "+"] : ["↓ ", "→ ", "↑ "]
+        return .text(arrows[tenths.signum() + 1] + points)
+    }
+
+    func run(_ context: Context) throws {
+        let filter = try filter.filter(context)
+        let presentation = try Presentation(output, context)
+        let summary = try Summary.ask(try database.open(context), filter)
+        var total = Self.fields.map { $0.cell(summary.total, presentation) }
+        total[0] = .text("Total")
+        let table = Table(
+            name: "summary", period: summary.coverage.period.map(Table.Period.init), header: presentation.header(summary.coverage),
+            columns: Self.fields.map(\.column), rows: try presentation.cells(summary.rows, Self.fields, list),
+            total: summary.rows.count > 1 ? total : nil,
+            emptyMessage: presentation.emptyMessage(summary.coverage, filter, otherwise: "No reports in this period."))
+        try presentation.present(table)
+        guard let worst = summary.rows.max(by: { $0.failed < $1.failed }) else { return }
+        let isOne = summary.rows.count == 1
+        presentation.suggest(
+            "dmarcstat top-failures" + (isOne ? self.filter.words : " --domain " + quoted(worst.domain)) + database.words)
+    }
+}

@@ -1,0 +1,69 @@
+import Analysis
+import ArgumentParser
+import Rendering
+
+/// Which sources fail most.
+struct TopFailuresCommand: ContextCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "top-failures",
+        abstract: "Which sources fail DMARC most.",
+        discussion: """
+            One row for each policy domain and sending address, most failed messages first; 20 rows unless --limit says otherwise.
+
+            EXAMPLES:
+              dmarcstat top-failures
+              dmarcstat top-failures --domain example.org --since 12w --limit 50
+              dmarcstat top-failures --limit all --format csv > failures.csv
+            """)
+
+    /// Rows when nobody says.
+    static let usualLimit = 20
+
+    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var filter: FilterOptions
+    @OptionGroup var list: ListOptions
+    @OptionGroup var output: OutputOptions
+
+    static let fields: [Field<FailureRow>] = [
+        .number("rank", "Rank", priority: 30) { row, _ in .integer(row.rank) },
+        .text("source", "Source", priority: 100, isIdentifier: true) { row, _ in .text(row.source.description) },
+        .text("domain", "Domain", priority: 80) { $1.domain($0.domain) },
+        .number("messages", "Messages", priority: 85) { row, _ in .integer(row.messages) },
+        .number("failed", "Failed", priority: 95, emphasis: .badWhenPositive) { row, _ in .integer(row.failed) },
+        .data("verdict") { _, _ in .text("unknown") },
+        .data("confidence") { _, _ in .none },
+        .data("reasons") { _, _ in .list([]) },
+        .text("spf_domain", "SPF domain", priority: 70) { $1.domain($0.spfDomain) },
+        .text("dkim_domain", "DKIM domain", priority: 70) { $1.domain($0.dkimDomain) },
+        .data("service") { _, _ in .none },
+        .number("reporters", "Reporters", priority: 60) { row, _ in .integer(row.reporters) },
+        .text("first_day", "First day", priority: 40) { $1.day($0.firstDay) },
+        .text("last_day", "Last day", priority: 50) { $1.day($0.lastDay) },
+        .number("delivered", "Delivered", priority: 75) { row, _ in .integer(row.delivered) },
+        .number("quarantined", "Quarantined", priority: 55) { row, _ in .integer(row.quarantined) },
+        .number("rejected", "Rejected", priority: 55) { row, _ in .integer(row.rejected) },
+        .data("advice") { _, _ in .text("") },
+    ]
+
+    func run(_ context: Context) throws {
+        let filter = try filter.filter(context)
+        let presentation = try Presentation(output, context)
+        let limit = list.limit ?? Limit(rows: Self.usualLimit)
+        // Another order needs all rows before it can be cut.
+        let answer = try TopFailures.ask(try database.open(context), filter, limit: list.sort == nil ? limit.rows : nil)
+        var list = list
+        list.limit = limit
+        let rows = try presentation.cells(answer.rows, Self.fields, list)
+        var footer: [String] = []
+        if rows.count < answer.failingSources {
+            footer.append(
+                "\(rows.count) of \(presentation.grouped(answer.failingSources, "source")) with \(presentation.grouped(answer.failed, "failed message")) in all.")
+        }
+        let table = Table(
+            name: "top-failures", period: answer.coverage.period.map(Table.Period.init), header: presentation.header(answer.coverage),
+            columns: Self.fields.map(\.column), rows: rows, footer: footer,
+            emptyMessage: presentation.emptyMessage(answer.coverage, filter, otherwise: "Nothing failed in this period."))
+        try presentation.present(table)
+        if !rows.isEmpty { presentation.suggest("dmarcstat trend --by week" + self.filter.words + database.words) }
+    }
+}

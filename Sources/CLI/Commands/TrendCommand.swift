@@ -1,0 +1,52 @@
+import Analysis
+import ArgumentParser
+import Rendering
+
+extension BucketSize: ExpressibleByArgument {}
+
+/// Is it getting better.
+struct TrendCommand: ContextCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "trend",
+        abstract: "Pass rate by day, week or month.",
+        discussion: """
+            EXAMPLES:
+              dmarcstat trend
+              dmarcstat trend --by month --since 1y
+              dmarcstat trend --by week --domain example.org --format csv
+            """)
+
+    @Option(name: .long, help: ArgumentHelp("day, week (from Monday) or month.", valueName: "size"))
+    var by: BucketSize = .day
+
+    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var filter: FilterOptions
+    @OptionGroup var list: ListOptions
+    @OptionGroup var output: OutputOptions
+
+    static let fields: [Field<TrendRow>] = [
+        .text("period", "Period", priority: 100, isIdentifier: true) { row, _ in .text(row.label) },
+        .number("messages", "Messages", priority: 90) { row, _ in .integer(row.messages) },
+        .number("passed", "Passed", priority: 30) { row, _ in .integer(row.passed) },
+        .number("failed", "Failed", priority: 80, emphasis: .badWhenPositive) { row, _ in .integer(row.failed) },
+        .number("pass_rate", "Pass rate", priority: 95, emphasis: .goodWhenHigh) { row, _ in .rate(row.passRate) },
+        .data("pass_rate_without_forwarding") { _, _ in .none },
+        .number("reports", "Reports", priority: 50) { row, _ in .integer(row.reports) },
+        .number("sources", "Sources", priority: 60) { row, _ in .integer(row.sources) },
+        .number("new_sources", "New sources", priority: 40) { row, _ in .integer(row.newSources) },
+        Field(Column(key: "bar", title: "Passed", priority: 70, inData: false)) { row, _ in row.passRate.map { .bar($0) } ?? .text("") },
+    ]
+
+    func run(_ context: Context) throws {
+        let filter = try filter.filter(context)
+        let presentation = try Presentation(output, context)
+        let trend = try Trend.ask(try database.open(context), filter, by: by)
+        let isEmpty = trend.coverage.isDatabaseEmpty || trend.coverage.domains.isEmpty
+        let table = Table(
+            name: "trend", period: trend.coverage.period.map(Table.Period.init), header: presentation.header(trend.coverage),
+            columns: Self.fields.map(\.column), rows: isEmpty && presentation.isText ? [] : try presentation.cells(trend.rows, Self.fields, list),
+            emptyMessage: presentation.emptyMessage(trend.coverage, filter, otherwise: "No reports in this period."))
+        try presentation.present(table)
+        if !trend.rows.isEmpty { presentation.suggest("dmarcstat top-failures" + self.filter.words + database.words) }
+    }
+}

@@ -1,0 +1,49 @@
+import Ingest
+import Rendering
+import ReportStore
+
+/// What an ingest did, for programs and for people.
+enum IngestTable {
+    /// One row; its members stand at the top level of the JSON object as well.
+    static func make(_ tally: Tally) -> Table {
+        func count(_ outcome: MessageOutcome) -> Cell { .integer(tally.messages[outcome] ?? 0) }
+        let messages = Cell.object([
+            ("seen", .integer(tally.seen)), ("stored", count(.stored)), ("duplicate", count(.duplicate)), ("not_a_report", count(.notAReport)),
+            ("refused", count(.refused)), ("deferred", count(.deferred)), ("known", .integer(tally.known)),
+        ])
+        let documents = Cell.object([
+            ("seen", .integer(tally.documents.seen)), ("stored", .integer(tally.documents.stored)),
+            ("duplicate", .integer(tally.documents.duplicate)), ("conflict", .integer(tally.documents.conflict)),
+            ("refused", .integer(tally.documents.refused)),
+        ])
+        let stored = Cell.object([
+            ("reports", .integer(tally.stored.reports)), ("records", .integer(tally.stored.records)),
+            ("messages", .integer(tally.stored.messages)),
+        ])
+        let refusals = Cell.array(
+            tally.refusals.map { refusal in
+                let place = refusal.member.isEmpty ? refusal.place : refusal.place + "!" + refusal.member
+                return .object([("place", .text(place)), ("code", .text(refusal.code)), ("detail", .text(refusal.detail))])
+            })
+        let members: [(String, Cell)] = [("messages", messages), ("documents", documents), ("stored", stored), ("refusals", refusals)]
+        return Table(
+            name: "ingest", columns: members.map { Column(key: $0.0, title: $0.0) }, rows: [members.map(\.1)], extra: members)
+    }
+
+    /// `12 messages: 9 stored, 2 duplicate, 1 refused · 9 reports, 120 records about 4,500 messages`.
+    static func sentence(_ tally: Tally, _ presentation: Presentation) -> String {
+        let outcomes = MessageOutcome.allCases.compactMap { outcome in
+            tally.messages[outcome].flatMap { $0 > 0 ? "\($0) \(outcome.word)" : nil }
+        }
+        var parts = [presentation.grouped(tally.seen, "message") + (outcomes.isEmpty ? "" : ": " + outcomes.joined(separator: ", "))]
+        if tally.known > 0 { parts.append("\(presentation.grouped(tally.known, "message")) known already") }
+        let stored = tally.stored
+        if stored.reports > 0 {
+            parts.append(
+                presentation.grouped(stored.reports, "new report") + ", " + presentation.grouped(stored.records, "record") + " about "
+                    + presentation.grouped(stored.messages, "message"))
+        }
+        if tally.documents.conflict > 0 { parts.append(presentation.grouped(tally.documents.conflict, "conflict")) }
+        return parts.joined(separator: presentation.separator)
+    }
+}

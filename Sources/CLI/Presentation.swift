@@ -1,0 +1,172 @@
+import Analysis
+import DMARC
+import Rendering
+
+/// A column of a command's answer together with how its value is taken from a row.
+struct Field<Row>: Sendable {
+    let column: Column
+    let cell: @Sendable (Row, Presentation) -> Cell
+
+    init(_ column: Column, _ cell: @escaping @Sendable (Row, Presentation) -> Cell) {
+        self.column = column
+        self.cell = cell
+    }
+
+    /// A column that only programs see.
+    static func data(_ key: String, _ cell: @escaping @Sendable (Row, Presentation) -> Cell) -> Field {
+        Field(Column(key: key, title: key, inText: false), cell)
+    }
+
+    /// A number, on the right.
+    static func number(
+        _ key: String, _ title: String, priority: Int = 50, emphasis: Column.Emphasis = .plain, _ cell: @escaping @Sendable (Row, Presentation) -> Cell
+    ) -> Field {
+        Field(Column(key: key, title: title, alignment: .right, priority: priority, emphasis: emphasis), cell)
+    }
+
+    /// A text, on the left.
+    static func text(
+        _ key: String, _ title: String, priority: Int = 50, isIdentifier: Bool = false, _ cell: @escaping @Sendable (Row, Presentation) -> Cell
+    ) -> Field {
+        Field(Column(key: key, title: title, priority: priority, isIdentifier: isIdentifier), cell)
+    }
+}
+
+/// One answer on its way out: format, style and destination are decided once.
+struct Presentation {
+    let format: Format
+    let style: TextStyle
+    private let options: OutputOptions
+    private let context: Context
+
+    init(_ options: OutputOptions, _ context: Context, usually usual: Format = .table) throws(CommandError) {
+        format = try options.format(usually: usual)
+        style = options.style(context)
+        self.options = options
+        self.context = context
+    }
+
+    var isText: Bool { format == .table }
+
+    /// A domain: readable for people, canonical for programs.
+    func domain(_ name: String?) -> Cell { name.map { .text(isText ? DomainName.readable($0) : $0) } ?? .none }
+
+    /// A text, where there is one.
+    func text(_ text: String?) -> Cell { text.map { .text($0) } ?? .none }
+
+    /// A day, where there is one.
+    func day(_ day: Day?) -> Cell { day.map { .day($0.number) } ?? .none }
+
+    /// Between the parts of a line.
+    var separator: String { style.ascii ? " - " : " · " }
+
+    /// The line above a table: domains, days and how much is in them.
+    func header(_ coverage: Coverage) -> [String] {
+        var parts: [String] = []
+        let names = coverage.domains.prefix(1).map { DomainName.readable($0) }
+        if let first = names.first { parts.append(coverage.domains.count == 1 ? first : "\(first) and \(coverage.domains.count - 1) more") }
+        if let period = coverage.period { parts.append(periodPhrase(Table.Period(period))) }
+        parts.append("\(grouped(coverage.messages, "message")) in \(grouped(coverage.reports, "report"))")
+        return [parts.joined(separator: separator)]
+    }
+
+    /// What to say when there is no row.
+    func emptyMessage(_ coverage: Coverage, _ filter: Filter, otherwise message: String) -> String {
+        if coverage.isDatabaseEmpty { return "No reports yet. Next: dmarcstat ingest PATH" }
+        if let reporter = coverage.unknownReporters.first { return "No reports of \(reporter). dmarcstat reports lists who sends them." }
+        if coverage.domains.isEmpty { return "No reports about \(filter.domains.joined(separator: ", ")) or anything below. dmarcstat summary lists the domains." }
+        return message
+    }
+
+    /// A count with its unit, digits in groups.
+    func grouped(_ count: Int, _ unit: String) -> String {
+        var digits = String(count)
+        var result = ""
+        while digits.count > 3 {
+            result = style.thousandsSeparator + digits.suffix(3) + result
+            digits.removeLast(3)
+        }
+        return digits + result + " " + unit + (count == 1 ? "" : "s")
+    }
+
+    /// The cells of rows, sorted and cut as asked for.
+    func cells<Row>(_ rows: [Row], _ fields: [Field<Row>], _ list: ListOptions? = nil) throws(CommandError) -> [[Cell]] {
+        var cells = rows.map { row in fields.map { $0.cell(row, self) } }
+        if let order = list?.sort {
+            let columns = fields.map(\.column).filter(\.inData)
+            guard let index = fields.firstIndex(where: { $0.column.key == order.key && $0.column.inData }) else {
+                let keys = columns.map(\.key)
+                let hint = suggestion(for: order.key, among: keys).map { " Did you mean '\($0)'?" } ?? ""
+                throw .usage("--sort \(order.key): there is no such key.\(hint) The keys are \(keys.joined(separator: ", ")).")
+            }
+            let isDescending = order.isDescending ?? cells.contains { $0[index].isNumber }
+            // Equal cells stay in the command's own order; cells without a value come last either way.
+            cells = cells.enumerated().sorted { a, b in
+                guard let order = a.element[index].order(b.element[index], isDescending) else { return a.offset < b.offset }
+                return order
+            }.map(\.element)
+        }
+        if let limit = list?.limit?.rows { cells = Array(cells.prefix(limit)) }
+        return cells
+    }
+
+    /// Renders a table to where it belongs.
+    func present(_ table: Table) throws {
+        try send { channel throws(OutputError) in
+            var sink = ChannelSink(channel: channel)
+            try render(table, as: format, style: style, into: &sink)
+        }
+    }
+
+    /// Hands `body` the channel of standard output or of a file that is put in its place when all is written.
+    func send(_ body: (any OutputChannel) throws -> Void) throws {
+        guard let path = options.output, path != "-" else { return try body(context.standardOutput) }
+        let file = try OutputFile(path: path)
+        do {
+            try body(file.channel)
+        } catch let error as OutputError {
+            throw CommandError.output(path: path, error)
+        }
+        try file.keep()
+    }
+
+    /// Suggests the next command, after text on a terminal.
+    func suggest(_ command: String) {
+        if isText, options.isTerminal(context) { context.suggest(command) }
+    }
+}
+
+extension Table.Period {
+    init(_ period: Period) { self.init(since: period.since.number, until: period.until.number) }
+}
+
+extension Cell {
+    fileprivate var isNumber: Bool {
+        switch self {
+        case .integer, .number, .rate(.some), .bar: true
+        default: false
+        }
+    }
+
+    private var numeric: Double? {
+        switch self {
+        case .integer(let value), .day(let value), .instant(let value): Double(value)
+        case .number(let value), .bar(let value), .rate(let value?): value
+        case .boolean(let value): value ? 1 : 0
+        default: nil
+        }
+    }
+
+    /// Whether this comes before `other`; nil where they are equal.
+    fileprivate func order(_ other: Cell, _ isDescending: Bool) -> Bool? {
+        switch (self, other) {
+        case (.none, .none), (.rate(nil), .rate(nil)): return nil
+        case (.none, _), (.rate(nil), _): return false
+        case (_, .none), (_, .rate(nil)): return true
+        case (.text(let a), .text(let b)): return a == b ? nil : (a < b) != isDescending
+        default:
+            guard let a = numeric, let b = other.numeric, a != b else { return nil }
+            return (a < b) != isDescending
+        }
+    }
+}

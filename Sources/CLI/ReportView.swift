@@ -1,0 +1,187 @@
+import Analysis
+import DMARC
+import Rendering
+
+/// Something that `show` was pointed at: a report, or why there is none.
+struct ShownReport {
+    /// Where it is.
+    var place: String
+    /// The report; nil if it was refused.
+    var detail: ReportDetail?
+    /// Why it was refused.
+    var refusal: (code: String, detail: String)?
+}
+
+/// Reports in full: the same view whether they come from the database or from a file.
+struct ReportView {
+    private let presentation: Presentation
+
+    init(_ presentation: Presentation) { self.presentation = presentation }
+
+    /// A record with the number of its report, from 1, among those that are shown.
+    struct Row {
+        var report: Int
+        var record: RecordDetail
+    }
+
+    static let fields: [Field<Row>] = [
+        .data("report") { row, _ in .integer(row.report) },
+        .number("record", "Record", priority: 20) { row, _ in .integer(row.record.sequence) },
+        .text("source", "Source", priority: 100, isIdentifier: true) { row, _ in .text(row.record.source.description) },
+        .number("messages", "Messages", priority: 95) { row, _ in .integer(row.record.messages) },
+        .text("disposition", "Disposition", priority: 70) { row, _ in .text(row.record.disposition.word) },
+        Field(Column(key: "dkim", title: "DKIM", priority: 90, emphasis: verdicts)) { row, _ in .text(row.record.dkim.word) },
+        Field(Column(key: "spf", title: "SPF", priority: 90, emphasis: verdicts)) { row, _ in .text(row.record.spf.word) },
+        .data("passed") { row, _ in .boolean(row.record.passed) },
+        .text("header_from", "Header from", priority: 60) { $1.domain($0.record.headerFrom) },
+        .text("envelope_from", "Envelope from", priority: 30) { $1.domain($0.record.envelopeFrom) },
+        .text("envelope_to", "Envelope to", priority: 15) { $1.domain($0.record.envelopeTo) },
+        .text("spf_results", "SPF checked", priority: 50) { row, presentation in
+            presentation.isText
+                ? .list(row.record.authentication.spf.map { "\(DomainName.readable($0.domain ?? "?")) \($0.result.rawValue)" })
+                : .array(row.record.authentication.spf.map(object))
+        },
+        .text("dkim_results", "DKIM checked", priority: 50) { row, presentation in
+            presentation.isText
+                ? .list(row.record.authentication.dkim.map { "\(DomainName.readable($0.domain ?? "?")) \($0.result.rawValue)" })
+                : .array(row.record.authentication.dkim.map(object))
+        },
+        .text("overrides", "Override", priority: 40) { row, presentation in
+            presentation.isText
+                ? .list(row.record.overrides.map { reason in reason.comment.map { "\(reason.type) (\($0))" } ?? reason.type })
+                : .array(row.record.overrides.map { .object([("type", .text($0.type)), ("comment", optional($0.comment))]) })
+        },
+    ]
+
+    private static let verdicts = Column.Emphasis.words(["pass": .good, "fail": .bad])
+
+    private static func optional(_ text: String?) -> Cell { text.map { .text($0) } ?? .none }
+
+    private static func object(_ result: SPFResult) -> Cell {
+        .object([
+            ("domain", optional(result.domain)), ("scope", optional(result.scope?.rawValue)), ("result", .text(result.result.rawValue)),
+            ("raw_result", optional(result.rawResult)), ("human_result", optional(result.humanResult)),
+        ])
+    }
+
+    private static func object(_ result: DKIMResult) -> Cell {
+        .object([
+            ("domain", optional(result.domain)), ("selector", optional(result.selector)), ("result", .text(result.result.rawValue)),
+            ("raw_result", optional(result.rawResult)), ("human_result", optional(result.humanResult)),
+        ])
+    }
+
+    /// Shows all of them: text one after the other, data in one table.
+    func present(_ reports: [ShownReport]) throws {
+        guard presentation.isText else { return try presentation.present(table(reports)) }
+        try presentation.send { channel in
+            for (index, report) in reports.enumerated() {
+                if index > 0 { try channel.write([0x0A]) }
+                var sink = ChannelSink(channel: channel)
+                try render(table(report), as: .table, style: presentation.style, into: &sink)
+            }
+        }
+    }
+
+    private func table(_ reports: [ShownReport]) -> Table {
+        var heads: [Cell] = []
+        var refusals: [Cell] = []
+        var rows: [[Cell]] = []
+        for shown in reports {
+            if let detail = shown.detail {
+                heads.append(.object([("report", .integer(heads.count + 1)), ("place", .text(shown.place))] + members(detail)))
+                let number = heads.count
+                rows += detail.records.map { record in Self.fields.map { $0.cell(Row(report: number, record: record), presentation) } }
+            }
+            if let refusal = shown.refusal {
+                refusals.append(
+                    .object([("place", .text(shown.place)), ("code", .text(refusal.code)), ("detail", .text(refusal.detail))]))
+            }
+        }
+        return Table(
+            name: "show", columns: Self.fields.map(\.column), rows: rows,
+            extra: [("reports", .array(heads)), ("refusals", .array(refusals))])
+    }
+
+    private func members(_ detail: ReportDetail) -> [(String, Cell)] {
+        let header = detail.header
+        let policy = header.policy
+        let rate = detail.rate
+        return [
+            ("id", detail.id.map { .integer($0) } ?? .none),
+            ("reporter", .text(header.reporter)),
+            ("domain", .text(policy.domain)),
+            ("report_id", .text(header.reportID)),
+            ("begin", .instant(header.window.begin)),
+            ("end", .instant(header.window.end)),
+            ("counted", .boolean(detail.isCounted)),
+            ("standard", .text(header.standard.rawValue)),
+            ("version", Self.optional(header.version)),
+            ("email", Self.optional(header.email)),
+            ("contact_info", Self.optional(header.contactInfo)),
+            ("generator", Self.optional(header.generator)),
+            ("errors", .list(header.errors)),
+            ("records", .integer(detail.records.count)),
+            ("refused_records", .integer(detail.refusedRecords)),
+            ("messages", .integer(rate.messages)),
+            ("passed", .integer(rate.passed)),
+            ("pass_rate", .rate(rate.value)),
+            (
+                "policy",
+                .object([
+                    ("p", Self.optional(policy.p)), ("sp", Self.optional(policy.sp)), ("np", Self.optional(policy.np)),
+                    ("adkim", Self.optional(policy.adkim)), ("aspf", Self.optional(policy.aspf)), ("pct", Self.optional(policy.pct)),
+                    ("fo", Self.optional(policy.fo)), ("testing", Self.optional(policy.testing)),
+                    ("discovery_method", Self.optional(policy.discoveryMethod)),
+                ])
+            ),
+            ("deviations", .list(detail.deviations.codes)),
+        ]
+    }
+
+    private func table(_ shown: ShownReport) -> Table {
+        guard let detail = shown.detail else {
+            let refusal = shown.refusal ?? (code: "no-report-in-archive", detail: "nothing that looks like a report")
+            return Table(
+                name: "show", columns: Self.fields.map(\.column), emptyMessage: "\(shown.place): \(refusal.code): \(refusal.detail)")
+        }
+        let rows = detail.records.map { record in Self.fields.map { $0.cell(Row(report: 1, record: record), presentation) } }
+        var footer: [String] = []
+        if detail.refusedRecords > 0 { footer.append("\(presentation.grouped(detail.refusedRecords, "record")) could not be read.") }
+        if !detail.isCounted { footer.append("It lost a conflict with another report of the same identity and is in no figure.") }
+        if !detail.deviations.isEmpty { footer.append("Deviations: \(detail.deviations.codes.joined(separator: ", "))") }
+        return Table(
+            name: "show", header: lines(detail), columns: Self.fields.map(\.column), rows: rows, footer: footer,
+            emptyMessage: "It has no records: the reporter saw no mail in this domain's name.")
+    }
+
+    /// What stands above the records.
+    private func lines(_ detail: ReportDetail) -> [String] {
+        let header = detail.header
+        let policy = header.policy
+        let rate = detail.rate
+        let tags = [
+            ("p", policy.p), ("sp", policy.sp), ("np", policy.np), ("adkim", policy.adkim), ("aspf", policy.aspf), ("pct", policy.pct),
+            ("fo", policy.fo), ("t", policy.testing),
+        ].compactMap { tag, value in value.map { "\(tag)=\($0)" } }
+        var lines = [
+            [header.reporter, DomainName.readable(policy.domain), window(header.window)].joined(separator: presentation.separator),
+            "Report id: \(header.reportID.isEmpty ? "none" : header.reportID)",
+            "Policy: \(tags.isEmpty ? "none given" : tags.joined(separator: "; "))",
+            "\(presentation.grouped(detail.records.count, "record")), \(presentation.grouped(rate.messages, "message")), "
+                + "\(presentation.grouped(rate.passed, "message")) passed",
+        ]
+        if let email = header.email, !email.isEmpty { lines.insert("Contact: \(email)", at: 2) }
+        lines += header.errors.map { "The reporter says: \($0)" }
+        return lines
+    }
+
+    /// Whole days as days, anything else to the second. Reporters disagree whether the end is the last second or the one after it.
+    private func window(_ window: ReportWindow) -> String {
+        let first = Day(containing: window.begin)
+        let last = Day(containing: max(window.begin, window.end - 1))
+        let isWholeDays = window.begin == first.startSeconds && window.end >= last.startSeconds + 86399
+        guard !isWholeDays else { return periodPhrase(Table.Period(since: first.number, until: last.number)) }
+        return "\(isoInstant(window.begin) ?? "?") to \(isoInstant(window.end) ?? "?")"
+    }
+}
