@@ -1,0 +1,1 @@
+"""Makes the sample reports. Standard library only; the same bytes on every run."""
