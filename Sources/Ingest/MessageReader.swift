@@ -52,11 +52,20 @@ final class MessageReader {
             return
         }
         sink.beginAttachment(nil, name: name, bytes: bytes)
+        if isOutlookMessage(bytes) {
+            sink.refuse(outlook: "")
+            return
+        }
         if sniff(bytes) == .none {
             sink.refuse(attachment: UnpackError(code: .unknownContainer, place: name, found: "neither gzip, zip, zlib nor XML"))
             return
         }
         unpack(bytes, name: name, sink)
+    }
+
+    /// A compound file ([MS-CFB] §2.2), which is what Outlook saves messages as.
+    private func isOutlookMessage(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        bytes.starts(with: [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1])
     }
 
     private func readMail(_ bytes: UnsafeRawBufferPointer, _ sink: DocumentSink) {
@@ -77,7 +86,7 @@ final class MessageReader {
         }
         let container = sniff(content)
         guard container != .none else {
-            if attachment.name.lowercased().hasSuffix(".msg") {
+            if isOutlookMessage(content) {
                 sink.beginAttachment(attachment, name: attachment.name, bytes: content)
                 sink.refuse(outlook: attachment.name)
             } else if !attachment.name.isEmpty {

@@ -385,13 +385,19 @@ struct ReportBuilder: ~Copyable {
         sawCount = !value.isEmpty
         var number = 0
         for byte in value {
-            guard byte >= 0x30, byte <= 0x39, number <= limits.maxMessages else {
+            guard byte >= 0x30, byte <= 0x39 else {
                 countText = string(value)
                 return
             }
-            number = number &* 10 &+ Int(byte & 15)
+            // Stays above the limit once it is there.
+            if number <= limits.maxMessages { number = number &* 10 &+ Int(byte & 15) }
         }
-        if value.isEmpty || number > limits.maxMessages { countText = string(value) } else { messages = number }
+        guard !value.isEmpty, number <= limits.maxMessages else {
+            countText = string(value)
+            if !value.isEmpty { deviations.insert(.oddCount) }
+            return
+        }
+        messages = number
     }
 
     @inline(__always)

@@ -134,6 +134,11 @@ public final class ReportParser {
             if state.pointee.builder.pushedBytes &- state.pointee.builder.bytesAtLastEvent > limits.maxMarkupBytes,
                 !state.pointee.builder.rootIsClosed
             {
+                // A raw `&` makes libxml2 wait for a `;` that may be far away: no flood, but something to mend.
+                if pass == .strict, context.isWaitingForSemicolon {
+                    state.pointee.builder.fail(.malformed, "an & that begins no entity")
+                    return
+                }
                 state.pointee.builder.fail(.markupTooLong, "more than \(limits.maxMarkupBytes) bytes without a tag or text coming to an end")
                 return
             }
@@ -166,7 +171,7 @@ public final class ReportParser {
         }
         if let filter = state.pointee.filter {
             noteRepairs(filter, state)
-        } else if state.pointee.xmlError != nil {
+        } else if state.pointee.xmlError != nil, state.pointee.builder.rootIsClosed {
             // An error after the root was closed: there is more behind the report.
             state.pointee.builder.note(.trailingContent)
             context.wearOut()
@@ -177,7 +182,7 @@ public final class ReportParser {
     /// The root was not closed. Only the end of its own closing tag may be missing: after any other cut nobody knows what is gone.
     private func endWithoutRoot(_ state: UnsafeMutablePointer<DocumentState>) throws(ReportError) {
         if let failure = state.pointee.builder.failure { throw failure }
-        let isCut = state.pointee.xmlError == nil || state.pointee.xmlErrorAtEnd || pass == .repairing
+        let isCut = state.pointee.xmlError == nil || (state.pointee.xmlErrorAtEnd && !state.pointee.xmlErrorIsReference) || pass == .repairing
         guard isCut else {
             throw ReportError(code: .malformed, line: state.pointee.xmlErrorLine, found: state.pointee.xmlError ?? "not well-formed")
         }
@@ -212,6 +217,8 @@ private struct DocumentState: ~Copyable {
     var xmlError: String?
     var xmlErrorLine = 0
     var xmlErrorAtEnd = false
+    /// It is about a raw `&`, which libxml2 may find out only at the end.
+    var xmlErrorIsReference = false
     var isAtEnd = false
     var isRecovering = false
     private var tail: [UInt8] = []
@@ -272,6 +279,12 @@ private final class Context {
     }
 
     func wearOut() { isBroken = true }
+
+    /// Whether the input that waits begins with `&`.
+    var isWaitingForSemicolon: Bool {
+        guard let input = pointer?.pointee.input, let current = input.pointee.cur, current < input.pointee.end else { return false }
+        return current.pointee == UInt8(ascii: "&")
+    }
 
     func reset(_ state: UnsafeMutablePointer<DocumentState>, recovering: Bool) {
         guard let pointer else { return }
@@ -387,6 +400,8 @@ extension Context.Session {
         state.pointee.xmlError = String(message.prefix(200))
         state.pointee.xmlErrorLine = Int(error.line)
         state.pointee.xmlErrorAtEnd = state.pointee.isAtEnd
+        let aboutReferences = [XML_ERR_ENTITYREF_SEMICOL_MISSING, XML_ERR_ENTITYREF_NO_NAME, XML_ERR_UNDECLARED_ENTITY]
+        state.pointee.xmlErrorIsReference = aboutReferences.contains { Int32($0.rawValue) == error.code }
         state.pointee.builder.line = Int(error.line)
     }
 }

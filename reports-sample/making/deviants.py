@@ -262,7 +262,8 @@ def build():
             report.records[2].count = value
         return change
     modelled(40, count(0))
-    edited(40, ("<count>3</count>", "<count>4294967296</count>"), part="b", messages=10 + 1_000_000_000 + 2, passed=10 + 1_000_000_000)
+    edited(40, ("<count>3</count>", "<count>4294967296</count>"), part="b", records=2, messages=12, passed=10,
+           refused_records=[{"code": "count-out-of-range", "n": 1}])
     edited(40, ("<count>3</count>", "<count>-3</count>"), ("<count>2</count>", "<count>0</count>"), part="c", records=2, messages=10, passed=10,
            refused_records=[{"code": "count-out-of-range", "n": 1}])
     text = write(clean(41), plain)
