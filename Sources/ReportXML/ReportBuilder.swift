@@ -64,7 +64,6 @@ struct ReportBuilder: ~Copyable {
     private var authKey: Key
     private var reasonKey: Key
     private var recordIndex = 0
-    private var skeletons = 0
 
     // MARK: the batch
     private var batch = RecordBatch()
@@ -508,10 +507,8 @@ struct ReportBuilder: ~Copyable {
 
     private mutating func endRecord() {
         let sequence = recordIndex
-        if !sawSource, !sawCount, headerFrom == Record.absent {
-            skeletons += 1
-            return
-        }
+        // A skeleton: nothing in it, or a count of nothing.
+        if !sawSource, headerFrom == Record.absent, !sawCount || messages == 0 { return }
         recordIndex += 1
         guard recordIndex <= limits.maxRecords else {
             fail(.tooManyRecords, "more than \(limits.maxRecords) records")

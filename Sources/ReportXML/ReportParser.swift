@@ -400,7 +400,7 @@ extension Context.Session {
         state.pointee.xmlError = String(message.prefix(200))
         state.pointee.xmlErrorLine = Int(error.line)
         state.pointee.xmlErrorAtEnd = state.pointee.isAtEnd
-        let aboutReferences = [XML_ERR_ENTITYREF_SEMICOL_MISSING, XML_ERR_ENTITYREF_NO_NAME, XML_ERR_UNDECLARED_ENTITY]
+        let aboutReferences = [XML_ERR_ENTITYREF_SEMICOL_MISSING, XML_ERR_ENTITYREF_NO_NAME, XML_ERR_NAME_REQUIRED, XML_ERR_UNDECLARED_ENTITY]
         state.pointee.xmlErrorIsReference = aboutReferences.contains { Int32($0.rawValue) == error.code }
         state.pointee.builder.line = Int(error.line)
     }
