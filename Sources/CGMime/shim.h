@@ -8,11 +8,19 @@ static inline GMimeObject      *cgmime_object_of_part(GMimePart *p) { return GMI
 static inline GByteArray       *cgmime_mem_bytes(GMimeStream *s)    { return g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(s)); }
 static inline void              cgmime_unref(void *o)               { g_object_unref(o); }
 
-/* A stream over bytes that stay ours: nothing is copied, nothing is freed. The array must outlive the stream. */
-static inline GMimeStream *cgmime_stream_over(GByteArray *bytes) {
-    GMimeStream *stream = g_mime_stream_mem_new_with_byte_array(bytes);
+/* A stream over bytes that stay ours and are only read: nothing is copied, nothing is freed. The array and the bytes
+   must outlive the stream; the array is let go with cgmime_forget. */
+static inline GMimeStream *cgmime_stream_over(GByteArray *array, const void *bytes, size_t size) {
+    array->data = (guint8 *) bytes;
+    array->len = (guint) size;
+    GMimeStream *stream = g_mime_stream_mem_new_with_byte_array(array);
     g_mime_stream_mem_set_owner(GMIME_STREAM_MEM(stream), FALSE);
     return stream;
+}
+static inline void cgmime_forget(GByteArray *array) {
+    array->data = NULL;
+    array->len = 0;
+    g_byte_array_free(array, FALSE);
 }
 
 /* memmem(3), which the C library shows only to those who ask for GNU's extensions. */

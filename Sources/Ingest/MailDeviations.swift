@@ -47,23 +47,39 @@ enum MailDeviations {
 
     /// `receiver "!" policy-domain "!" begin "!" end [ "!" unique-id ] "." extension`, and what it says is what the report says.
     static func isReportName(_ name: String, of header: ReportHeader) -> Bool {
-        var stem = name[...]
-        for suffix in [".gz", ".zip", ".xml"] where stem.lowercased().hasSuffix(suffix) { stem = stem.dropLast(suffix.count) }
-        guard stem.count < name.count else { return false }
-        let fields = stem.split(separator: "!", omittingEmptySubsequences: false)
+        var stem = name.utf8[...]
+        for suffix in [".gz", ".zip", ".xml"] where hasSuffix(stem, suffix) { stem = stem.dropLast(suffix.utf8.count) }
+        guard stem.count < name.utf8.count else { return false }
+        let fields = stem.split(separator: UInt8(ascii: "!"), maxSplits: 5, omittingEmptySubsequences: false)
         guard fields.count == 4 || fields.count == 5, !fields[0].isEmpty else { return false }
-        return DomainName.canonical(String(fields[1])) == header.policy.domain && Int(fields[2]) == header.window.begin
-            && Int(fields[3]) == header.window.end
+        return number(fields[2]) == header.window.begin && number(fields[3]) == header.window.end
+            && (fields[1].elementsEqual(header.policy.domain.utf8) || DomainName.canonical(String(Substring(fields[1]))) == header.policy.domain)
     }
 
-    /// `Report Domain: d Submitter: s [Report-ID: <id>]`, RFC 7489 §7.2.1.1; the words in any case.
+    private static func hasSuffix(_ text: Substring.UTF8View, _ suffix: String) -> Bool {
+        text.count >= suffix.utf8.count && text.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) { $0 | 0x20 == $1 | 0x20 }
+    }
+
+    private static func number(_ digits: Substring.UTF8View) -> Int? {
+        guard !digits.isEmpty, digits.count <= 12 else { return nil }
+        var value = 0
+        for digit in digits {
+            guard (0x30...0x39).contains(digit) else { return nil }
+            value = value * 10 + Int(digit & 15)
+        }
+        return value
+    }
+
+    /// `Report Domain: d Submitter: s [Report-ID: <id>]`, RFC 7489 §7.2.1.1.
     static func isReportSubject(_ subject: String) -> Bool {
-        let words = subject.split(whereSeparator: { $0.isWhitespace })
-        guard words.count >= 4, words[0] == "Report", words[1] == "Domain:", !words[2].hasSuffix(";") else { return false }
-        guard let submitter = words.firstIndex(of: "Submitter:"), submitter == 3, words.count >= 5 else { return false }
+        let words = subject.utf8.split(maxSplits: 8) { $0 <= 0x20 }
+        func word(_ index: Int, is text: StaticString) -> Bool {
+            words[index].elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        }
+        guard words.count >= 5, word(0, is: "Report"), word(1, is: "Domain:"), words[2].last != UInt8(ascii: ";"), word(3, is: "Submitter:")
+        else { return false }
         if words.count == 5 { return true }
-        guard words[5].hasPrefix("Report-ID:") else { return false }
-        let rest = words[5].dropFirst("Report-ID:".count)
-        return rest.isEmpty ? words.count == 7 : words.count == 6
+        if word(5, is: "Report-ID:") { return words.count == 7 }
+        return words.count == 6 && words[5].starts(with: "Report-ID:".utf8)
     }
 }

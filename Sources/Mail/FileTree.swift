@@ -243,7 +243,10 @@ final class FileTree: Mailbox {
             guard number >= 0 else { return errno }
             let target = Descriptor(number)
             let name = path.split(separator: "/").last.map(String.init) ?? path
-            return renameWithoutReplacing(path, below: root.number, to: name, below: target.number)
+            // Only its number is used, which must stay open until the call is over.
+            return withExtendedLifetime(target) {
+                renameWithoutReplacing(path, below: root.number, to: name, below: target.number)
+            }
         }
     }
 }

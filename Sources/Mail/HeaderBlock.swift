@@ -2,13 +2,18 @@ import Glibc
 
 /// The header block of a message or part: where its fields of interest are.
 struct HeaderBlock {
-    var contentType: Range<Int>?
-    var encoding: Range<Int>?
-    var disposition: Range<Int>?
-    var subject: Range<Int>?
-    var from: Range<Int>?
-    var messageID: Range<Int>?
-    var date: Range<Int>?
+    /// A field of interest.
+    enum Field {
+        case contentType, encoding, disposition, subject, from, messageID, date
+    }
+
+    private(set) var contentType: Range<Int>?
+    private(set) var encoding: Range<Int>?
+    private(set) var disposition: Range<Int>?
+    private(set) var subject: Range<Int>?
+    private(set) var from: Range<Int>?
+    private(set) var messageID: Range<Int>?
+    private(set) var date: Range<Int>?
     /// Where the body begins.
     var end = 0
     /// Whether it reads the same for any reader: each line a field or its continuation, no field of MIME twice or
@@ -25,7 +30,7 @@ struct HeaderBlock {
             isPlain = false
             return
         }
-        var field: WritableKeyPath<HeaderBlock, Range<Int>?>?
+        var field: Field?
         var isFirst = true
         while true {
             guard position < range.upperBound else {
@@ -47,7 +52,7 @@ struct HeaderBlock {
             }
             if first == 0x20 || first == 0x09 {
                 if isFirst || bytes[position..<lineEnd].allSatisfy({ $0 <= 0x20 }) { isPlain = false }
-                if let field, let old = self[keyPath: field] { self[keyPath: field] = old.lowerBound..<lineEnd }
+                if let field, let old = self[field] { self[field] = old.lowerBound..<lineEnd }
             } else {
                 field = begin(bytes, position, lineEnd, isTop: isTop)
             }
@@ -70,7 +75,7 @@ struct HeaderBlock {
     /// Notes the field that begins at `start`, if it is of interest. Returns where its continuations are to be added.
     private mutating func begin(
         _ bytes: UnsafeRawBufferPointer, _ start: Int, _ lineEnd: Int, isTop: Bool
-    ) -> WritableKeyPath<HeaderBlock, Range<Int>?>? {
+    ) -> Field? {
         var colon = start
         while colon < lineEnd, bytes[colon] != 0x3a {
             if bytes[colon] <= 0x20 || bytes[colon] >= 0x7f { break }
@@ -85,39 +90,65 @@ struct HeaderBlock {
             for index in 0..<name.utf8CodeUnitCount where bytes[start + index] | 0x20 != name.utf8Start[index] { return false }
             return true
         }
-        let path: WritableKeyPath<HeaderBlock, Range<Int>?>
-        let isOfMime: Bool
+        let field: Field
         switch bytes[start] | 0x20 {
         case UInt8(ascii: "c"):
             if isName("content-type") {
-                path = \.contentType
+                field = .contentType
             } else if isName("content-transfer-encoding") {
-                path = \.encoding
+                field = .encoding
             } else if isName("content-disposition") {
-                path = \.disposition
+                field = .disposition
             } else {
                 if isName("contenttype") { isPlain = false }
                 return nil
             }
-            isOfMime = true
         case UInt8(ascii: "s") where isTop && isName("subject"):
-            (path, isOfMime) = (\.subject, false)
+            field = .subject
         case UInt8(ascii: "f") where isTop && isName("from"):
-            (path, isOfMime) = (\.from, false)
+            field = .from
         case UInt8(ascii: "m") where isTop && isName("message-id"):
-            (path, isOfMime) = (\.messageID, false)
+            field = .messageID
         case UInt8(ascii: "d") where isTop && isName("date"):
-            (path, isOfMime) = (\.date, false)
+            field = .date
         default:
             return nil
         }
-        if self[keyPath: path] != nil {
+        if self[field] != nil {
             // The first counts, but readers differ on fields of MIME.
-            if isOfMime { isPlain = false }
+            switch field {
+            case .contentType, .encoding, .disposition: isPlain = false
+            case .subject, .from, .messageID, .date: break
+            }
             return nil
         }
-        self[keyPath: path] = colon + 1..<lineEnd
-        return path
+        self[field] = colon + 1..<lineEnd
+        return field
+    }
+
+    private subscript(field: Field) -> Range<Int>? {
+        get {
+            switch field {
+            case .contentType: contentType
+            case .encoding: encoding
+            case .disposition: disposition
+            case .subject: subject
+            case .from: from
+            case .messageID: messageID
+            case .date: date
+            }
+        }
+        set {
+            switch field {
+            case .contentType: contentType = newValue
+            case .encoding: encoding = newValue
+            case .disposition: disposition = newValue
+            case .subject: subject = newValue
+            case .from: from = newValue
+            case .messageID: messageID = newValue
+            case .date: date = newValue
+            }
+        }
     }
 }
 
@@ -125,33 +156,47 @@ struct HeaderBlock {
 struct ParameterisedField {
     /// In lower case.
     private(set) var main: String
-    private var parameters: [(name: Substring, value: String)] = []
+    private var parameters: [Parameter] = []
+
+    private struct Parameter {
+        let name: String
+        var value: String
+        /// How many pieces it has come in so far (RFC 2231 section 3); nil if it came whole.
+        var pieces: Int?
+    }
 
     /// Nil if the field holds anything that readers may understand differently: comments, escapes, encoded words,
-    /// RFC 2231, bytes beyond ASCII, repeated parameters, blanks in odd places.
+    /// charsets of RFC 2231, bytes beyond ASCII, repeated parameters, blanks in odd places.
     init?(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, isMediaType: Bool) {
         var cursor = Cursor(bytes: bytes, position: range.lowerBound, end: range.upperBound)
         cursor.skipBlanks()
-        guard let first = cursor.token() else { return nil }
-        main = first.lowercased()
-        if isMediaType {
-            guard cursor.take(0x2f), let second = cursor.token() else { return nil }
-            main += "/" + second.lowercased()
-        }
+        guard let first = cursor.token(isMediaType: isMediaType) else { return nil }
+        main = first
         cursor.skipBlanks()
         while !cursor.isAtEnd {
             guard cursor.take(0x3b) else { return nil }
             cursor.skipBlanks()
             if cursor.isAtEnd { return }
-            guard let name = cursor.token(), !name.utf8.contains(0x2a), cursor.take(0x3d), let value = cursor.value() else { return nil }
-            let lowered = Substring(name.lowercased())
-            guard self[lowered] == nil else { return nil }
-            parameters.append((lowered, value))
+            guard let name = cursor.name(), cursor.take(0x3d), let value = cursor.value() else { return nil }
+            guard add(name.text, name.piece, value) else { return nil }
             cursor.skipBlanks()
         }
     }
 
-    subscript(name: Substring) -> String? {
+    private mutating func add(_ name: String, _ piece: Int?, _ value: String) -> Bool {
+        if let known = parameters.firstIndex(where: { $0.name == name }) {
+            // Pieces may come in any order; here they must come in theirs.
+            guard let piece, parameters[known].pieces == piece else { return false }
+            parameters[known].value += value
+            parameters[known].pieces = piece + 1
+            return true
+        }
+        guard (piece ?? 0) == 0 else { return false }
+        parameters.append(Parameter(name: name, value: value, pieces: piece.map { $0 + 1 }))
+        return true
+    }
+
+    subscript(name: String) -> String? {
         parameters.first { $0.name == name }?.value
     }
 
@@ -163,8 +208,11 @@ struct ParameterisedField {
         var isAtEnd: Bool { position >= end }
 
         mutating func skipBlanks() {
-            while position < end, bytes[position] == 0x20 || bytes[position] == 0x09 || bytes[position] == 0x0d || bytes[position] == 0x0a {
-                position += 1
+            while position < end {
+                switch bytes[position] {
+                case 0x20, 0x09, 0x0d, 0x0a: position += 1
+                default: return
+                }
             }
         }
 
@@ -174,15 +222,32 @@ struct ParameterisedField {
             return true
         }
 
-        mutating func token() -> String? {
+        /// A token, or a media type of two, in lower case.
+        mutating func token(isMediaType: Bool) -> String? {
             let start = position
-            while position < end, isTokenByte(bytes[position]) { position += 1 }
-            return start == position ? nil : String(decoding: bytes[start..<position], as: UTF8.self)
+            guard skipToken() else { return nil }
+            if isMediaType {
+                guard take(0x2f), skipToken() else { return nil }
+            }
+            return lowered(start..<position)
+        }
+
+        /// The name of a parameter, in lower case, and the number of its piece if it comes in pieces.
+        mutating func name() -> (text: String, piece: Int?)? {
+            let start = position
+            guard skipToken() else { return nil }
+            guard let star = bytes[start..<position].firstIndex(of: 0x2a) else { return (lowered(start..<position), nil) }
+            let digits = bytes[(star + 1)..<position]
+            // One digit will do; a second star announces a charset.
+            guard star > start, digits.count == 1, let digit = digits.first, (0x30...0x39).contains(digit) else { return nil }
+            return (lowered(start..<star), Int(digit) - 0x30)
         }
 
         mutating func value() -> String? {
-            guard take(0x22) else { return token() }
             let start = position
+            guard take(0x22) else {
+                return skipToken() ? String(decoding: bytes[start..<position], as: UTF8.self) : nil
+            }
             while position < end, bytes[position] != 0x22 {
                 let byte = bytes[position]
                 // A backslash escapes, `=?` may begin an encoded word.
@@ -190,9 +255,15 @@ struct ParameterisedField {
                 if byte == 0x3d, position + 1 < end, bytes[position + 1] == 0x3f { return nil }
                 position += 1
             }
-            let value = bytes[start..<position]
+            let value = bytes[(start + 1)..<position]
             guard take(0x22), let first = value.first, let last = value.last, first != 0x20, last != 0x20 else { return nil }
             return String(decoding: value, as: UTF8.self)
+        }
+
+        private mutating func skipToken() -> Bool {
+            let start = position
+            while position < end, isTokenByte(bytes[position]) { position += 1 }
+            return position > start
         }
 
         /// RFC 2045 section 5.1, without the characters that make some readers think of RFC 2231 or 2047.
@@ -201,6 +272,15 @@ struct ParameterisedField {
             case 0x30...0x39, 0x41...0x5a, 0x61...0x7a: true
             case 0x21, 0x23, 0x24, 0x26, 0x2a, 0x2b, 0x2d, 0x2e, 0x5e, 0x5f, 0x60, 0x7b, 0x7c, 0x7d, 0x7e: true
             default: false
+            }
+        }
+
+        private func lowered(_ range: Range<Int>) -> String {
+            String(unsafeUninitializedCapacity: range.count) { text in
+                for (index, byte) in bytes[range].enumerated() {
+                    text[index] = (0x41...0x5a).contains(byte) ? byte | 0x20 : byte
+                }
+                return range.count
             }
         }
     }

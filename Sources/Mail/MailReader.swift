@@ -46,8 +46,14 @@ public final class MailReader {
         }
         if reader == .scan { throw MailError(code: .unreadableFile, place: "", found: "not exact") }
         try checkCost(message, limits)
-        let tree = try MimeTree(message, limits)
-        tree.forEachPart(part)
+        guard let tree = try MimeTree(message, limits) else {
+            // No header to go by: all of it is one part.
+            let attachment = Attachment(
+                name: "", mediaType: "", hasContentType: false, container: "", insideMessage: false, isWholeBody: true)
+            part(attachment, message)
+            return MailFacts()
+        }
+        tree.forEachPart(decoder, part)
         return tree.facts
     }
 }

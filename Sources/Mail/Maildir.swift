@@ -122,7 +122,8 @@ final class Maildir: Mailbox {
                 let number = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
                 guard number >= 0 else { return errno }
                 let other = Descriptor(number)
-                return rename(path, to: "cur/", target, below: other.number)
+                // Only its number is used, which must stay open until the call is over.
+                return withExtendedLifetime(other) { rename(path, to: "cur/", target, below: other.number) }
             }
             guard let subfolder = subfolderName(name) else { return EINVAL }
             if folder.path == subfolder + "/" { return rename(path, to: folder.path + "cur/", target, below: root.number) }

@@ -44,9 +44,9 @@ struct MimeScan {
         }
         var encoding = TransferEncoding.identity
         if let field = header.encoding {
-            let known = ParameterisedField(bytes, field, isMediaType: false).flatMap { TransferEncoding(rawValue: $0.main) }
+            let known = ParameterisedField(bytes, field, isMediaType: false).flatMap { TransferEncoding($0.main) }
             if known == nil { isExact = false }
-            encoding = known?.normalised ?? .identity
+            encoding = known ?? .identity
         }
         let mediaType = type?.main ?? ""
         facts.note(mediaType: mediaType, reportType: type?["report-type"])

@@ -14,9 +14,7 @@ func decodedHeader(_ bytes: UnsafeRawBufferPointer) -> String {
     while start < end, bytes[start] <= 0x20 { start += 1 }
     while end > start, bytes[end - 1] <= 0x20 { end -= 1 }
     let value = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-    if value.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }), !value.contains(0x3d) {
-        return String(decoding: value, as: UTF8.self)
-    }
+    if let text = plainHeader(value) { return text }
     guard isReady else { return "" }
     // NUL would end the text for C.
     let text = value.map { $0 == 0 ? CChar(0x20) : CChar(bitPattern: $0) } + [0]
@@ -25,6 +23,27 @@ func decodedHeader(_ bytes: UnsafeRawBufferPointer) -> String {
     guard let decoded = g_mime_utils_header_decode_text(nil, unfolded) else { return "" }
     defer { g_free(decoded) }
     return trimmed(decoded)
+}
+
+/// ASCII without anything encoded, unfolded: only line ends are left out. Nil if there is more to do.
+private func plainHeader(_ value: UnsafeRawBufferPointer) -> String? {
+    var lineEnds = 0
+    for byte in value {
+        if byte == 0x0d || byte == 0x0a {
+            lineEnds += 1
+        } else if byte >= 0x7f || byte == 0x3d || (byte < 0x20 && byte != 0x09) {
+            return nil
+        }
+    }
+    if lineEnds == 0 { return String(decoding: value, as: UTF8.self) }
+    return String(unsafeUninitializedCapacity: value.count - lineEnds) { text in
+        var count = 0
+        for byte in value where byte != 0x0d && byte != 0x0a {
+            text[count] = byte
+            count += 1
+        }
+        return count
+    }
 }
 
 private func trimmed(_ text: UnsafePointer<CChar>) -> String {
@@ -41,20 +60,38 @@ final class MimeTree {
         /// A part of the tree, or nil if `prologue` is all there is.
         var part: UnsafeMutablePointer<GMimePart>?
         var prologue: [UInt8] = []
+        /// That of `prologue`.
+        var encoding = TransferEncoding.identity
     }
 
+    private let bytes: UnsafeRawBufferPointer
+    /// Borrows `bytes` for the stream.
+    private let array: UnsafeMutablePointer<GByteArray>
+    private let stream: UnsafeMutablePointer<GMimeStream>
     private let message: UnsafeMutablePointer<GMimeMessage>
     private let limits: MailLimits
     private var leaves: [Leaf] = []
     private(set) var facts = MailFacts()
 
+    /// Nil if the bytes are nothing that GMime calls a message.
+    ///
     /// - Parameter bytes: must stay where they are as long as the tree lives.
     /// - Throws: `mime-too-deep`, `mime-too-many-parts`, `header-too-large`.
-    init(_ bytes: UnsafeRawBufferPointer, _ limits: MailLimits) throws(MailError) {
+    init?(_ bytes: UnsafeRawBufferPointer, _ limits: MailLimits) throws(MailError) {
         self.limits = limits
-        guard isReady, let message = Self.parse(bytes) else {
-            throw MailError(code: .unreadableFile, place: "", found: "GMime gave no message")
+        self.bytes = bytes
+        guard isReady, let array = g_byte_array_new() else { return nil }
+        guard let stream = cgmime_stream_over(array, bytes.baseAddress, bytes.count) else {
+            cgmime_forget(array)
+            return nil
         }
+        guard let message = Self.parse(stream) else {
+            cgmime_unref(stream)
+            cgmime_forget(array)
+            return nil
+        }
+        self.array = array
+        self.stream = stream
         self.message = message
         let object = cgmime_object_of_message(message)
         facts.subject = Self.header(object, "Subject")
@@ -69,23 +106,15 @@ final class MimeTree {
 
     deinit {
         cgmime_unref(message)
+        cgmime_unref(stream)
+        cgmime_forget(array)
     }
 
-    private static func parse(_ bytes: UnsafeRawBufferPointer) -> UnsafeMutablePointer<GMimeMessage>? {
-        guard let array = g_byte_array_new() else { return nil }
-        // The array borrows our bytes for the stream, which only reads; it must not free them.
-        array.pointee.data = UnsafeMutablePointer(mutating: bytes.bindMemory(to: UInt8.self).baseAddress)
-        array.pointee.len = UInt32(clamping: bytes.count)
-        defer {
-            array.pointee.data = nil
-            array.pointee.len = 0
-        }
-        guard let stream = cgmime_stream_over(array) else { return nil }
-        defer { cgmime_unref(stream) }
+    private static func parse(_ stream: UnsafeMutablePointer<GMimeStream>) -> UnsafeMutablePointer<GMimeMessage>? {
         guard let parser = g_mime_parser_new_with_stream(stream) else { return nil }
         defer { cgmime_unref(parser) }
-        // Contents are copied out of the stream now, so that the tree does not depend on it.
-        g_mime_parser_set_persist_stream(parser, 0)
+        // The stream stays: parts are pieces of it and not copies.
+        g_mime_parser_set_persist_stream(parser, 1)
         return g_mime_parser_construct_message(parser, nil)
     }
 
@@ -104,13 +133,12 @@ final class MimeTree {
             }
             // Some reporters call the archive itself a multipart: then all of it stands before the first delimiter.
             if count <= 0, let prologue = g_mime_multipart_get_prologue(multipart) {
-                let text = UnsafeRawBufferPointer(start: prologue, count: strlen(prologue))
-                let encoding = TransferEncoding(rawValue: Self.header(object, "Content-Transfer-Encoding").lowercased())
-                let content = Array(TransferDecoder().decode(text, encoding?.normalised ?? .identity))
+                let text = Array(UnsafeRawBufferPointer(start: prologue, count: strlen(prologue)))
+                let encoding = TransferEncoding(Self.header(object, "Content-Transfer-Encoding").lowercased()) ?? .identity
                 let attachment = Attachment(
                     name: Self.parameter(object, "name") ?? "", mediaType: mediaType, hasContentType: true,
                     container: container, insideMessage: insideMessage, isWholeBody: depth == 0 && !insideMessage)
-                try add(Leaf(attachment: attachment, part: nil, prologue: content))
+                try add(Leaf(attachment: attachment, part: nil, prologue: text, encoding: encoding))
             }
         } else if let inner = cgmime_message_part(object) {
             guard depth < limits.maxMimeDepth else { throw tooDeep(limits) }
@@ -130,20 +158,49 @@ final class MimeTree {
     }
 
     /// Hands over each part with its decoded bytes, in order.
-    func forEachPart(_ body: (Attachment, UnsafeRawBufferPointer) -> Void) {
+    func forEachPart(_ decoder: TransferDecoder, _ body: (Attachment, UnsafeRawBufferPointer) -> Void) {
         for leaf in leaves {
             guard let part = leaf.part else {
-                leaf.prologue.withUnsafeBytes { body(leaf.attachment, $0) }
+                leaf.prologue.withUnsafeBytes { body(leaf.attachment, decoder.decode($0, leaf.encoding)) }
                 continue
             }
-            guard let stream = g_mime_stream_mem_new() else { continue }
-            defer { cgmime_unref(stream) }
-            if let content = g_mime_part_get_content(part) {
-                if let encoding = Self.unusualEncoding(part) { g_mime_data_wrapper_set_encoding(content, encoding) }
-                g_mime_data_wrapper_write_to_stream(content, stream)
+            guard let content = g_mime_part_get_content(part) else {
+                body(leaf.attachment, UnsafeRawBufferPointer(start: nil, count: 0))
+                continue
             }
-            guard let bytes = cgmime_mem_bytes(stream) else { continue }
-            body(leaf.attachment, UnsafeRawBufferPointer(start: bytes.pointee.data, count: Int(bytes.pointee.len)))
+            if let encoding = Self.encoding(of: part), let raw = self.raw(content) {
+                body(leaf.attachment, decoder.decode(raw, encoding))
+                continue
+            }
+            guard let output = g_mime_stream_mem_new() else { continue }
+            defer { cgmime_unref(output) }
+            g_mime_data_wrapper_write_to_stream(content, output)
+            guard let decoded = cgmime_mem_bytes(output) else { continue }
+            body(leaf.attachment, UnsafeRawBufferPointer(start: decoded.pointee.data, count: Int(decoded.pointee.len)))
+        }
+    }
+
+    /// The bytes of a part as they stand in the mail.
+    private func raw(_ content: UnsafeMutablePointer<GMimeDataWrapper>) -> UnsafeRawBufferPointer? {
+        guard let piece = g_mime_data_wrapper_get_stream(content) else { return nil }
+        let start = Int(piece.pointee.bound_start)
+        let end = piece.pointee.bound_end < 0 ? bytes.count : Int(piece.pointee.bound_end)
+        guard start >= 0, start <= end, end <= bytes.count else { return nil }
+        return UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+    }
+
+    /// Nil for those that only GMime undoes.
+    private static func encoding(of part: UnsafeMutablePointer<GMimePart>) -> TransferEncoding? {
+        switch g_mime_part_get_content_encoding(part) {
+        case GMIME_CONTENT_ENCODING_BASE64: return .base64
+        case GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE: return .quotedPrintable
+        case GMIME_CONTENT_ENCODING_UUENCODE: return nil
+        case GMIME_CONTENT_ENCODING_DEFAULT:
+            // GMime does not see it if something follows, as in `base64;`.
+            let field = header(cgmime_object_of_part(part), "Content-Transfer-Encoding").lowercased()
+            if field.hasPrefix("base64") { return .base64 }
+            return field.hasPrefix("quoted-printable") ? .quotedPrintable : .identity
+        default: return .identity
         }
     }
 
@@ -154,14 +211,6 @@ final class MimeTree {
     private static func header(_ object: UnsafeMutablePointer<GMimeObject>?, _ name: String) -> String {
         guard let value = g_mime_object_get_header(object, name) else { return "" }
         return trimmed(value)
-    }
-
-    /// What the field Content-Transfer-Encoding names, if GMime did not see it because something follows, as in `base64;`.
-    private static func unusualEncoding(_ part: UnsafeMutablePointer<GMimePart>) -> GMimeContentEncoding? {
-        guard g_mime_part_get_content_encoding(part) == GMIME_CONTENT_ENCODING_DEFAULT else { return nil }
-        let field = header(cgmime_object_of_part(part), "Content-Transfer-Encoding").lowercased()
-        if field.hasPrefix("base64") { return GMIME_CONTENT_ENCODING_BASE64 }
-        return field.hasPrefix("quoted-printable") ? GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE : nil
     }
 
     private static func mediaType(_ object: UnsafeMutablePointer<GMimeObject>) -> String {

@@ -1,22 +1,27 @@
 import CGMime
 
 /// The transfer encodings of RFC 2045 section 6 that are undone without GMime's tree.
-enum TransferEncoding: String {
-    case identity = "7bit"
-    case eightBit = "8bit"
-    case binary
+enum TransferEncoding {
+    /// 7bit, 8bit and binary change nothing.
+    case identity
     case base64
-    case quotedPrintable = "quoted-printable"
+    case quotedPrintable
 
-    /// The three that change nothing are one.
-    var normalised: TransferEncoding {
-        self == .eightBit || self == .binary ? .identity : self
+    /// The encoding of this name, which is in lower case. Nil for any other, such as the old uuencode.
+    init?(_ name: String) {
+        switch name {
+        case "7bit", "8bit", "binary": self = .identity
+        case "base64": self = .base64
+        case "quoted-printable": self = .quotedPrintable
+        default: return nil
+        }
     }
 }
 
 /// Undoes transfer encodings into a buffer that is used again and again.
 final class TransferDecoder {
     private var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+    private static let keptBytes = 1 << 20
 
     deinit {
         buffer.deallocate()
@@ -25,10 +30,11 @@ final class TransferDecoder {
     /// The decoded bytes, valid until the next call.
     func decode(_ bytes: UnsafeRawBufferPointer, _ encoding: TransferEncoding) -> UnsafeRawBufferPointer {
         switch encoding {
-        case .identity, .eightBit, .binary:
+        case .identity:
             return bytes
         case .base64:
-            reserve(bytes.count)
+            // Four digits make three bytes.
+            reserve(bytes.count / 4 * 3 + 3)
             if let count = decodeBase64(bytes, into: buffer) { return UnsafeRawBufferPointer(rebasing: buffer[..<count]) }
             return decodeLeniently(bytes, GMIME_CONTENT_ENCODING_BASE64)
         case .quotedPrintable:
@@ -48,9 +54,11 @@ final class TransferDecoder {
     }
 
     private func reserve(_ count: Int) {
-        guard count > buffer.count else { return }
+        // What one large mail needed is given back with the next small one.
+        let isWasteful = buffer.count > Self.keptBytes && count <= Self.keptBytes
+        guard count > buffer.count || isWasteful else { return }
         buffer.deallocate()
-        buffer = .allocate(byteCount: max(count, 2 * buffer.count), alignment: 16)
+        buffer = .allocate(byteCount: max(count, 64 << 10), alignment: 16)
     }
 }
 
@@ -67,7 +75,7 @@ private let base64Values: [UInt8] = {
 
 /// Decodes base64 that is well-formed: digits and line ends, padded at the end.
 ///
-/// - Parameter output: as long as the input at least.
+/// - Parameter output: three bytes for each four of the input, and three more.
 /// - Returns: the number of bytes, or nil if anything else is in it.
 func decodeBase64(_ bytes: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer) -> Int? {
     base64Values.withUnsafeBufferPointer { values in

@@ -45,6 +45,9 @@ public final class ReportWriter {
     /// Rows that the shares of one report's long window may need beyond one for each record; after that a record falls on one day.
     private static let maxExtraRows = 200_000
 
+    /// Sums of a report that is still arriving which wait to be written.
+    private static let maxStreamedSums = 20_000
+
     init(_ db: Database) throws {
         self.db = db
         interning = try Interning(db)
@@ -321,6 +324,8 @@ public final class ReportWriter {
                 if passing { report.passed += Int(record.messages) }
             }
         }
+        // Inside the savepoint: taken back with the records if it comes to that.
+        if report.rollups.count > Self.maxStreamedSums { try report.rollups.write(rollupStatements) }
         report.oddWords += batch.oddWords
         recordsInTransaction += batch.records.count
     }
@@ -378,7 +383,7 @@ public final class ReportWriter {
                     detail: parsed.refusedRecordExamples[reason] ?? "", records: count), message: origin.message)
         }
         if report.countsNow {
-            if report.isStreamed { rollups.merge(report.rollups) }
+            if report.isStreamed { try report.rollups.write(rollupStatements) }
             return .stored
         }
         return .conflict(replaced: try settleConflict(&report))

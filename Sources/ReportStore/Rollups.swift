@@ -56,22 +56,6 @@ struct Rollups {
             spf: record.spf, isFirstShare: isFirstShare)
     }
 
-    /// Adds the sums of `other`.
-    mutating func merge(_ other: Rollups) {
-        for (key, value) in other.daily {
-            daily[key, default: (0, 0)].messages += value.messages
-            daily[key, default: (0, 0)].records += value.records
-        }
-        for (key, value) in other.sources {
-            var sum = sources[key] ?? SourceSum(first: value.first, last: value.last, messages: 0, passed: 0)
-            sum.first = min(sum.first, value.first)
-            sum.last = max(sum.last, value.last)
-            sum.messages += value.messages
-            sum.passed += value.passed
-            sources[key] = sum
-        }
-    }
-
     /// Writes the sums and forgets them.
     mutating func write(_ statements: RollupStatements) throws {
         let days = daily.sorted { ($0.key.domain, $0.key.day, $0.key.result) < ($1.key.domain, $1.key.day, $1.key.result) }

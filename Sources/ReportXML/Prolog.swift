@@ -5,7 +5,7 @@ struct Prolog {
     var hasByteOrderMark = false
     var hasDeclaration = false
     var isUTF16 = false
-    /// The declared encoding, upper case; nil if none is declared.
+    /// The declared encoding, upper case; nil if none or UTF-8 is declared.
     var encoding: String?
 
     /// Encodings that reports may have.
@@ -23,10 +23,10 @@ struct Prolog {
     /// Reads the head of a document: at least 512 bytes of it, or all.
     init(_ head: UnsafeRawBufferPointer) {
         var index = 0
-        if head.starts(with: [0xEF, 0xBB, 0xBF]) {
+        if Self.begins(head, 0, "\u{FEFF}") {
             hasByteOrderMark = true
             index = 3
-        } else if head.starts(with: [0xFF, 0xFE]) || head.starts(with: [0xFE, 0xFF]) {
+        } else if head.count >= 2, (head[0] == 0xFF && head[1] == 0xFE) || (head[0] == 0xFE && head[1] == 0xFF) {
             hasByteOrderMark = true
             isUTF16 = true
             hasDeclaration = true
@@ -35,14 +35,22 @@ struct Prolog {
         let start = index
         while index < head.count, head[index] <= 0x20 { index += 1 }
         if index > start { skippedBytes = index }
-        let rest = UnsafeRawBufferPointer(rebasing: head[index...])
-        guard rest.starts(with: Array("<?xml".utf8)) else { return }
+        guard Self.begins(head, index, "<?xml") else { return }
         hasDeclaration = index == start
-        guard let end = rest.prefix(400).firstIndex(of: UInt8(ascii: ">")) else { return }
-        let declaration = String(decoding: rest[..<end], as: UTF8.self)
-        guard let equals = declaration.firstRange(of: "encoding") else { return }
-        let value = declaration[equals.upperBound...].drop { $0 == " " || $0 == "=" }
-        guard let quote = value.first, quote == "\"" || quote == "'" else { return }
-        encoding = String(value.dropFirst().prefix { $0 != quote }).uppercased()
+        guard let end = head[index...].prefix(400).firstIndex(of: UInt8(ascii: ">")) else { return }
+        while index < end, !Self.begins(head, index, "encoding") { index += 1 }
+        guard index < end else { return }
+        index += 8
+        while index < end, head[index] == UInt8(ascii: "=") || head[index] <= 0x20 { index += 1 }
+        guard index < end, head[index] == UInt8(ascii: "\"") || head[index] == UInt8(ascii: "'") else { return }
+        let value = head[(index + 1)..<end].prefix { $0 != head[index] }
+        // By far the most: no text has to be made of it.
+        if value.count == 5, Self.begins(head, index + 1, "UTF-8") || Self.begins(head, index + 1, "utf-8") { return }
+        encoding = String(decoding: value, as: UTF8.self).uppercased()
+    }
+
+    private static func begins(_ bytes: UnsafeRawBufferPointer, _ index: Int, _ text: StaticString) -> Bool {
+        guard index + text.utf8CodeUnitCount <= bytes.count else { return false }
+        return (0..<text.utf8CodeUnitCount).allSatisfy { bytes[index + $0] == text.utf8Start[$0] }
     }
 }

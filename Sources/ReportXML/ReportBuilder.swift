@@ -84,21 +84,15 @@ struct ReportBuilder: ~Copyable {
     private var refusedRecords: [RecordRefusal: Int] = [:]
     private var refusedExamples: [RecordRefusal: String] = [:]
 
-    init(limits: XMLLimits, latestEnd: Int, table: UnsafeMutablePointer<Element>) {
+    init(limits: XMLLimits, latestEnd: Int, table: UnsafeMutablePointer<Element>, scratch: Scratch) {
         self.limits = limits
         self.latestEnd = latestEnd
         self.table = table
-        stack = .allocate(capacity: limits.maxDepth + 2)
-        stack.initialize(repeating: .unknown, count: limits.maxDepth + 2)
+        stack = scratch.stack
         stack[0] = .document
-        text = .allocate(capacity: limits.maxOtherTextBytes)
-        authKey = Key(limit: limits.maxResultsBytes, longestField: limits.maxOtherTextBytes)
-        reasonKey = Key(limit: limits.maxResultsBytes, longestField: limits.maxOtherTextBytes)
-    }
-
-    deinit {
-        stack.deallocate()
-        text.deallocate()
+        text = scratch.text
+        authKey = Key(bytes: scratch.authKey, limit: limits.maxResultsBytes)
+        reasonKey = Key(bytes: scratch.reasonKey, limit: limits.maxResultsBytes)
     }
 
     mutating func note(_ deviation: Deviation) { deviations.insert(deviation) }
@@ -455,17 +449,15 @@ struct ReportBuilder: ~Copyable {
 
     // A key is a series of fields: tag, length in two bytes, bytes. Equal keys are equal results; they are decoded once a batch.
 
-    private struct Key: ~Copyable {
+    private struct Key {
         let bytes: UnsafeMutablePointer<UInt8>
         let limit: Int
         var count = 0
 
-        init(limit: Int, longestField: Int) {
+        init(bytes: UnsafeMutablePointer<UInt8>, limit: Int) {
+            self.bytes = bytes
             self.limit = limit
-            bytes = .allocate(capacity: limit + longestField + 16)
         }
-
-        deinit { bytes.deallocate() }
 
         /// False: there was no room any more, the field is left out.
         @inline(__always)
@@ -842,6 +834,30 @@ struct ReportBuilder: ~Copyable {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count <= 2, parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }) else { return nil }
         return Int(parts[0])
+    }
+}
+
+/// Memory that every document of a parser uses in turn.
+final class Scratch {
+    let stack: UnsafeMutablePointer<Element>
+    let text: UnsafeMutablePointer<UInt8>
+    let authKey: UnsafeMutablePointer<UInt8>
+    let reasonKey: UnsafeMutablePointer<UInt8>
+
+    init(limits: XMLLimits) {
+        stack = .allocate(capacity: limits.maxDepth + 2)
+        stack.initialize(repeating: .unknown, count: limits.maxDepth + 2)
+        text = .allocate(capacity: limits.maxOtherTextBytes)
+        // A field may begin just below the limit.
+        authKey = .allocate(capacity: limits.maxResultsBytes + limits.maxOtherTextBytes + 16)
+        reasonKey = .allocate(capacity: limits.maxResultsBytes + limits.maxOtherTextBytes + 16)
+    }
+
+    deinit {
+        stack.deallocate()
+        text.deallocate()
+        authKey.deallocate()
+        reasonKey.deallocate()
     }
 }
 

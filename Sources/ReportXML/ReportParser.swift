@@ -20,6 +20,7 @@ public final class ReportParser {
     private let limits: XMLLimits
     private let tokenCount = Vocabulary.names.count
     private let table = Vocabulary.makeTable()
+    private let scratch: Scratch
     private var context: Context?
     private var pass = Pass.strict
     private var state: UnsafeMutablePointer<DocumentState>?
@@ -27,6 +28,7 @@ public final class ReportParser {
     /// A parser with `limits`.
     public init(limits: XMLLimits = XMLLimits()) {
         self.limits = limits
+        scratch = Scratch(limits: limits)
     }
 
     deinit {
@@ -39,7 +41,7 @@ public final class ReportParser {
         discardState()
         self.pass = pass
         let state = UnsafeMutablePointer<DocumentState>.allocate(capacity: 1)
-        state.initialize(to: DocumentState(limits: limits, latestEnd: now + limits.maxFutureSeconds, table: table, tokenCount: tokenCount))
+        state.initialize(to: DocumentState(limits: limits, latestEnd: now + limits.maxFutureSeconds, table: table, scratch: scratch, tokenCount: tokenCount))
         self.state = state
         if context == nil || context?.isWornOut == true { context = Context() }
         context?.reset(state, recovering: pass == .repairing)
@@ -56,43 +58,46 @@ public final class ReportParser {
         guard let state, let context else { return false }
         if state.pointee.hasBegun {
             feed(bytes, state, context)
+        } else if bytes.count >= 1024, state.pointee.head.isEmpty {
+            beginContent(bytes, state, context)
         } else {
             state.pointee.head.append(contentsOf: bytes)
-            if state.pointee.head.count >= 1024 { beginContent(state, context) }
+            if state.pointee.head.count >= 1024 { beginHeld(state, context) }
         }
         return state.pointee.isReadable
     }
 
+    /// Begins with what was held back until there was enough of it.
+    private func beginHeld(_ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing Context) {
+        var head: [UInt8] = []
+        swap(&head, &state.pointee.head)
+        head.withUnsafeBytes { beginContent($0, state, context) }
+    }
+
     /// Looks at the head of the document, then feeds it.
-    private func beginContent(_ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing Context) {
-        let head = state.pointee.head
-        head.withUnsafeBytes { bytes in
-            let blanks = bytes.prefix { $0 <= 0x20 }.count
-            // Nothing but blanks so far: they are dropped, and the head is still to come.
-            if blanks == bytes.count, blanks > 0 {
-                state.pointee.builder.note(.looseProlog)
-                state.pointee.head.removeAll(keepingCapacity: true)
-                return
-            }
-            let prolog = Prolog(bytes)
-            state.pointee.hasBegun = true
-            state.pointee.head = []
-            if prolog.hasByteOrderMark { state.pointee.builder.note(.byteOrderMark) }
-            if !prolog.hasDeclaration { state.pointee.builder.note(.looseProlog) }
-            guard prolog.isKnown else {
-                state.pointee.builder.fail(.unknownEncoding, "encoding \(prolog.encoding ?? "") is not one that reports are written in")
-                return
-            }
-            if !prolog.isUTF8 { state.pointee.builder.note(.legacyEncoding) }
-            if pass == .repairing, !prolog.isUTF16 {
-                state.pointee.filter = RepairFilter(isUTF8: prolog.isUTF8)
-                if let encoding = prolog.encoding, !prolog.isUTF8 {
-                    let declaration = Array("<?xml version=\"1.0\" encoding=\"\(encoding)\"?>".utf8)
-                    declaration.withUnsafeBytes { push($0, state, context) }
-                }
-            }
-            feed(UnsafeRawBufferPointer(rebasing: bytes[prolog.skippedBytes...]), state, context)
+    private func beginContent(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing Context) {
+        // Nothing but blanks so far: they are dropped, and the head is still to come.
+        if let first = bytes.first, first <= 0x20, bytes.allSatisfy({ $0 <= 0x20 }) {
+            state.pointee.builder.note(.looseProlog)
+            return
         }
+        let prolog = Prolog(bytes)
+        state.pointee.hasBegun = true
+        if prolog.hasByteOrderMark { state.pointee.builder.note(.byteOrderMark) }
+        if !prolog.hasDeclaration { state.pointee.builder.note(.looseProlog) }
+        guard prolog.isKnown else {
+            state.pointee.builder.fail(.unknownEncoding, "encoding \(prolog.encoding ?? "") is not one that reports are written in")
+            return
+        }
+        if !prolog.isUTF8 { state.pointee.builder.note(.legacyEncoding) }
+        if pass == .repairing, !prolog.isUTF16 {
+            state.pointee.filter = RepairFilter(isUTF8: prolog.isUTF8)
+            if let encoding = prolog.encoding, !prolog.isUTF8 {
+                let declaration = Array("<?xml version=\"1.0\" encoding=\"\(encoding)\"?>".utf8)
+                declaration.withUnsafeBytes { push($0, state, context) }
+            }
+        }
+        feed(UnsafeRawBufferPointer(rebasing: bytes[prolog.skippedBytes...]), state, context)
     }
 
     private func feed(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing Context) {
@@ -158,7 +163,7 @@ public final class ReportParser {
     /// The end of the document. The last records are still to be taken.
     public func finish() throws(ReportError) -> ParsedReport {
         guard let state, let context else { throw ReportError(code: .malformed, found: "no document") }
-        if !state.pointee.hasBegun { beginContent(state, context) }
+        if !state.pointee.hasBegun { beginHeld(state, context) }
         if state.pointee.isReadable, state.pointee.filter != nil { filter(UnsafeRawBufferPointer(start: nil, count: 0), isLast: true, state, context) }
         if let failure = state.pointee.builder.failure {
             context.wearOut()
@@ -223,8 +228,8 @@ private struct DocumentState: ~Copyable {
     var isRecovering = false
     private var tail: [UInt8] = []
 
-    init(limits: XMLLimits, latestEnd: Int, table: UnsafeMutablePointer<Element>, tokenCount: Int) {
-        builder = ReportBuilder(limits: limits, latestEnd: latestEnd, table: table)
+    init(limits: XMLLimits, latestEnd: Int, table: UnsafeMutablePointer<Element>, scratch: Scratch, tokenCount: Int) {
+        builder = ReportBuilder(limits: limits, latestEnd: latestEnd, table: table, scratch: scratch)
         self.tokenCount = tokenCount
     }
 

@@ -20,6 +20,8 @@ struct DifferentialTests {
             + "From: \"DMARC\" <a@b>\nSubject: Report Domain: a\n Submitter: b\n Report-ID: <c>\nMIME-Version: 1.0\n"
             + "Content-Type: application/zip; name=\"z.zip\"\nContent-Disposition: attachment; filename=\"z.zip\"\n"
             + "Content-Transfer-Encoding: base64\n\nUEsDBAUGBwgJCgsMDQ4P\nEBESExQVFhcYGRob\n",
+        "Subject: Report domain: a\n\tSubmitter: b\nFrom: a\nContent-Type: application/gzip;\n\tname*0=\"a!b!1\";\n\tname*1=\"!2.xml\"\n"
+            + "Content-Disposition: attachment;\n\tfilename*0=\"a!b!1\";\n\tfilename*1=\"!2.xml\"; filename*2=\".gz\"\n\nx\n",
     ]
 
     func check(_ bytes: [UInt8], _ note: @autoclosure () -> String) -> Bool {
@@ -44,7 +46,7 @@ struct DifferentialTests {
         let alphabet = Array("\n\r \t:;=\"-X\\/*?()<>ab0,.\0\u{7f}ÿ".utf8) + Array("--XX".utf8)
         let texts = [
             "\n", "\n\n", "--XX", "--XX--", "--XX\n", "\n--XX\n", "Content-Type: text/xml\n",
-            "boundary=", "\n ", "; name=x", "==",
+            "boundary=", "\n ", "; name=x", "==", "*0", "*1*",
         ]
         let pieces = texts.map { Array($0.utf8) }
         var compared = 0

@@ -234,7 +234,15 @@ struct MimeTests {
     @Test(
         "reads anything without failing", arguments: ["", "\n", "\n\n", "x", ":", "From: \n", "From:", "\0", "Content-Type", " \n", "--"])
     func odd(text: String) {
-        for mail in readEachWay(text) { #expect(mail.parts.count <= 1) }
+        for mail in readEachWay(text) {
+            #expect(mail.error == nil)
+            #expect(mail.parts.count <= 1)
+        }
+    }
+
+    @Test("what has no header is one part", arguments: ["<?xml version=\"1.0\"?>\n<feedback>\n</feedback>\n", "PK\u{3}\u{4}\u{0}\u{1}"])
+    func noHeader(text: String) {
+        #expect(readMail(Array(text.utf8)).texts == [text])
     }
 
     @Test("the usual mails are read without a tree")
