@@ -55,7 +55,9 @@ let package = Package(
             dependencies: ["ReportStore", "DMARC", "Migrations", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
         .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "ReportStore", "DMARC"], swiftSettings: strict),
         .testTarget(name: "RenderingTests", dependencies: ["Rendering"], exclude: ["Golden"], swiftSettings: strict),
-        .testTarget(name: "IngestTests", dependencies: ["Ingest", "ReportStore", "DMARC", "Mail", "Unpacking", .product(name: "GRDB", package: "GRDB.swift")],
+        .testTarget(
+            name: "IngestTests",
+            dependencies: ["Ingest", "ReportStore", "DMARC", "Mail", "Unpacking", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         .testTarget(name: "CLITests", dependencies: ["CLI"], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(name: "EndToEndTests", dependencies: ["dmarcstat"], swiftSettings: strict),

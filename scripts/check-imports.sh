@@ -14,7 +14,7 @@ allowed='
 DMARC:
 ReportXML: DMARC CLibXML2 Glibc
 Unpacking: CLibArchive CZlib Glibc
-Mail: CGMime Glibc
+Mail: CGMime Glibc Synchronization
 IMAP: Mail CLibCurl Glibc
 Migrations:
 ReportStore: DMARC Migrations GRDB GRDBSQLite Foundation Glibc
@@ -22,7 +22,7 @@ Analysis: DMARC ReportStore GRDB GRDBSQLite CLibPSL Foundation Glibc
 Rendering: Glibc
 Ingest: DMARC ReportXML Unpacking Mail ReportStore Foundation Glibc Dispatch Synchronization
 CLI: DMARC ReportXML Unpacking Mail IMAP ReportStore Analysis Rendering Ingest ArgumentParser Logging TOMLKit Foundation Glibc Dispatch Synchronization
-dmarcstat: CLI
+dmarcstat: CLI Glibc
 '
 
 # Prints "file:line: message" for every import that the table does not allow.

@@ -14,7 +14,9 @@ public enum DomainName {
         while name.hasSuffix(".") { name.removeLast() }
         guard name.utf8.contains(where: { $0 >= 0x80 }) else { return name }
         return name.split(separator: ".", omittingEmptySubsequences: false).map { label in
-            guard label.utf8.contains(where: { $0 >= 0x80 }), let encoded = Punycode.encode(label.unicodeScalars) else { return String(label) }
+            guard label.utf8.contains(where: { $0 >= 0x80 }), let encoded = Punycode.encode(label.unicodeScalars) else {
+                return String(label)
+            }
             return "xn--" + encoded
         }.joined(separator: ".")
     }
@@ -25,7 +27,9 @@ public enum DomainName {
     public static func readable(_ name: String) -> String {
         guard name.contains("xn--") else { return name }
         return name.split(separator: ".", omittingEmptySubsequences: false).map { label in
-            guard label.hasPrefix("xn--"), let scalars = Punycode.decode(label.dropFirst(4)), isOneScript(scalars) else { return String(label) }
+            guard label.hasPrefix("xn--"), let scalars = Punycode.decode(label.dropFirst(4)), isOneScript(scalars) else {
+                return String(label)
+            }
             var text = String.UnicodeScalarView()
             text.append(contentsOf: scalars)
             let decoded = String(text)

@@ -70,7 +70,9 @@ final class DocumentSink {
     /// No document of the attachment could be reached.
     func refuse(attachment error: UnpackError) {
         message.refusals.append(
-            Refusal(scope: .document, code: error.code.rawValue, place: message.place, member: attachment == nil ? "" : attachmentName, detail: error.found))
+            Refusal(
+                scope: .document, code: error.code.rawValue, place: message.place, member: attachment == nil ? "" : attachmentName,
+                detail: error.found))
         message.refusedDocuments += 1
     }
 

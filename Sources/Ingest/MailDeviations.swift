@@ -53,7 +53,8 @@ enum MailDeviations {
         let fields = stem.split(separator: UInt8(ascii: "!"), maxSplits: 5, omittingEmptySubsequences: false)
         guard fields.count == 4 || fields.count == 5, !fields[0].isEmpty else { return false }
         return number(fields[2]) == header.window.begin && number(fields[3]) == header.window.end
-            && (fields[1].elementsEqual(header.policy.domain.utf8) || DomainName.canonical(String(Substring(fields[1]))) == header.policy.domain)
+            && (fields[1].elementsEqual(header.policy.domain.utf8)
+                || DomainName.canonical(String(Substring(fields[1]))) == header.policy.domain)
     }
 
     private static func hasSuffix(_ text: Substring.UTF8View, _ suffix: String) -> Bool {

@@ -101,7 +101,9 @@ final class MessageReader {
 
     /// A text that begins with `<` is most often the body of the mail. As a body it counts only if it has the root of a report in it.
     private func mayBeReport(_ attachment: Attachment, _ content: UnsafeRawBufferPointer) -> Bool {
-        guard attachment.mediaType.hasPrefix("text/") || attachment.mediaType.isEmpty, attachment.mediaType != "text/xml" else { return true }
+        guard attachment.mediaType.hasPrefix("text/") || attachment.mediaType.isEmpty, attachment.mediaType != "text/xml" else {
+            return true
+        }
         if attachment.mediaType != "text/html", !attachment.name.isEmpty { return true }
         let head = String(decoding: content.prefix(4096), as: UTF8.self)
         return head.contains("feedback")

@@ -18,7 +18,8 @@ final class Worker: @unchecked Sendable {
     private static let handOver = 2000
 
     init(
-        lanes: Lanes<IngestEvent>, mailbox: any Mailbox, options: IngestOptions, failure: FirstFailure, shouldStop: @escaping @Sendable () -> Bool
+        lanes: Lanes<IngestEvent>, mailbox: any Mailbox, options: IngestOptions, failure: FirstFailure,
+        shouldStop: @escaping @Sendable () -> Bool
     ) {
         self.lanes = lanes
         self.mailbox = mailbox

@@ -36,7 +36,9 @@ struct HotStatement {
         value.withUTF8 { bytes in
             // An empty buffer has no address, which SQLite would take for NULL.
             let start = UnsafeRawPointer(bytes.baseAddress)?.assumingMemoryBound(to: CChar.self)
-            if let start { sqlite3_bind_text(handle, index, start, Int32(bytes.count), Self.transient) } else {
+            if let start {
+                sqlite3_bind_text(handle, index, start, Int32(bytes.count), Self.transient)
+            } else {
                 sqlite3_bind_text(handle, index, "", 0, Self.transient)
             }
         }
@@ -70,7 +72,9 @@ struct HotStatement {
         let stepped = sqlite3_step(handle)
         let value = stepped == SQLITE_ROW ? sqlite3_column_int64(handle, 0) : nil
         let reset = sqlite3_reset(handle)
-        guard stepped == SQLITE_ROW || stepped == SQLITE_DONE, reset == SQLITE_OK else { throw failure(reset == SQLITE_OK ? stepped : reset) }
+        guard stepped == SQLITE_ROW || stepped == SQLITE_DONE, reset == SQLITE_OK else {
+            throw failure(reset == SQLITE_OK ? stepped : reset)
+        }
         return value
     }
 

@@ -83,7 +83,8 @@ public final class ReportStore: Sendable {
             try makeDirectory(directory(of: path))
         }
         if stat(directory(of: path), &status) == 0, status.st_mode & S_IWOTH != 0, status.st_mode & S_ISVTX == 0 {
-            throw StoreError(code: .databaseUnsafe, place: path, found: "anybody may write to its directory; type: chmod o-w \(directory(of: path))")
+            throw StoreError(
+                code: .databaseUnsafe, place: path, found: "anybody may write to its directory; type: chmod o-w \(directory(of: path))")
         }
         guard !exists else { return }
         let file = Glibc.open(path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -147,7 +148,9 @@ public final class ReportStore: Sendable {
             throw StoreError(code: .databaseDamaged, place: path, found: "an SQLite database, but not one of dmarcstat")
         }
         guard version <= Migrations.all.count else {
-            throw StoreError(code: .databaseNewer, place: path, found: "its schema is number \(version), this version knows up to \(Migrations.all.count)")
+            throw StoreError(
+                code: .databaseNewer, place: path,
+                found: "its schema is number \(version), this version knows up to \(Migrations.all.count)")
         }
         return version
     }

@@ -135,7 +135,8 @@ public final class ReportWriter {
                 UPDATE runs SET finished_utc = ?, seen = ?, stored = ?, duplicate = ?, not_a_report = ?, refused = ?, deferred = ? WHERE id = ?
                 """,
             arguments: [
-                now, counts.values.reduce(0, +), count(.stored), count(.duplicate), count(.notAReport), count(.refused), count(.deferred), run,
+                now, counts.values.reduce(0, +), count(.stored), count(.duplicate), count(.notAReport), count(.refused), count(.deferred),
+                run,
             ])
     }
 
@@ -454,7 +455,8 @@ public final class ReportWriter {
                     WHERE new.messages IS NULL OR new.messages < old.messages OR new.records < old.records)
                 """,
             arguments: [
-                "domain": report.domain, "first": days.lowerBound.number, "last": days.upperBound.number, "old": counted.id, "new": report.id,
+                "domain": report.domain, "first": days.lowerBound.number, "last": days.upperBound.number, "old": counted.id,
+                "new": report.id,
             ])
         guard missing == false else { return false }
         try addRollups(of: counted.id, report, countedAs: "IN (0, 1)", sign: -1)

@@ -11,7 +11,8 @@ public struct StoreLock: ~Copyable {
         let lockPath = path + ".lock"
         let file = open(lockPath, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else {
-            let code: StoreError.Code = errno == EACCES || errno == EPERM || errno == EROFS ? .databasePermission : errno == ENOSPC ? .diskFull : .ioError
+            let code: StoreError.Code =
+                errno == EACCES || errno == EPERM || errno == EROFS ? .databasePermission : errno == ENOSPC ? .diskFull : .ioError
             throw StoreError(code: code, place: lockPath, found: String(cString: strerror(errno)))
         }
         var waited = 0.0

@@ -10,7 +10,8 @@ struct Prolog {
 
     /// Encodings that reports may have.
     private static let known: Set<String> = [
-        "UTF-8", "UTF8", "US-ASCII", "ASCII", "UTF-16", "UTF-16LE", "UTF-16BE", "ISO-8859-1", "LATIN1", "ISO8859-1", "WINDOWS-1252", "CP1252",
+        "UTF-8", "UTF8", "US-ASCII", "ASCII", "UTF-16", "UTF-16LE", "UTF-16BE", "ISO-8859-1", "LATIN1", "ISO8859-1", "WINDOWS-1252",
+        "CP1252",
     ]
     private static let utf8: Set<String> = ["UTF-8", "UTF8", "US-ASCII", "ASCII"]
 

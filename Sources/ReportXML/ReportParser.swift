@@ -41,7 +41,9 @@ public final class ReportParser {
         discardState()
         self.pass = pass
         let state = UnsafeMutablePointer<DocumentState>.allocate(capacity: 1)
-        state.initialize(to: DocumentState(limits: limits, latestEnd: now + limits.maxFutureSeconds, table: table, scratch: scratch, tokenCount: tokenCount))
+        state.initialize(
+            to: DocumentState(
+                limits: limits, latestEnd: now + limits.maxFutureSeconds, table: table, scratch: scratch, tokenCount: tokenCount))
         self.state = state
         if context == nil || context?.isWornOut == true { context = Context() }
         context?.reset(state, recovering: pass == .repairing)
@@ -144,7 +146,8 @@ public final class ReportParser {
                     state.pointee.builder.fail(.malformed, "an & that begins no entity")
                     return
                 }
-                state.pointee.builder.fail(.markupTooLong, "more than \(limits.maxMarkupBytes) bytes without a tag or text coming to an end")
+                state.pointee.builder.fail(
+                    .markupTooLong, "more than \(limits.maxMarkupBytes) bytes without a tag or text coming to an end")
                 return
             }
             state.pointee.keepTail(of: piece)
@@ -164,7 +167,9 @@ public final class ReportParser {
     public func finish() throws(ReportError) -> ParsedReport {
         guard let state, let context else { throw ReportError(code: .malformed, found: "no document") }
         if !state.pointee.hasBegun { beginHeld(state, context) }
-        if state.pointee.isReadable, state.pointee.filter != nil { filter(UnsafeRawBufferPointer(start: nil, count: 0), isLast: true, state, context) }
+        if state.pointee.isReadable, state.pointee.filter != nil {
+            filter(UnsafeRawBufferPointer(start: nil, count: 0), isLast: true, state, context)
+        }
         if let failure = state.pointee.builder.failure {
             context.wearOut()
             throw failure
@@ -187,7 +192,8 @@ public final class ReportParser {
     /// The root was not closed. Only the end of its own closing tag may be missing: after any other cut nobody knows what is gone.
     private func endWithoutRoot(_ state: UnsafeMutablePointer<DocumentState>) throws(ReportError) {
         if let failure = state.pointee.builder.failure { throw failure }
-        let isCut = state.pointee.xmlError == nil || (state.pointee.xmlErrorAtEnd && !state.pointee.xmlErrorIsReference) || pass == .repairing
+        let isCut =
+            state.pointee.xmlError == nil || (state.pointee.xmlErrorAtEnd && !state.pointee.xmlErrorIsReference) || pass == .repairing
         guard isCut else {
             throw ReportError(code: .malformed, line: state.pointee.xmlErrorLine, found: state.pointee.xmlError ?? "not well-formed")
         }
@@ -405,7 +411,9 @@ extension Context.Session {
         state.pointee.xmlError = String(message.prefix(200))
         state.pointee.xmlErrorLine = Int(error.line)
         state.pointee.xmlErrorAtEnd = state.pointee.isAtEnd
-        let aboutReferences = [XML_ERR_ENTITYREF_SEMICOL_MISSING, XML_ERR_ENTITYREF_NO_NAME, XML_ERR_NAME_REQUIRED, XML_ERR_UNDECLARED_ENTITY]
+        let aboutReferences = [
+            XML_ERR_ENTITYREF_SEMICOL_MISSING, XML_ERR_ENTITYREF_NO_NAME, XML_ERR_NAME_REQUIRED, XML_ERR_UNDECLARED_ENTITY,
+        ]
         state.pointee.xmlErrorIsReference = aboutReferences.contains { Int32($0.rawValue) == error.code }
         state.pointee.builder.line = Int(error.line)
     }

@@ -6,8 +6,10 @@ struct DomainNameTests {
     @Test(
         "have one canonical form",
         arguments: [
-            ("example.nl", "example.nl"), ("Example.NL", "example.nl"), ("example.nl.", "example.nl"), ("BÜCHER.example", "xn--bcher-kva.example"),
-            ("bücher.example.", "xn--bcher-kva.example"), ("例え.テスト", "xn--r8jz45g.xn--zckzah"), ("президент.рф", "xn--d1abbgf6aiiy.xn--p1ai"),
+            ("example.nl", "example.nl"), ("Example.NL", "example.nl"), ("example.nl.", "example.nl"),
+            ("BÜCHER.example", "xn--bcher-kva.example"),
+            ("bücher.example.", "xn--bcher-kva.example"), ("例え.テスト", "xn--r8jz45g.xn--zckzah"),
+            ("президент.рф", "xn--d1abbgf6aiiy.xn--p1ai"),
             ("a..b", "a..b"), ("", ""), ("xn--bcher-kva.example", "xn--bcher-kva.example"), ("münchen.de", "xn--mnchen-3ya.de"),
         ])
     func canonical(written: String, expected: String) {

@@ -20,8 +20,10 @@ struct IPAddressTests {
     @Test(
         "refuses what is no address",
         arguments: [
-            "", " ", "192.0.2", "192.0.2.1.5", "192.0.2.256", "192.0.02.1", "192.0.2.", ".192.0.2.1", "1.2.3.-4", "192.0.2.1 ", "host.example",
-            ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8::", "12345::", "g::", "1:", ":1", "::192.0.2.1.1", "fe80::1%eth0",
+            "", " ", "192.0.2", "192.0.2.1.5", "192.0.2.256", "192.0.02.1", "192.0.2.", ".192.0.2.1", "1.2.3.-4", "192.0.2.1 ",
+            "host.example",
+            ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8::", "12345::", "g::", "1:", ":1", "::192.0.2.1.1",
+            "fe80::1%eth0",
             "192.0.2.1/24", "[::1]", "1:2:3:4:5:6:7:192.0.2.1",
         ])
     func refused(written: String) {
@@ -33,7 +35,9 @@ struct IPAddressTests {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<2000 {
             // Many zero groups, so that every place of `::` occurs.
-            let groups = (0..<8).map { _ in UInt16.random(in: 0...3, using: &random) == 0 ? UInt16.random(in: 0...UInt16.max, using: &random) : 0 }
+            let groups = (0..<8).map { _ in
+                UInt16.random(in: 0...3, using: &random) == 0 ? UInt16.random(in: 0...UInt16.max, using: &random) : 0
+            }
             let text = groups.map { String($0, radix: 16) }.joined(separator: ":")
             var parsed = in6_addr()
             try #require(inet_pton(AF_INET6, text, &parsed) == 1)

@@ -151,7 +151,8 @@ struct IngestTests {
         let store = try ReportStore(path: ":memory:", access: .readWrite)
         let folder = Samples.folder.appending(path: "containers").path
         let tally = try ingest(store, folder)
-        #expect(tally.documents.stored + tally.documents.duplicate + tally.documents.refused + tally.documents.conflict == tally.documents.seen)
+        #expect(
+            tally.documents.stored + tally.documents.duplicate + tally.documents.refused + tally.documents.conflict == tally.documents.seen)
         let again = try ReportStore(path: ":memory:", access: .readWrite)
         _ = try ingest(again, folder)
         #expect(try again.figures() == store.figures())
@@ -242,7 +243,9 @@ struct IngestTests {
         let folder = try TemporaryFolder()
         var report = Written()
         report.end = report.begin + 7 * 86400 - 1
-        report.records = [("192.0.2.1", 70, true, true), ("192.0.2.2", 1, false, false), ("192.0.2.3", 0, false, false), ("192.0.2.4", 10, false, false)]
+        report.records = [
+            ("192.0.2.1", 70, true, true), ("192.0.2.2", 1, false, false), ("192.0.2.3", 0, false, false), ("192.0.2.4", 10, false, false),
+        ]
         try folder.write("1.xml", report.text)
         let store = try ReportStore(path: ":memory:", access: .readWrite)
         _ = try ingest(store, folder.path)
@@ -271,14 +274,18 @@ struct IngestTests {
     @Test("the mailbox is touched only if asked, and refused mail as is asked for it")
     func settling() throws {
         let folder = try TemporaryFolder()
-        for name in ["cur", "new", "tmp"] { try FileManager.default.createDirectory(at: folder.url.appending(path: name), withIntermediateDirectories: true) }
+        for name in ["cur", "new", "tmp"] {
+            try FileManager.default.createDirectory(at: folder.url.appending(path: name), withIntermediateDirectories: true)
+        }
         func mail(_ body: String) -> String {
             "From: a@b.example\nSubject: x\nMIME-Version: 1.0\nContent-Type: text/xml; name=\"r.xml\"\n\n" + body
         }
         try folder.write("new/1.a.host", mail(Written().text))
         try folder.write("new/2.b.host", mail(String(Written(id: "2").text.dropLast(60))))
         try folder.write("new/3.c.host", "From: a@b.example\nSubject: hello\n\nno report\n")
-        func names(_ sub: String) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder.url.appending(path: sub).path).sorted() }
+        func names(_ sub: String) throws -> [String] {
+            try FileManager.default.contentsOfDirectory(atPath: folder.url.appending(path: sub).path).sorted()
+        }
         let first = try ReportStore(path: ":memory:", access: .readWrite)
         #expect(try ingest(first, folder.path).messages == [.stored: 1, .refused: 1, .notAReport: 1])
         #expect(try names("new") == ["1.a.host", "2.b.host", "3.c.host"])
@@ -296,8 +303,11 @@ struct IngestTests {
     func deferred() throws {
         guard getuid() != 0 || access("/proc/self/mem", R_OK) == 0 else { return }
         let folder = try TemporaryFolder()
-        for name in ["cur", "new", "tmp"] { try FileManager.default.createDirectory(at: folder.url.appending(path: name), withIntermediateDirectories: true) }
-        try FileManager.default.createSymbolicLink(at: folder.url.appending(path: "new/1.link.host"), withDestinationURL: URL(filePath: "/etc/passwd"))
+        for name in ["cur", "new", "tmp"] {
+            try FileManager.default.createDirectory(at: folder.url.appending(path: name), withIntermediateDirectories: true)
+        }
+        try FileManager.default.createSymbolicLink(
+            at: folder.url.appending(path: "new/1.link.host"), withDestinationURL: URL(filePath: "/etc/passwd"))
         mkfifo(folder.url.appending(path: "new/2.fifo.host").path, 0o600)
         try folder.write("new/3.c.host", "From: a@b.example\nContent-Type: text/xml\n\n" + Written().text)
         let store = try ReportStore(path: ":memory:", access: .readWrite)

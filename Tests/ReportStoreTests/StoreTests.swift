@@ -31,7 +31,8 @@ struct StoreTests {
         for (file, migration) in zip(files, Migrations.all) {
             #expect(try String(contentsOf: folder.appending(path: file), encoding: .utf8) == migration.sql)
         }
-        #expect(Migrations.all.enumerated().allSatisfy { $0.element.name.hasPrefix(String(repeating: "0", count: 3) + "\($0.offset + 1)_") })
+        #expect(
+            Migrations.all.enumerated().allSatisfy { $0.element.name.hasPrefix(String(repeating: "0", count: 3) + "\($0.offset + 1)_") })
     }
 
     @Test("a new file is private, durable and ours")
@@ -48,7 +49,8 @@ struct StoreTests {
         #expect(try value("PRAGMA user_version") == ReportStore.schemaVersion)
         #expect(try value("PRAGMA application_id") == 0x444D_5354)
         #expect(try value("PRAGMA foreign_keys") == 1)
-        let loose = "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND schema = 'main' AND name NOT LIKE 'sqlite_%' AND NOT strict"
+        let loose =
+            "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND schema = 'main' AND name NOT LIKE 'sqlite_%' AND NOT strict"
         #expect(try value(loose) == 0)
     }
 

@@ -33,7 +33,8 @@ enum Sample {
 
 extension ReportParser {
     /// Reads a document in pieces of `step` bytes, with a second pass where that may help.
-    func read(_ document: [UInt8], step: Int = 65536, limits: XMLLimits = XMLLimits()) -> Result<(ParsedReport, [RecordBatch]), ReportError> {
+    func read(_ document: [UInt8], step: Int = 65536, limits: XMLLimits = XMLLimits()) -> Result<(ParsedReport, [RecordBatch]), ReportError>
+    {
         let first = read(document, .strict, step)
         guard case .failure(let error) = first, error.isRepairable else { return first }
         let second = read(document, .repairing, step)
@@ -61,7 +62,9 @@ extension ReportParser {
         }
     }
 
-    func read(_ text: String, step: Int = 65536) -> Result<(ParsedReport, [RecordBatch]), ReportError> { read(Array(text.utf8), step: step) }
+    func read(_ text: String, step: Int = 65536) -> Result<(ParsedReport, [RecordBatch]), ReportError> {
+        read(Array(text.utf8), step: step)
+    }
 }
 
 @Suite("Parser")
@@ -180,7 +183,9 @@ struct LimitTests {
         let many = (0..<100_000).map { "a\($0)=\"1\"" }.joined(separator: " ")
         let spaces = (0..<100_000).map { "xmlns:a\($0)=\"u\"" }.joined(separator: " ")
         let long = String(repeating: "x", count: 100_000)
-        for flood in ["<f \(many)/>", "<f \(spaces)/>", "<\(long)/>", "<f a=\"\(long)\"/>", "<!--\(long)-->", "<?p \(long)?>", "<![CDATA[\(long)"] {
+        for flood in [
+            "<f \(many)/>", "<f \(spaces)/>", "<\(long)/>", "<f a=\"\(long)\"/>", "<!--\(long)-->", "<?p \(long)?>", "<![CDATA[\(long)",
+        ] {
             #expect(code(Sample.report(Sample.metadata + flood)) == .markupTooLong, "\(flood.prefix(20))")
         }
         let some = (0..<33).map { "a\($0)=\"1\"" }.joined(separator: " ")
@@ -196,14 +201,18 @@ struct LimitTests {
 
     @Test("depth and text are bounded")
     func depthAndText() throws {
-        #expect(code(Sample.report(String(repeating: "<x>", count: 31) + String(repeating: "</x>", count: 31) + Sample.metadata + Sample.policy)) == nil)
+        #expect(
+            code(
+                Sample.report(String(repeating: "<x>", count: 31) + String(repeating: "</x>", count: 31) + Sample.metadata + Sample.policy))
+                == nil)
         #expect(code(Sample.report(String(repeating: "<x>", count: 32))) == .tooDeep)
         #expect(code(Sample.report(String(repeating: "<x>", count: 100_000))) == .tooDeep)
         let long = String(repeating: "long ", count: 20_000)
         #expect(code(Sample.report("<report_metadata><org_name>\(long)")) == .textTooLong)
         #expect(code(Sample.report("<report_metadata><extra_contact_info>\(long)")) == .textTooLong)
         #expect(code(Sample.report("<unknown>\(long)")) == .textTooLong)
-        let clipped = Sample.metadata.replacing("<report_id>", with: "<extra_contact_info>\(long.prefix(5000))</extra_contact_info><report_id>")
+        let clipped = Sample.metadata.replacing(
+            "<report_id>", with: "<extra_contact_info>\(long.prefix(5000))</extra_contact_info><report_id>")
         let (report, _) = try ReportParser().read(Sample.report(clipped + Sample.policy)).get()
         #expect(report.header.contactInfo?.utf8.count ?? 0 <= 4096)
         #expect(report.deviations.contains(.textClipped))
