@@ -25,7 +25,8 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TOOLS = os.path.join(os.path.dirname(ROOT), "shared", "tools")
 WORK = os.environ.get("BENCH_DIR", "/tmp/dmarcstat-bench")
-ALL_DAYS = ["--since", "2000-01-01", "--until", "2100-01-01"]
+# Holds every corpus; not longer, because `trend` answers with every day of the period.
+ALL_DAYS = ["--since", "2024-07-01", "--until", "2026-07-01"]
 
 # Runs one command and reports its own use. A process of its own, because the peak memory of a child includes what
 # its parent held at the fork: this one is a few megabytes, while a parent that has read truth.json is not.
@@ -108,7 +109,7 @@ def wrong_totals(binary, database, folder):
         expected = dict(
             reports=right["reports"], records=right["records"], messages=right["messages"], passed=right["pass_messages"],
             failed=right["messages"] - right["pass_messages"], dkim_passed=right["dkim_pass_messages"], spf_passed=right["spf_pass_messages"],
-            none=disposed.get("none", 0) + disposed.get("pass", 0), quarantined=disposed.get("quarantine", 0), rejected=disposed.get("reject", 0))
+            none=disposed.get("none", 0), quarantined=disposed.get("quarantine", 0), rejected=disposed.get("reject", 0))
         wrong += ["%s: %s is %s, should be %d" % (domain, key, row.get(key), value) for key, value in expected.items() if row.get(key) != value]
     return wrong, truth["total"]
 

@@ -17,7 +17,7 @@ Unpacking: CLibArchive CZlib Glibc
 Mail: CGMime Glibc Synchronization
 IMAP: Mail CLibCurl Glibc
 Migrations:
-ReportStore: DMARC Migrations GRDB GRDBSQLite Foundation Glibc
+ReportStore: DMARC Migrations GRDB GRDBSQLite Foundation Glibc Synchronization
 Analysis: DMARC ReportStore GRDB GRDBSQLite CLibPSL Foundation Glibc
 Rendering: Glibc
 Ingest: DMARC ReportXML Unpacking Mail ReportStore Foundation Glibc Dispatch Synchronization

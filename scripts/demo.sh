@@ -16,15 +16,15 @@ run() {
 rm -rf "$folder"
 mkdir -p "$folder"
 echo "A mailbox with the reports of two months about three domains, collected into a new database."
-run ingest --database "$folder/maildir.sqlite" reports-sample/maildir
+run ingest --verbose --database "$folder/maildir.sqlite" reports-sample/maildir
 run summary --database "$folder/maildir.sqlite"
 run top-failures --database "$folder/maildir.sqlite" --limit 10
 run trend --database "$folder/maildir.sqlite" --by week
 
 printf '\nSingle report files, one in the style of each of many reporters, into another database.\n'
 mapfile -t files < <(find reports-sample/reporters -type f ! -name '*.expected.json' ! -name 'README*' | LC_ALL=C sort)
-printf '\n$ dmarcstat ingest --database %s reports-sample/reporters/…   (%d files)\n\n' "$folder/reporters.sqlite" "${#files[@]}"
-"$binary" ingest --database "$folder/reporters.sqlite" "${files[@]}"
+printf '\n$ dmarcstat ingest --verbose --database %s reports-sample/reporters/…   (%d files)\n\n' "$folder/reporters.sqlite" "${#files[@]}"
+"$binary" ingest --verbose --database "$folder/reporters.sqlite" "${files[@]}"
 run summary --database "$folder/reporters.sqlite"
 
-printf '\nThe databases are in %s. Next: %s sources --database %s\n' "$folder" "$binary" "$folder/maildir.sqlite"
+printf '\nThe databases are in %s. Next: %s reports --database %s\n' "$folder" "$binary" "$folder/maildir.sqlite"

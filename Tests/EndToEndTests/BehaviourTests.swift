@@ -93,7 +93,7 @@ struct BehaviourTests {
         let report = try folder.write("many.xml", Data(sampleReport(sources: 3000).utf8))
         try #require(try Tool.run(["ingest", "--database", database, report], in: folder).status == 0)
         let script =
-            "set -o pipefail; \"$0\" export --database \"$1\" --format \(format) --since 2000-01-01 --until 2100-01-01 | head -c 10 >/dev/null"
+            "set -o pipefail; \"$0\" export --database \"$1\" --format \(format) --since 2025-01-01 --until 2026-12-31 | head -c 10 >/dev/null"
         let run = try folder.run("/bin/bash", ["-c", script, Tool.binary.filePath, database])
         #expect(run.status == 0 && run.errors.isEmpty, "\(run)")
     }
@@ -104,7 +104,7 @@ struct BehaviourTests {
         let database = folder.path("dmarc.sqlite")
         let report = try folder.write("many.xml", Data(sampleReport(sources: 3000).utf8))
         try #require(try Tool.run(["ingest", "--database", database, report], in: folder).status == 0)
-        let script = "\"$0\" export --database \"$1\" --format csv --since 2000-01-01 --until 2100-01-01 >/dev/full"
+        let script = "\"$0\" export --database \"$1\" --format csv --since 2025-01-01 --until 2026-12-31 >/dev/full"
         let run = try folder.run("/bin/bash", ["-c", script, Tool.binary.filePath, database])
         #expect([74, 75].contains(run.status), "\(run)")
         #expect(!run.errors.isEmpty, "\(run)")
@@ -169,7 +169,7 @@ struct HostileOutputTests {
 
     /// Commands that are not there yet are no failure of this test; all others must answer.
     private func isKnown(_ run: Finished) throws -> Bool {
-        if run.status == 64, run.errors.contains("nexpected argument") || run.errors.contains("nknown") { return false }
+        if run.status == 64, run.errors.contains("there is no command") { return false }
         try #require(run.status == 0, "\(run)")
         return true
     }

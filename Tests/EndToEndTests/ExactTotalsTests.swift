@@ -158,9 +158,12 @@ struct ExactTotalsTests {
             #expect(row.failed == domain.messages - domain.pass_messages, place)
             #expect(row.dkim_passed == domain.dkim_pass_messages, place)
             #expect(row.spf_passed == domain.spf_pass_messages, place)
-            #expect(row.none == domain.dispositions["none", default: 0] + domain.dispositions["pass", default: 0], place)
+            #expect(row.none == domain.dispositions["none", default: 0], place)
             #expect(row.quarantined == domain.dispositions["quarantine", default: 0], place)
             #expect(row.rejected == domain.dispositions["reject", default: 0], place)
+            // RFC 9990 has a fourth word, for what the policy did not touch.
+            let passDisposition = domain.dispositions["pass", default: 0]
+            #expect(row.none + row.quarantined + row.rejected + passDisposition == row.messages, place)
             #expect(row.pass_rate == Double(domain.pass_messages) / Double(domain.messages), place)
             #expect(row.first_day == domain.days.keys.min(), place)
             #expect(row.last_day == domain.days.keys.max(), place)
