@@ -53,13 +53,18 @@ let package = Package(
         .testTarget(
             name: "ReportStoreTests",
             dependencies: ["ReportStore", "DMARC", "Migrations", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
-        .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "ReportStore", "DMARC"], swiftSettings: strict),
+        .testTarget(
+            name: "AnalysisTests",
+            dependencies: ["Analysis", "ReportStore", "DMARC", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
         .testTarget(name: "RenderingTests", dependencies: ["Rendering"], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "IngestTests",
             dependencies: ["Ingest", "ReportStore", "DMARC", "Mail", "Unpacking", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
-        .testTarget(name: "CLITests", dependencies: ["CLI"], exclude: ["Golden"], swiftSettings: strict),
+        .testTarget(
+            name: "CLITests",
+            dependencies: ["CLI", "Analysis", "DMARC", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests", dependencies: ["dmarcstat"], exclude: ["corpus-differences.tsv"], swiftSettings: strict),
     ]

@@ -21,14 +21,17 @@ extension Scope {
         """
 
     /// Calls `body` with the key of each counted report of `domain` that has a day in the period, and with the day of its middle, which may
-    /// lie outside.
-    func forEachCountedReport(_ db: Database, of domain: PolicyDomain, _ body: (_ id: Int, _ day: Day) throws -> Void) throws {
+    /// lie outside; with `middleInside`, only of those whose middle lies inside.
+    func forEachCountedReport(
+        _ db: Database, of domain: PolicyDomain, middleInside: Bool = false, _ body: (_ id: Int, _ day: Day) throws -> Void
+    ) throws {
         guard let period else { return }
         let arguments = [SQLValue.integer(domain.id), .integer(period.since.number), .integer(period.until.number)]
         let inside = try SQLRows(db, Self.reportsOfPeriodSQL, arguments)
         while try inside.next() {
             if includes(report: inside.int(0)) { try body(inside.int(0), Day(inside.int(1))) }
         }
+        guard !middleInside else { return }
         let spread = try SQLRows(db, Self.spreadReportsSQL, arguments)
         while try spread.next() {
             let day = Day(spread.int(1))

@@ -2,26 +2,6 @@ import DMARC
 import GRDB
 import ReportStore
 
-/// What became of a message.
-public enum MessageOutcome: Int, CaseIterable, Sendable {
-    case stored = 1
-    case duplicate = 2
-    case notAReport = 3
-    case refused = 4
-    case deferred = 5
-
-    /// The word used everywhere.
-    public var word: String {
-        switch self {
-        case .stored: "stored"
-        case .duplicate: "duplicate"
-        case .notAReport: "not-a-report"
-        case .refused: "refused"
-        case .deferred: "deferred"
-        }
-    }
-}
-
 /// Something that was not stored, and why.
 public struct RefusalRow: Hashable, Sendable {
     /// When the message was read, in seconds since 1970-01-01 UTC.

@@ -62,7 +62,9 @@ struct Scope {
             period = resolved
             reports = Set(
                 found.compactMap { report in
-                    guard let resolved, report.days.lowerBound <= resolved.until, resolved.since <= report.days.upperBound else { return nil }
+                    guard let resolved, report.days.lowerBound <= resolved.until, resolved.since <= report.days.upperBound else {
+                        return nil
+                    }
                     return report.id
                 })
             unknownReporters = unknown

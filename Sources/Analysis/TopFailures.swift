@@ -64,14 +64,17 @@ public struct TopFailures: Sendable {
         WHERE domain_id = ?1 AND counted_as = 0 AND day BETWEEN ?2 AND ?3
         """
 
-    /// Question: has a source ever passed for a domain. Unit: one row. Index: primary key of `sources`.
-    static let everPassedSQL = "SELECT passed FROM sources WHERE domain_id = ?1 AND source = ?2"
+    /// Question: when did a source send for a domain, and how much of it passed, ever. Unit: one row. Index: primary key of `sources`.
+    static let everPassedSQL = "SELECT passed, first_day, last_day FROM sources WHERE domain_id = ?1 AND source = ?2"
 
     /// Question: who sent a report. Unit: one row. Index: rowid of `reports`.
     static let reporterSQL = "SELECT reporter_id FROM reports WHERE id = ?1"
 
-    /// Asks `store` for the first `limit` rows; nil: all.
-    public static func ask(_ store: ReportStore, _ filter: Filter, limit: Int?) throws(AnalysisError) -> TopFailures {
+    /// Asks `store` for the first `limit` rows; nil: all. Without `withTotals` the coverage says nothing of messages and reports, and takes
+    /// no time to find out.
+    public static func ask(
+        _ store: ReportStore, _ filter: Filter, limit: Int?, withTotals: Bool = true
+    ) throws(AnalysisError) -> TopFailures {
         try reading(store, "top-failures") { db in
             let scope = try Scope(db, filter)
             guard let period = scope.period else {
@@ -87,7 +90,8 @@ public struct TopFailures: Sendable {
             }
             let leading = Self.leading(candidates, of: scope, limit: limit)
             let rows = try details(db, scope, of: leading, in: period)
-            return TopFailures(coverage: try scope.totals(db), rows: rows, failingSources: candidates.count, failed: failed)
+            let coverage = withTotals ? try scope.totals(db) : scope.coverage(messages: 0, reports: 0)
+            return TopFailures(coverage: coverage, rows: rows, failingSources: candidates.count, failed: failed)
         }
     }
 
@@ -198,14 +202,25 @@ public struct TopFailures: Sendable {
     private static func addPasses(
         _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ table: SourceTable, _ details: inout [Details]
     ) throws {
-        // Most failing sources never pass: the rollup knows, and spares reading all that did pass.
+        // Most failing sources never pass, or were never seen outside the period: the rollup knows, and spares reading all that did pass.
         var open = SourceTable()
-        for address in table.addresses {
+        var days = period
+        var openDays: Period?
+        for (number, address) in table.addresses.enumerated() {
             let ever = try SQLRows(db, everPassedSQL, [.integer(domain.id), .address(address)])
-            if try !ever.next() || ever.int(0) > 0 { _ = open.number(of: address) }
+            guard try ever.next() else { continue }
+            let life = Period(since: Day(ever.int(1)), until: Day(ever.int(2)))
+            if ever.int(0) == 0 { continue }
+            if scope.reports == nil, period.contains(life.since), period.contains(life.until) {
+                details[number].passed = ever.int(0)
+                continue
+            }
+            _ = open.number(of: address)
+            openDays = Period(since: min(openDays?.since ?? life.since, life.since), until: max(openDays?.until ?? life.until, life.until))
         }
+        if let openDays { days = Period(since: max(days.since, openDays.since), until: min(days.until, openDays.until)) }
         guard !open.addresses.isEmpty else { return }
-        let rows = try SQLRows(db, passesSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
+        let rows = try SQLRows(db, passesSQL, [.integer(domain.id), .integer(days.since.number), .integer(days.until.number)])
         while try rows.next() {
             let address = try rows.address(0)
             guard open.find(address) != nil, scope.includes(report: rows.int(2)), let number = table.find(address) else { continue }

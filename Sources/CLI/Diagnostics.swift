@@ -12,16 +12,16 @@ enum Diagnostics {
     /// The sentence for `error`, without the program's name; nil where nothing is to be said.
     static func sentence(for error: any Error) -> String? {
         switch error {
-        case let error as CommandError: sentence(for: error)
-        case let error as StoreError: sentence(for: error)
-        case let error as AnalysisError: sentence(for: error)
+        case let error as CommandError: words(error)
+        case let error as StoreError: words(error)
+        case let error as AnalysisError: words(error)
         case OutputError.closed, is AlreadySaid: nil
         case OutputError.failed(let number): "standard output cannot be written: \(systemWords(number))."
         default: "something went wrong that should not be possible: \(type(of: error)). Please report it as a bug."
         }
     }
 
-    private static func sentence(for error: CommandError) -> String? {
+    private static func words(_ error: CommandError) -> String? {
         switch error {
         case .usage(let sentence): sentence
         case .noDatabasePlace:
@@ -36,7 +36,7 @@ enum Diagnostics {
         }
     }
 
-    private static func sentence(for error: StoreError) -> String {
+    private static func words(_ error: StoreError) -> String {
         switch error.code {
         case .missing: "no database at \(error.place) yet. Next: dmarcstat ingest PATH, where PATH is a maildir or a folder of reports."
         case .databaseLocked: "\(error.place) is in use by another process (\(error.found)). Next: try again when that is done."
@@ -50,7 +50,7 @@ enum Diagnostics {
         }
     }
 
-    private static func sentence(for error: AnalysisError) -> String {
+    private static func words(_ error: AnalysisError) -> String {
         switch error.code {
         case .databaseLocked: "the database is in use by another process (\(error.found)). Next: try again when that is done."
         case .databaseDamaged: "the database is damaged (\(error.found)). Next: restore a backup."

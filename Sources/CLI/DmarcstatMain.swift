@@ -33,9 +33,11 @@ public enum DmarcstatMain {
 
     /// The parser takes an unknown command for a superfluous argument; we can say what was meant.
     private static func requireKnownCommand(_ arguments: [String]) throws(CommandError) {
-        guard let first = arguments.first, !first.hasPrefix("-"), !commandNames.contains(first) else { return }
-        let hint = suggestion(for: first, among: commandNames).map { "Did you mean '\($0)'?" } ?? "dmarcstat --help lists the commands."
-        throw .usage("there is no command '\(first)'. \(hint)")
+        // What stands behind `help` is a command, too.
+        let word = arguments.first == "help" ? arguments.dropFirst().first : arguments.first
+        guard let word, !word.hasPrefix("-"), !commandNames.contains(word) else { return }
+        let hint = suggestion(for: word, among: commandNames).map { "Did you mean '\($0)'?" } ?? "dmarcstat --help lists the commands."
+        throw .usage("there is no command '\(word)'. \(hint)")
     }
 
     private static func finish(_ error: any Error, _ arguments: [String], _ context: Context) -> ExitStatus {

@@ -33,7 +33,7 @@ public enum ExitStatus: Int32, Sendable {
             case let error as AnalysisError: ExitStatus(error.code)
             case OutputError.closed: .done
             case let error as AlreadySaid: error.status
-            case is OutputError: .inputOutput
+            case OutputError.failed(let number): ExitStatus(systemError: number)
             default: .defect
             }
     }

@@ -8,7 +8,8 @@ enum IngestTable {
     static func make(_ tally: Tally) -> Table {
         func count(_ outcome: MessageOutcome) -> Cell { .integer(tally.messages[outcome] ?? 0) }
         let messages = Cell.object([
-            ("seen", .integer(tally.seen)), ("stored", count(.stored)), ("duplicate", count(.duplicate)), ("not_a_report", count(.notAReport)),
+            ("seen", .integer(tally.seen)), ("stored", count(.stored)), ("duplicate", count(.duplicate)),
+            ("not_a_report", count(.notAReport)),
             ("refused", count(.refused)), ("deferred", count(.deferred)), ("known", .integer(tally.known)),
         ])
         let documents = Cell.object([

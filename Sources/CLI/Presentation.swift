@@ -19,14 +19,21 @@ struct Field<Row>: Sendable {
 
     /// A number, on the right.
     static func number(
-        _ key: String, _ title: String, priority: Int = 50, emphasis: Column.Emphasis = .plain, _ cell: @escaping @Sendable (Row, Presentation) -> Cell
+        _ key: String, _ title: String, priority: Int = 50, emphasis: Column.Emphasis = .plain,
+        _ cell: @escaping @Sendable (Row, Presentation) -> Cell
     ) -> Field {
         Field(Column(key: key, title: title, alignment: .right, priority: priority, emphasis: emphasis), cell)
     }
 
+    /// A day or an instant, which is useless when cut: columns on the right are never shortened.
+    static func date(_ key: String, _ title: String, priority: Int = 50, _ cell: @escaping @Sendable (Row, Presentation) -> Cell) -> Field {
+        Field(Column(key: key, title: title, alignment: .right, priority: priority), cell)
+    }
+
     /// A text, on the left.
     static func text(
-        _ key: String, _ title: String, priority: Int = 50, isIdentifier: Bool = false, _ cell: @escaping @Sendable (Row, Presentation) -> Cell
+        _ key: String, _ title: String, priority: Int = 50, isIdentifier: Bool = false,
+        _ cell: @escaping @Sendable (Row, Presentation) -> Cell
     ) -> Field {
         Field(Column(key: key, title: title, priority: priority, isIdentifier: isIdentifier), cell)
     }
@@ -62,6 +69,7 @@ struct Presentation {
 
     /// The line above a table: domains, days and how much is in them.
     func header(_ coverage: Coverage) -> [String] {
+        guard !coverage.domains.isEmpty else { return [] }
         var parts: [String] = []
         let names = coverage.domains.prefix(1).map { DomainName.readable($0) }
         if let first = names.first { parts.append(coverage.domains.count == 1 ? first : "\(first) and \(coverage.domains.count - 1) more") }
@@ -74,7 +82,9 @@ struct Presentation {
     func emptyMessage(_ coverage: Coverage, _ filter: Filter, otherwise message: String) -> String {
         if coverage.isDatabaseEmpty { return "No reports yet. Next: dmarcstat ingest PATH" }
         if let reporter = coverage.unknownReporters.first { return "No reports of \(reporter). dmarcstat reports lists who sends them." }
-        if coverage.domains.isEmpty { return "No reports about \(filter.domains.joined(separator: ", ")) or anything below. dmarcstat summary lists the domains." }
+        if coverage.domains.isEmpty {
+            return "No reports about \(filter.domains.joined(separator: ", ")) or anything below. dmarcstat summary lists the domains."
+        }
         return message
     }
 

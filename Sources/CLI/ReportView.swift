@@ -169,7 +169,7 @@ struct ReportView {
             "Report id: \(header.reportID.isEmpty ? "none" : header.reportID)",
             "Policy: \(tags.isEmpty ? "none given" : tags.joined(separator: "; "))",
             "\(presentation.grouped(detail.records.count, "record")), \(presentation.grouped(rate.messages, "message")), "
-                + "\(presentation.grouped(rate.passed, "message")) passed",
+                + (rate.passed == rate.messages ? "all passed" : "\(rate.messages - rate.passed) failed"),
         ]
         if let email = header.email, !email.isEmpty { lines.insert("Contact: \(email)", at: 2) }
         lines += header.errors.map { "The reporter says: \($0)" }

@@ -25,7 +25,8 @@ struct IngestCommand: ContextCommand {
 
     @OptionGroup var database: DatabaseOptions
 
-    @Option(name: .long, help: ArgumentHelp("What is done with handled mail: leave, mark-seen, move:FOLDER or delete.", valueName: "action"))
+    @Option(
+        name: .long, help: ArgumentHelp("What is done with handled mail: leave, mark-seen, move:FOLDER or delete.", valueName: "action"))
     var after: SettleAction = SettleAction(action: .leave)
 
     @Option(name: .long, help: ArgumentHelp("The same for refused mail.", valueName: "action"))
@@ -112,7 +113,9 @@ struct IngestCommand: ContextCommand {
         }
         guard verbose || context.isErrorTerminal else { return }
         context.say(IngestTable.sentence(tally, presentation))
-        if tally.messages[.refused, default: 0] > 0 { presentation.suggest("dmarcstat refused" + database.words) } else {
+        if tally.messages[.refused, default: 0] > 0 {
+            presentation.suggest("dmarcstat refused" + database.words)
+        } else {
             presentation.suggest("dmarcstat summary" + database.words)
         }
     }

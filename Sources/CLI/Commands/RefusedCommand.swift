@@ -2,6 +2,7 @@ import Analysis
 import ArgumentParser
 import DMARC
 import Rendering
+import ReportStore
 
 /// What was not stored.
 struct RefusedCommand: ContextCommand {
@@ -22,7 +23,7 @@ struct RefusedCommand: ContextCommand {
     @OptionGroup var output: OutputOptions
 
     static let fields: [Field<RefusalRow>] = [
-        .text("time", "Read at", priority: 60) { row, _ in .instant(row.time) },
+        .date("time", "Read at", priority: 60) { row, _ in .instant(row.time) },
         .text("outcome", "Outcome", priority: 80) { row, _ in .text(row.outcome.word) },
         .text("scope", "What", priority: 40) { row, _ in .text(row.scope) },
         .text("code", "Reason", priority: 100, isIdentifier: true) { row, _ in .text(row.code) },

@@ -2,6 +2,7 @@ import Analysis
 import ArgumentParser
 import DMARC
 import Rendering
+import ReportStore
 
 /// Health of the collection.
 struct StatusCommand: ContextCommand {

@@ -55,10 +55,12 @@ struct SummaryCommand: ContextCommand {
         let summary = try Summary.ask(try database.open(context), filter)
         var total = Self.fields.map { $0.cell(summary.total, presentation) }
         total[0] = .text("Total")
+        let rows = try presentation.cells(summary.rows, Self.fields, list)
         let table = Table(
             name: "summary", period: summary.coverage.period.map(Table.Period.init), header: presentation.header(summary.coverage),
-            columns: Self.fields.map(\.column), rows: try presentation.cells(summary.rows, Self.fields, list),
+            columns: Self.fields.map(\.column), rows: rows,
             total: summary.rows.count > 1 ? total : nil,
+            footer: rows.count < summary.rows.count ? ["\(rows.count) of \(presentation.grouped(summary.rows.count, "domain"))."] : [],
             emptyMessage: presentation.emptyMessage(summary.coverage, filter, otherwise: "No reports in this period."))
         try presentation.present(table)
         guard let worst = summary.rows.max(by: { $0.failed < $1.failed }) else { return }

@@ -37,8 +37,8 @@ struct TopFailuresCommand: ContextCommand {
         .text("dkim_domain", "DKIM domain", priority: 70) { $1.domain($0.dkimDomain) },
         .data("service") { _, _ in .none },
         .number("reporters", "Reporters", priority: 60) { row, _ in .integer(row.reporters) },
-        .text("first_day", "First day", priority: 40) { $1.day($0.firstDay) },
-        .text("last_day", "Last day", priority: 50) { $1.day($0.lastDay) },
+        .date("first_day", "First day", priority: 40) { $1.day($0.firstDay) },
+        .date("last_day", "Last day", priority: 50) { $1.day($0.lastDay) },
         .number("delivered", "Delivered", priority: 75) { row, _ in .integer(row.delivered) },
         .number("quarantined", "Quarantined", priority: 55) { row, _ in .integer(row.quarantined) },
         .number("rejected", "Rejected", priority: 55) { row, _ in .integer(row.rejected) },
@@ -50,14 +50,17 @@ struct TopFailuresCommand: ContextCommand {
         let presentation = try Presentation(output, context)
         let limit = list.limit ?? Limit(rows: Self.usualLimit)
         // Another order needs all rows before it can be cut.
-        let answer = try TopFailures.ask(try database.open(context), filter, limit: list.sort == nil ? limit.rows : nil)
+        let answer = try TopFailures.ask(
+            try database.open(context), filter, limit: list.sort == nil ? limit.rows : nil,
+            withTotals: presentation.isText)
         var list = list
         list.limit = limit
         let rows = try presentation.cells(answer.rows, Self.fields, list)
         var footer: [String] = []
         if rows.count < answer.failingSources {
             footer.append(
-                "\(rows.count) of \(presentation.grouped(answer.failingSources, "source")) with \(presentation.grouped(answer.failed, "failed message")) in all.")
+                "\(rows.count) of \(presentation.grouped(answer.failingSources, "source")) with \(presentation.grouped(answer.failed, "failed message")) in all."
+            )
         }
         let table = Table(
             name: "top-failures", period: answer.coverage.period.map(Table.Period.init), header: presentation.header(answer.coverage),

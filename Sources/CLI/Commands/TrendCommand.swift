@@ -16,7 +16,7 @@ struct TrendCommand: ContextCommand {
               dmarcstat trend --by week --domain example.org --format csv
             """)
 
-    @Option(name: .long, help: ArgumentHelp("day, week (from Monday) or month.", valueName: "size"))
+    @Option(name: .long, help: ArgumentHelp("How days are gathered; weeks begin on Monday.", valueName: "size"))
     var by: BucketSize = .day
 
     @OptionGroup var database: DatabaseOptions
@@ -40,11 +40,12 @@ struct TrendCommand: ContextCommand {
     func run(_ context: Context) throws {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
-        let trend = try Trend.ask(try database.open(context), filter, by: by)
+        let trend = try Trend.ask(try database.open(context), filter, by: by, withTotals: presentation.isText)
         let isEmpty = trend.coverage.isDatabaseEmpty || trend.coverage.domains.isEmpty
         let table = Table(
             name: "trend", period: trend.coverage.period.map(Table.Period.init), header: presentation.header(trend.coverage),
-            columns: Self.fields.map(\.column), rows: isEmpty && presentation.isText ? [] : try presentation.cells(trend.rows, Self.fields, list),
+            columns: Self.fields.map(\.column),
+            rows: isEmpty && presentation.isText ? [] : try presentation.cells(trend.rows, Self.fields, list),
             emptyMessage: presentation.emptyMessage(trend.coverage, filter, otherwise: "No reports in this period."))
         try presentation.present(table)
         if !trend.rows.isEmpty { presentation.suggest("dmarcstat top-failures" + self.filter.words + database.words) }

@@ -25,6 +25,10 @@ struct DatabaseOptions: ParsableArguments {
 
 /// `text` as one word of a shell.
 func quoted(_ text: String) -> String {
-    let isPlain = !text.isEmpty && text.unicodeScalars.allSatisfy { $0.properties.isAlphabetic || ("0"..."9").contains($0) || "-._/:@%+,".unicodeScalars.contains($0) }
+    let isPlain =
+        !text.isEmpty
+        && text.unicodeScalars.allSatisfy {
+            $0.properties.isAlphabetic || ("0"..."9").contains($0) || "-._/:@%+,".unicodeScalars.contains($0)
+        }
     return isPlain ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }

@@ -5,7 +5,7 @@ extension Format: ExpressibleByArgument {}
 
 /// In which form, and where to.
 struct OutputOptions: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("table, csv, json or ndjson.", valueName: "format"))
+    @Option(name: .long, help: ArgumentHelp("How the answer is written.", valueName: "format"))
     var format: Format?
 
     @Option(

@@ -1,0 +1,56 @@
+import DMARC
+import GRDB
+import Testing
+
+@testable import Analysis
+
+@Suite("Query plans")
+struct QueryPlanTests {
+    /// What SQLite means to do for `sql`, with numbers in the place of its parameters.
+    private func plan(_ sql: String) throws -> [String] {
+        var text = sql
+        for number in 1...5 { text = text.replacing("?\(number)", with: "1") }
+        let facts = try FactsFixture(seed: 1, reports: 5)
+        return try facts.store.reader.read { db in
+            try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + text).map { $0["detail"] }
+        }
+    }
+
+    @Test(
+        "questions about records read one contiguous range of the primary key",
+        arguments: [
+            TopFailures.failuresSQL, TopFailures.detailsSQL, TopFailures.passesSQL, Trend.sourcesSQL, Trend.sourcesAndReportsSQL,
+            Scope.recordFiguresSQL,
+            RecordExport.recordsSQL,
+        ])
+    func ranges(sql: String) throws {
+        #expect(try plan(sql) == ["SEARCH records USING PRIMARY KEY (domain_id=? AND counted_as=? AND day>? AND day<?)"])
+    }
+
+    @Test("one day of one report is one range, one share one seek")
+    func shares() throws {
+        let report = "SEARCH records USING PRIMARY KEY (domain_id=? AND counted_as=? AND day=? AND report_id=?"
+        #expect(try plan(RecordExport.sharesSQL) == [report + ")"])
+        #expect(try plan(ReportDetail.recordsSQL) == [report + ")"])
+        #expect(try plan(Scope.shareSQL) == [report + " AND sequence=?)"])
+    }
+
+    @Test("figures over time read a range of the rollup")
+    func daily() throws {
+        #expect(try plan(Scope.dailySQL) == ["SEARCH daily USING PRIMARY KEY (domain_id=? AND day>? AND day<?)"])
+    }
+
+    @Test(
+        "no hot question scans a table of facts or sorts",
+        arguments: [
+            TopFailures.failuresSQL, TopFailures.everPassedSQL, TopFailures.reporterSQL, Trend.newSourcesSQL, Trend.firstDaySQL,
+            Summary.policySQL, Scope.reportsOfPeriodSQL, Scope.spreadReportsSQL, Scope.extentSQL, ReportList.reportsSQL,
+            RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL,
+        ])
+    func noScan(sql: String) throws {
+        let plan = try plan(sql)
+        #expect(!plan.isEmpty)
+        #expect(plan.allSatisfy { !$0.hasPrefix("SCAN ") || $0 == "SCAN CONSTANT ROW" }, "\(plan)")
+        #expect(plan.allSatisfy { !$0.contains("TEMP B-TREE") }, "\(plan)")
+    }
+}

@@ -1,0 +1,88 @@
+import Foundation
+import Testing
+
+@testable import CLI
+
+/// Every command's output, errors and status as they were agreed on. `RECORD_SNAPSHOTS=1` rewrites them, and still fails, so that nobody
+/// mistakes a recording for a test.
+@Suite("Golden outputs")
+struct GoldenTests {
+    struct Case: CustomTestStringConvertible, Sendable {
+        var name: String
+        var arguments: [String]
+        var width: Int?
+
+        var testDescription: String { name }
+
+        init(_ name: String, _ arguments: String, width: Int? = nil) {
+            self.name = name
+            self.arguments = arguments.split(separator: " ").map(String.init)
+            self.width = width
+        }
+    }
+
+    static let cases = [
+        Case("summary", "summary"), Case("summary-60", "summary", width: 60), Case("summary-100", "summary", width: 100),
+        Case("summary-ascii", "summary --ascii", width: 100), Case("summary-csv", "summary --format csv"),
+        Case("summary-limit", "summary --limit 1"), Case("summary-json", "summary --format json"),
+        Case("summary-ndjson", "summary --format ndjson"),
+        Case("summary-sorted", "summary --sort pass_rate:asc --limit 2 --format csv"),
+        Case("summary-reporter", "summary --reporter GAMMA --format json"),
+        Case("summary-of-one-reporter", "summary --since 2026-11-01 --until 2026-11-05 --domain example.org --format csv"),
+        Case("top-failures", "top-failures"), Case("top-failures-80", "top-failures", width: 80),
+        Case("top-failures-csv", "top-failures --format csv"), Case("top-failures-json", "top-failures --limit 2 --format json"),
+        Case("trend", "trend --domain example.org --since 2026-11-01"), Case("trend-80", "trend --by week", width: 80),
+        Case("trend-month-json", "trend --by month --format json"), Case("trend-week-csv", "trend --by week --format csv"),
+        Case("reports-100", "reports", width: 100), Case("reports-json", "reports --format json"),
+        Case("reports-csv", "reports --format csv"), Case("refused-csv", "refused --format csv"),
+        Case("refused-json", "refused --format json"), Case("status-ndjson", "status --format ndjson"),
+        Case("export-records-csv", "export"), Case("export-records-json", "export records --domain evil.example --format json"),
+        Case("export-daily-csv", "export daily"), Case("export-daily-ndjson", "export daily --domain shop.example.org --format ndjson"),
+        Case("show", "show 1"), Case("show-hostile-100", "show 6", width: 100), Case("show-csv", "show 2 --format csv"),
+        Case("show-json", "show 5 --format json"), Case("nothing-in-period", "top-failures --since 2027-01-01"),
+        Case("no-such-domain", "summary --domain nowhere.example"), Case("no-such-report", "show 99"),
+        Case("unknown-command", "sumary"), Case("unknown-command-in-help", "help trnd"), Case("unknown-flag", "summary --formt csv"),
+        Case("wrong-day", "summary --since 2026-02-30"),
+        Case("span-as-until", "trend --until 30d"), Case("days-in-wrong-order", "trend --since 2026-11-10 --until 2026-11-01"),
+        Case("unknown-key", "reports --sort mesages"), Case("zero-limit", "reports --limit 0"),
+        Case("unknown-extension", "summary --output figures.xls"),
+    ]
+
+    @Test("output, errors and status", arguments: cases)
+    func golden(asked: Case) throws {
+        let runner = try CommandRunner.filled()
+        let takesDatabase = !asked.name.hasPrefix("unknown-command")
+        let outcome = takesDatabase ? runner.ask(asked.arguments, width: asked.width) : runner.run(asked.arguments)
+        try compare(asked.name, text(outcome, runner))
+    }
+
+    @Test("help begins with examples", arguments: DmarcstatMain.commandNames.filter { $0 != "help" && $0 != "ingest" })
+    func help(command: String) throws {
+        let runner = try CommandRunner()
+        let outcome = runner.run([command, "--help"])
+        #expect(outcome.status == 0 && outcome.errors.isEmpty)
+        let examples = try #require(outcome.output.range(of: "EXAMPLES:"))
+        let usage = try #require(outcome.output.range(of: "USAGE:"))
+        #expect(examples.lowerBound < usage.lowerBound)
+        try compare("help-\(command)", text(outcome, runner))
+    }
+
+    private func text(_ outcome: Outcome, _ runner: CommandRunner) -> String {
+        var text = "status \(outcome.status)\n--- output\n\(outcome.output)--- errors\n\(outcome.errors)"
+        text = text.replacingOccurrences(of: runner.database, with: "DATABASE")
+        text = text.replacingOccurrences(of: CommandRunner.golden.path, with: "GOLDEN")
+        // Depends on SQLite's pages, not on us.
+        return text.replacing(#/"database_bytes":\d+/#, with: "\"database_bytes\":0")
+    }
+
+    private func compare(_ name: String, _ text: String) throws {
+        let file = CommandRunner.golden.appendingPathComponent("\(name).txt")
+        if ProcessInfo.processInfo.environment["RECORD_SNAPSHOTS"] == "1" {
+            try text.write(to: file, atomically: true, encoding: .utf8)
+            Issue.record("recorded \(name)")
+            return
+        }
+        let expected = try? String(contentsOf: file, encoding: .utf8)
+        #expect(text == expected, "\(file.lastPathComponent); RECORD_SNAPSHOTS=1 writes it anew")
+    }
+}
