@@ -1,0 +1,53 @@
+/// The limits under which a server is spoken to. Each limit exists once, here.
+public struct IMAPLimits: Sendable, Equatable {
+    /// Bytes of one response without its literals. Default 64 KiB.
+    public var maxLineBytes = 64 << 10
+    /// Bytes of the one response that lists the messages of a folder. Default 8 MiB: about a million messages.
+    public var maxListBytes = 8 << 20
+    /// Messages of a folder. Default two million.
+    public var maxListedMessages = 2_000_000
+    /// Bytes of all responses to one command, without their literals. Default 16 MiB.
+    public var maxCommandBytes = 16 << 20
+    /// Bytes of one message. Default 32 MiB; a larger one is not fetched.
+    public var maxMessageBytes = 32 << 20
+    /// Bytes of messages that are asked for at a time; a message larger than that is asked for alone. Default 4 MiB.
+    public var batchBytes = 4 << 20
+    /// Messages that are asked for at a time. Default 200.
+    public var batchMessages = 200
+    /// Messages whose sizes are asked for at a time, and that are marked, moved or deleted at a time. Default 500: the command stays
+    /// below the 8192 bytes that RFC 7162 section 4 lets servers ask for.
+    public var listMessages = 500
+    /// Bytes of messages that wait to be handed out. Default 8 MiB.
+    public var aheadBytes = 8 << 20
+    /// Bytes of messages in memory: those that wait, and those handed out but not read yet. Fetching pauses above it, unless somebody
+    /// waits for the next message. Default 48 MiB.
+    public var heldBytes = 48 << 20
+    /// Seconds for name, TCP, TLS and greeting. Default 10.
+    public var connectSeconds = 10.0
+    /// Seconds for the answer to a command; while messages arrive, for each 64 KiB or message. Default 60.
+    public var readSeconds = 60.0
+    /// Seconds from `open` until the last message is fetched. What is done with messages afterwards has `readSeconds` more. Default 3600.
+    public var runSeconds = 3600.0
+    /// Seconds for saying goodbye. Default 2.
+    public var goodbyeSeconds = 2.0
+    /// How often a lost connection is made again without a message gained. Default 3.
+    public var retries = 3
+    /// How often a lost connection is made again in a run. Default 20.
+    public var maxReconnections = 20
+    /// Seconds before the first of these retries; each further one waits twice as long. Default 1.
+    public var retrySeconds = 1.0
+
+    /// The defaults.
+    public init() {}
+
+    /// Bytes that libcurl may pass on as greeting and capabilities.
+    static let maxGreetingBytes = 64 << 10
+    /// Bytes of a literal that is no message: the name of a folder.
+    static let maxNameBytes = 8 << 10
+    /// Literals in one response.
+    static let maxLiterals = 64
+    /// Parentheses around each other in a response.
+    static let maxDepth = 64
+    /// Bytes of a literal that must arrive within `readSeconds`.
+    static let progressBytes = 64 << 10
+}

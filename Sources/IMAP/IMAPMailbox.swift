@@ -1,0 +1,422 @@
+import Glibc
+import Mail
+
+/// A folder on an IMAP server (RFC 3501, RFC 9051) as a mailbox.
+///
+/// What is known is never fetched: the keys are UIDs, and `identifier` holds the UIDVALIDITY that they belong to. Messages are fetched by a
+/// thread of its own, ahead of those that read them, with BODY.PEEK[] in a folder that is opened for reading alone until something is to
+/// be changed in it. A lost connection is made again a few times; what was handed out is not handed out again.
+///
+/// One connection serves for fetching and settling. `close`, or the end of this object, says goodbye to the server.
+public final class IMAPMailbox: Mailbox {
+    private let core: MailboxCore
+
+    /// A mailbox that is not connected yet.
+    ///
+    /// - Parameter isKnown: whether the ledger knows the message of this key, a UID as text; called from another thread, from the first
+    ///   `next` on.
+    public convenience init(account: IMAPAccount, limits: IMAPLimits = IMAPLimits(), isKnown: @escaping @Sendable (_ key: String) -> Bool) {
+        self.init(account: account, limits: limits, isKnown: isKnown) {
+            (account, limits, deadline, isCancelled) throws(IMAPError) in
+            try CurlTransport(account, limits, deadline: deadline, isCancelled: isCancelled)
+        }
+    }
+
+    init(
+        account: IMAPAccount, limits: IMAPLimits, isKnown: @escaping @Sendable (_ key: String) -> Bool, connect: @escaping Connect
+    ) {
+        core = MailboxCore(account, limits, isKnown, connect)
+    }
+
+    deinit { core.close() }
+
+    /// `imap://user@host:port/folder;UIDVALIDITY=n` (RFC 5092); complete once `open` has returned.
+    public var identifier: String {
+        core.shared.read { shared in core.account.address + (shared.uidValidity.map { ";UIDVALIDITY=\($0)" } ?? "") }
+    }
+
+    public var expectedCount: Int? { core.shared.read { $0.expected } }
+
+    public var knownCount: Int { core.shared.read { $0.known } }
+
+    public var oddities: [MailError] { [] }
+
+    /// What ended the fetching, if anything did: what `next` throws as a `MailError`.
+    public var failure: IMAPError? { core.shared.read { $0.failure } }
+
+    /// Connects, logs in and opens the folder, unless that is done.
+    ///
+    /// - Returns: the complete `identifier`.
+    /// - Throws: every code but `imap-refused` and `imap-cancelled`.
+    @discardableResult
+    public func open() throws(IMAPError) -> String {
+        try core.open()
+        return identifier
+    }
+
+    /// The next messages in the order of their UIDs; waits until there is one. Their bytes are in memory until they are read, which can
+    /// be done once.
+    public func next(_ limit: Int) throws(MailError) -> [Message] {
+        do throws(IMAPError) {
+            return try core.next(limit)
+        } catch {
+            throw error.mailError
+        }
+    }
+
+    /// Marks, moves and deletes on the server. A message that is gone already counts as done.
+    ///
+    /// - Returns: one error for each command that failed, however many messages it was about.
+    public func settle(_ messages: [(key: String, action: AfterAction)]) -> [MailError] { core.settle(messages) }
+
+    /// Ends the fetching and the connection. Messages handed out stay readable.
+    public func close() { core.close() }
+}
+
+/// Makes a connection. The last argument says whether to give up.
+typealias Connect = @Sendable (IMAPAccount, IMAPLimits, Deadline, @escaping @Sendable () -> Bool) throws(IMAPError) -> any Transport
+
+/// What the mailbox, its fetching thread and those who settle have in common.
+///
+/// `@unchecked Sendable`: `session`, `reconnections`, `failures`, `isWritable` and `targets` are used by whoever holds `turn` alone; all
+/// other stored properties are immutable and Sendable.
+final class MailboxCore: @unchecked Sendable {
+    let account: IMAPAccount
+    let limits: IMAPLimits
+    let isKnown: @Sendable (String) -> Bool
+    let shared = Monitor(Shared())
+    private let connect: Connect
+    private let turn = Monitor(Turn())
+
+    private var session: Session?
+    private var reconnections = 0
+    /// Connections lost since the last message was gained.
+    private var failures = 0
+    /// Whether something is to be changed in the folder.
+    private var isWritable = false
+    /// Folders to move to that are known to be there: as the user writes them, and as the server does.
+    private var targets: [String: String] = [:]
+
+    /// What every thread may see.
+    struct Shared {
+        var uidValidity: UInt32?
+        /// No message is fetched after it.
+        var runDeadline: Deadline?
+        var queue: [Message] = []
+        /// Messages of `queue` that are handed out.
+        var handedOut = 0
+        /// Bytes of each message in `queue`.
+        var sizes: [Int] = []
+        var queuedBytes = 0
+        /// Bytes of messages in memory, in the queue or handed out.
+        var heldBytes = 0
+        var expected: Int?
+        var known = 0
+        /// How many wait for a message.
+        var waiting = 0
+        var isComplete = false
+        var failure: IMAPError?
+        var isFetching = false
+        var hasBegun = false
+        var isClosing = false
+        /// The goodbye to the server may take its time although the mailbox is closing.
+        var isLeaving = false
+    }
+
+    private struct Turn {
+        var isTaken = false
+        /// Those who settle go first, or they would wait for the end of the folder.
+        var settlers = 0
+    }
+
+    init(_ account: IMAPAccount, _ limits: IMAPLimits, _ isKnown: @escaping @Sendable (String) -> Bool, _ connect: @escaping Connect) {
+        self.account = account
+        self.limits = limits
+        self.isKnown = isKnown
+        self.connect = connect
+    }
+
+    // MARK: - The connection
+
+    /// Calls `body` while no other thread uses the connection.
+    func withTurn<Result>(isSettling: Bool = false, _ body: () throws(IMAPError) -> Result) throws(IMAPError) -> Result {
+        if isSettling { turn.update { $0.settlers += 1 } }
+        _ = turn.wait { turn -> Bool? in
+            guard !turn.isTaken, isSettling || turn.settlers == 0 else { return nil }
+            turn.isTaken = true
+            if isSettling { turn.settlers -= 1 }
+            return true
+        }
+        defer { turn.update { $0.isTaken = false } }
+        return try body()
+    }
+
+    /// Calls `body` with a session in which the folder is open; makes the connection anew and calls it again when it is lost. To be called
+    /// by whoever has the turn.
+    func withSession<Result>(
+        until deadline: Deadline, _ body: (Session) throws(IMAPError) -> Result
+    ) throws(IMAPError) -> Result {
+        while true {
+            do throws(IMAPError) {
+                let session = try connected(deadline)
+                session.runDeadline = deadline
+                return try body(session)
+            } catch {
+                if error.endsConnection { drop() }
+                guard error.mayPass, failures < limits.retries, reconnections < limits.maxReconnections else { throw error.at(account.place) }
+                failures += 1
+                reconnections += 1
+                let pause = Deadline.after(seconds: limits.retrySeconds * Double(1 << min(10, failures - 1)))
+                guard pause < deadline else { throw error.at(account.place) }
+                if shared.wait(until: pause, { $0.isClosing ? true : nil }) == true { throw error.at(account.place) }
+            }
+        }
+    }
+
+    /// A message was gained: the connection is worth something.
+    func noteProgress() { failures = 0 }
+
+    private func drop() {
+        session?.close()
+        session = nil
+    }
+
+    private func connected(_ deadline: Deadline) throws(IMAPError) -> Session {
+        if let session { return session }
+        try account.check()
+        if shared.read({ $0.isClosing }) { throw IMAPError(code: .cancelled, found: "the mailbox was closed") }
+        let shared = shared
+        let transport = try connect(account, limits, deadline) { shared.read { $0.isClosing && !$0.isLeaving } }
+        let session = Session(transport, limits, runDeadline: deadline)
+        do throws(IMAPError) {
+            try session.askCapabilities()
+            try session.logIn(account)
+            try session.prepare()
+            let folder = try session.open(session.candidates(account.folder), toChange: isWritable)
+            let validity = shared.update { shared -> UInt32 in
+                if shared.uidValidity == nil { shared.uidValidity = folder.uidValidity }
+                return shared.uidValidity ?? 0
+            }
+            try check(folder, validity)
+        } catch {
+            if error.endsConnection { session.close() } else { session.logOut() }
+            throw error
+        }
+        self.session = session
+        return session
+    }
+
+    private func check(_ folder: OpenFolder, _ validity: UInt32) throws(IMAPError) {
+        guard folder.uidValidity != validity else { return }
+        throw IMAPError(
+            code: .folderChanged, found: "its UIDVALIDITY was \(validity) and is \(folder.uidValidity) now; the next run reads it anew")
+    }
+
+    func open() throws(IMAPError) {
+        let deadline = runDeadline
+        try withTurn { () throws(IMAPError) in try withSession(until: deadline) { (_) throws(IMAPError) in } }
+    }
+
+    /// When no message is fetched any more. It begins to count with the first use.
+    var runDeadline: Deadline {
+        shared.update { [limits] shared in
+            let deadline = shared.runDeadline ?? .after(seconds: limits.runSeconds)
+            shared.runDeadline = deadline
+            return deadline
+        }
+    }
+
+    func close() {
+        // Messages in the queue refer to this object; without them it can go. They go after the lock, which their end takes too.
+        let dropped = shared.update { shared -> [Message] in
+            shared.isClosing = true
+            let dropped = shared.queue
+            shared.queue = []
+            shared.sizes = []
+            (shared.handedOut, shared.queuedBytes) = (0, 0)
+            if shared.failure == nil, !shared.isComplete {
+                shared.failure = IMAPError(code: .cancelled, place: account.place, found: "the mailbox was closed")
+            }
+            return dropped
+        }
+        withExtendedLifetime(dropped) {}
+        _ = shared.wait { $0.isFetching ? nil : true }
+        try? withTurn { () throws(IMAPError) in
+            guard let session else { return }
+            shared.update { $0.isLeaving = true }
+            session.logOut()
+            self.session = nil
+        }
+    }
+
+    // MARK: - Handing out
+
+    func next(_ limit: Int) throws(IMAPError) -> [Message] {
+        guard limit > 0 else { return [] }
+        try begin()
+        let taken: (messages: [Message], failure: IMAPError?)? = shared.wait { [limits] shared in
+            if shared.handedOut == shared.queue.count {
+                if shared.isComplete { return ([], nil) }
+                if let failure = shared.failure { return ([], failure) }
+                if shared.isClosing { return ([], IMAPError(code: .cancelled, found: "the mailbox was closed")) }
+                // Counted once, whoever asks: `next` is called by one thread at a time.
+                shared.waiting = 1
+                return nil
+            }
+            shared.waiting = 0
+            var bytes = 0
+            var end = shared.handedOut
+            while end < shared.queue.count, end - shared.handedOut < limit, bytes < limits.batchBytes {
+                bytes += shared.sizes[end]
+                end += 1
+            }
+            let messages = Array(shared.queue[shared.handedOut..<end])
+            shared.handedOut = end
+            shared.queuedBytes -= bytes
+            if end == shared.queue.count {
+                shared.queue.removeAll(keepingCapacity: true)
+                shared.sizes.removeAll(keepingCapacity: true)
+                shared.handedOut = 0
+            }
+            return (messages, nil)
+        }
+        if let failure = taken?.failure { throw failure }
+        return taken?.messages ?? []
+    }
+
+    /// Starts the thread that fetches, once.
+    private func begin() throws(IMAPError) {
+        let isFirst = shared.update { shared -> Bool in
+            guard !shared.hasBegun, !shared.isClosing else { return false }
+            shared.hasBegun = true
+            return true
+        }
+        guard isFirst else { return }
+        do throws(IMAPError) {
+            try open()
+        } catch {
+            shared.update { $0.failure = error }
+            return
+        }
+        shared.update { $0.isFetching = true }
+        let fetcher = Unmanaged.passRetained(Fetcher(self))
+        var thread = pthread_t()
+        let problem = pthread_create(&thread, nil, { context in
+            guard let context else { return nil }
+            let fetcher = Unmanaged<Fetcher>.fromOpaque(context).takeRetainedValue()
+            fetcher.run()
+            return nil
+        }, fetcher.toOpaque())
+        guard problem == 0 else {
+            fetcher.release()
+            let error = IMAPError(code: .lost, place: account.place, found: "no thread: " + String(cString: strerror(problem)))
+            shared.update { shared in
+                shared.isFetching = false
+                shared.failure = error
+            }
+            return
+        }
+        pthread_detach(thread)
+    }
+
+    // MARK: - Settling
+
+    func settle(_ messages: [(key: String, action: AfterAction)]) -> [MailError] {
+        // In the order of the first message of each kind.
+        var groups: [(action: AfterAction, uids: [UInt32])] = []
+        var problems: [MailError] = []
+        for (key, action) in messages where action != .leave {
+            guard let uid = UInt32(key), uid > 0 else {
+                problems.append(MailError(code: .notSettled, place: account.place, found: "no message \(key)"))
+                continue
+            }
+            if let index = groups.firstIndex(where: { $0.action == action }) {
+                groups[index].uids.append(uid)
+            } else {
+                groups.append((action, [uid]))
+            }
+        }
+        for index in groups.indices {
+            groups[index].uids.sort()
+            var rest = groups[index].uids[...]
+            while !rest.isEmpty {
+                let some = rest.prefix(limits.listMessages)
+                rest = rest.dropFirst(some.count)
+                do throws(IMAPError) {
+                    try withTurn(isSettling: true) { () throws(IMAPError) in try settle(some, groups[index].action) }
+                } catch {
+                    problems.append(
+                        MailError(
+                            code: .notSettled, place: account.place + "#" + uidSet(some.prefix(20)) + (some.count > 20 ? ",…" : ""),
+                            found: "\(error.code.rawValue): \(error.found)", errno: error.systemNumber))
+                    // A server that is gone is not waited for once more for each 500 messages.
+                    if error.endsConnection { return problems }
+                }
+            }
+        }
+        return problems
+    }
+
+    private func settle(_ uids: ArraySlice<UInt32>, _ action: AfterAction) throws(IMAPError) {
+        let deadline = Deadline.after(seconds: limits.readSeconds)
+        // What is done already, when the connection is lost in between.
+        var isCopied = false
+        try withSession(until: deadline) { (session) throws(IMAPError) in
+            try makeWritable(session)
+            switch action {
+            case .leave:
+                break
+            case .markSeen:
+                try session.add(flag: "\\Seen", to: uids)
+            case .delete:
+                try remove(uids, session)
+            case .move(let name):
+                guard let target = try target(name, session) else { break }
+                if session.capabilities.contains("MOVE") {
+                    try session.move(uids, to: target)
+                } else {
+                    if !isCopied { try session.copy(uids, to: target) }
+                    isCopied = true
+                    try remove(uids, session)
+                }
+            }
+        }
+        noteProgress()
+    }
+
+    private func makeWritable(_ session: Session) throws(IMAPError) {
+        isWritable = true
+        if let folder = session.folder, !folder.isReadOnly { return }
+        let folder = try session.open(session.candidates(account.folder), toChange: true)
+        try check(folder, shared.read { $0.uidValidity ?? 0 })
+        guard !folder.isReadOnly else {
+            throw IMAPError(code: .refused, found: "the server lets nothing be changed in this folder: it is read-only")
+        }
+    }
+
+    /// Deletes exactly these messages.
+    private func remove(_ uids: ArraySlice<UInt32>, _ session: Session) throws(IMAPError) {
+        try session.add(flag: "\\Deleted", to: uids)
+        guard session.capabilities.contains("UIDPLUS") || session.capabilities.contains("IMAP4REV2") else {
+            throw IMAPError(
+                code: .refused,
+                found: "marked as deleted, but left in the folder: without UIDPLUS (RFC 4315) the server can only remove all that is so marked")
+        }
+        try session.expunge(uids)
+    }
+
+    /// The folder to move to; made if it is not there. Nil: it is the folder that the messages are in.
+    private func target(_ name: String, _ session: Session) throws(IMAPError) -> String? {
+        let candidates = session.candidates(name)
+        if let current = session.folder?.name, candidates.contains(where: { FolderName.isSame($0, current) }) { return nil }
+        if let known = targets[name] { return known }
+        for candidate in candidates where try session.find(candidate) != nil {
+            targets[name] = candidate
+            return candidate
+        }
+        guard let first = candidates.first else { throw IMAPError(code: .noFolder, found: "no folder was named") }
+        try session.create(first)
+        targets[name] = first
+        return first
+    }
+}

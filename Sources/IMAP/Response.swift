@@ -1,0 +1,89 @@
+/// The first word of a status response (RFC 9051 section 7.1).
+enum StatusWord: String {
+    case ok = "OK"
+    case no = "NO"
+    case bad = "BAD"
+    case bye = "BYE"
+    case preauth = "PREAUTH"
+}
+
+/// What stands in brackets in a status response, as far as it matters here (RFC 9051 section 7.1).
+enum ResponseCode: Equatable {
+    case uidValidity(UInt32)
+    case uidNext(UInt32)
+    case readOnly
+    case readWrite
+    case tryCreate
+    case alreadyExists
+    case permanentFlags([String])
+    case capability([String])
+    /// Another one: its first word in upper case.
+    case other(String)
+}
+
+/// A status: what a server says of a command, or of itself.
+struct Status: Equatable {
+    var word: StatusWord
+    var code: ResponseCode?
+    /// For people; clipped and cleaned. Foreign text.
+    var text: String
+}
+
+/// A folder as LIST names it.
+struct ListedFolder: Equatable {
+    /// Attributes in lower case, with their backslash.
+    var attributes: [String]
+    /// The hierarchy separator; nil in a flat namespace.
+    var separator: UInt8?
+    /// The name as it came, without quotes: modified UTF-7, or UTF-8 after ENABLE UTF8=ACCEPT.
+    var name: [UInt8]
+}
+
+/// What FETCH says of one message, as far as it matters here.
+struct FetchedMessage: Equatable {
+    var sequence: UInt32
+    var uid: UInt32?
+    /// RFC822.SIZE in bytes.
+    var size: UInt64?
+    /// BODY[]: nil when it was not among the items, or the server has none (`NIL`).
+    var body: [UInt8]?
+    /// Whether BODY[] was among the items.
+    var hasBody = false
+}
+
+/// A response of a server (RFC 9051 section 9, `response`).
+enum Response: Equatable {
+    /// The server waits for more of the command. The text is foreign.
+    case continuation(String)
+    /// The end of a command.
+    case tagged(tag: [UInt8], Status)
+    /// A status that belongs to no command.
+    case status(Status)
+    case capability([String])
+    case enabled([String])
+    case list(ListedFolder)
+    case search([UInt32])
+    case exists(UInt32)
+    case expunge(UInt32)
+    case fetch(FetchedMessage)
+    /// The prefix and separator of the first personal namespace; nil if there is none.
+    case namespace(ListedFolder?)
+    /// One that does not matter here.
+    case other
+}
+
+/// A response in one piece, not understood yet: its text, in which a LF stands behind each `{n}` that announced a literal, and the literals.
+struct RawResponse: Equatable {
+    var text: [UInt8] = []
+    var literals: [[UInt8]] = []
+}
+
+/// Bytes that are no response.
+struct Malformed: Error, Equatable {
+    /// Why: a sentence of ours that may end in foreign text.
+    var reason: String
+    /// Whether a limit was met.
+    var isTooLarge = false
+
+    var error: IMAPError { IMAPError(code: isTooLarge ? .responseTooLarge : .malformed, found: reason) }
+}
