@@ -11,16 +11,19 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .systemLibrary(name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CGMime", pkgConfig: "gmime-3.0", providers: [.apt(["libgmime-3.0-dev"])]),
+        .systemLibrary(name: "CLibCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "DMARC", swiftSettings: strict),
         .target(name: "ReportXML", dependencies: ["DMARC", "CLibXML2"], swiftSettings: strict),
         .target(name: "Unpacking", dependencies: ["CLibArchive", "CZlib"], swiftSettings: strict),
         .target(name: "Mail", dependencies: ["CGMime"], swiftSettings: strict),
+        .target(name: "IMAP", dependencies: ["Mail", "CLibCurl"], swiftSettings: strict),
         // The numbered SQL files are embedded in the binary. A file that is not listed here is found by a test.
         .target(
             name: "Migrations", path: "migrations", exclude: ["README.md"],
@@ -42,14 +45,15 @@ let package = Package(
         .target(
             name: "CLI",
             dependencies: [
-                "DMARC", "ReportXML", "Unpacking", "Mail", "ReportStore", "Analysis", "Rendering", "Ingest",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "DMARC", "ReportXML", "Unpacking", "Mail", "IMAP", "ReportStore", "Analysis", "Rendering", "Ingest",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "TOMLKit", package: "TOMLKit"),
             ], swiftSettings: strict),
         .executableTarget(name: "dmarcstat", dependencies: ["CLI"], swiftSettings: strict),
         .testTarget(name: "DMARCTests", dependencies: ["DMARC"], swiftSettings: strict),
         .testTarget(name: "ReportXMLTests", dependencies: ["ReportXML", "DMARC"], swiftSettings: strict),
         .testTarget(name: "UnpackingTests", dependencies: ["Unpacking", "CZlib"], swiftSettings: strict),
         .testTarget(name: "MailTests", dependencies: ["Mail"], swiftSettings: strict),
+        .testTarget(name: "IMAPTests", dependencies: ["IMAP", "Mail"], swiftSettings: strict),
         .testTarget(
             name: "ReportStoreTests",
             dependencies: ["ReportStore", "DMARC", "Migrations", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),

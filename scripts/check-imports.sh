@@ -15,7 +15,7 @@ DMARC:
 ReportXML: DMARC CLibXML2 Glibc
 Unpacking: CLibArchive CZlib Glibc
 Mail: CGMime Glibc Synchronization
-IMAP: Mail CLibCurl Glibc
+IMAP: Mail CLibCurl Glibc Synchronization
 Migrations:
 ReportStore: DMARC Migrations GRDB GRDBSQLite Foundation Glibc Synchronization
 Analysis: DMARC ReportStore GRDB GRDBSQLite CLibPSL Foundation Glibc

@@ -7,6 +7,7 @@ enum Diagnostics {
     /// Whether `error` is of a kind that this file has sentences for.
     static func isOurs(_ error: any Error) -> Bool {
         error is CommandError || error is StoreError || error is AnalysisError || error is OutputError || error is AlreadySaid
+            || error is ConfigurationError
     }
 
     /// The sentence for `error`, without the program's name; nil where nothing is to be said.
@@ -15,6 +16,7 @@ enum Diagnostics {
         case let error as CommandError: words(error)
         case let error as StoreError: words(error)
         case let error as AnalysisError: words(error)
+        case let error as ConfigurationError: words(error)
         case OutputError.closed, is AlreadySaid: nil
         case OutputError.failed(let number): "standard output cannot be written: \(systemWords(number))."
         default: "something went wrong that should not be possible: \(type(of: error)). Please report it as a bug."
@@ -48,6 +50,11 @@ enum Diagnostics {
         case .diskFull: "no room for \(error.place): \(error.found). Next: make room and run the same command again."
         default: "\(error.place): \(error.code.rawValue): \(error.found)."
         }
+    }
+
+    private static func words(_ error: ConfigurationError) -> String {
+        let key = error.key.isEmpty ? "" : error.key + ": "
+        return "\(error.place): \(key)\(error.found)" + (error.found.hasSuffix("?") || error.found.hasSuffix(".") ? "" : ".")
     }
 
     private static func words(_ error: AnalysisError) -> String {

@@ -16,9 +16,9 @@ struct Dmarcstat: ContextCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            IngestCommand.self,
-            SummaryCommand.self, TopFailuresCommand.self, TrendCommand.self, ReportsCommand.self, ShowCommand.self, RefusedCommand.self,
-            StatusCommand.self, ExportCommand.self,
+            IngestCommand.self, SummaryCommand.self, TopFailuresCommand.self, TrendCommand.self, ReportsCommand.self, ShowCommand.self,
+            RefusedCommand.self,
+            StatusCommand.self, ExportCommand.self, InitCommand.self, DoctorCommand.self,
         ])
 
     @OptionGroup var database: DatabaseOptions

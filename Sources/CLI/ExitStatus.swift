@@ -31,6 +31,7 @@ public enum ExitStatus: Int32, Sendable {
             case let error as CommandError: ExitStatus(error)
             case let error as StoreError: ExitStatus(error.code)
             case let error as AnalysisError: ExitStatus(error.code)
+            case is ConfigurationError: .configuration
             case OutputError.closed: .done
             case let error as AlreadySaid: error.status
             case OutputError.failed(let number): ExitStatus(systemError: number)

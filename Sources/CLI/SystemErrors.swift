@@ -7,6 +7,9 @@ extension ExitStatus {
             switch number {
             case ENOSPC, EDQUOT, EFBIG, EAGAIN: .tryAgain
             case EACCES, EPERM, EROFS: .permission
+            case ETIMEDOUT: .tryAgain
+            case EHOSTUNREACH, EPROTO, ECONNREFUSED, ECANCELED: .unavailable
+            case EINVAL: .configuration
             default: .inputOutput
             }
     }

@@ -30,15 +30,55 @@ public struct Ingest: Sendable {
 
     /// Ingests one mailbox, named by its path (`-`: standard input).
     public func run(path: String) throws(IngestError) -> Tally {
+        try run { isKnown throws(MailError) in
+            try openMailbox(path: path, standardInput: options.standardInput, limits: options.mail, isKnown: isKnown)
+        }
+    }
+
+    /// Ingests the mailbox that `open` opens; what it is given tells whether the ledger knows the message of a key.
+    ///
+    /// Throws if the mailbox cannot be opened, and for trouble with the database. A mailbox that fails later on gives what was stored until
+    /// then, and the failure in `Tally.failures`.
+    public func run(
+        opening open: (_ isKnown: @escaping @Sendable (String) -> Bool) throws(MailError) -> any Mailbox
+    ) throws(IngestError) -> Tally {
         let known = KnownMessages()
         let mailbox: any Mailbox
         do throws(MailError) {
-            mailbox = try openMailbox(
-                path: path, standardInput: options.standardInput, limits: options.mail, isKnown: { known.contains($0) })
+            mailbox = try open { known.contains($0) }
         } catch {
             throw .mailbox(error)
         }
         return try run(mailbox, known)
+    }
+
+    /// What an ingest would read: messages that the ledger does not know, and those that it does. Changes nothing.
+    public static func survey(
+        store: ReportStore?, opening open: (_ isKnown: @escaping @Sendable (String) -> Bool) throws(MailError) -> any Mailbox
+    ) throws(IngestError) -> (new: Int, known: Int) {
+        let known = KnownMessages()
+        do {
+            let mailbox = try open { known.contains($0) }
+            do throws(StoreError) {
+                if let store { known.set(try store.knownMessages(mailbox: mailbox.identifier)) }
+            } catch {
+                throw IngestError.store(error)
+            }
+            var listed = 0
+            while true {
+                let messages = try mailbox.next(1000)
+                // A server has listed everything before it hands out the first message.
+                if let expected = mailbox.expectedCount { return (expected, mailbox.knownCount) }
+                if messages.isEmpty { return (listed, mailbox.knownCount) }
+                listed += messages.count
+            }
+        } catch let error as IngestError {
+            throw error
+        } catch let error as MailError {
+            throw .mailbox(error)
+        } catch {
+            throw .accounting("\(error)")
+        }
     }
 
     private func run(_ mailbox: any Mailbox, _ known: KnownMessages) throws(IngestError) -> Tally {
@@ -97,7 +137,7 @@ public struct Ingest: Sendable {
         }
         for oddity in mailbox.oddities { try session.handle(oddity: oddity) }
         try session.commit()
-        if let error = failure.error { throw IngestError.mailbox(error) }
+        if let error = failure.error { session.note(failure: error) }
     }
 }
 

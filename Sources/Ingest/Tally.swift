@@ -1,3 +1,4 @@
+import Mail
 import ReportStore
 
 /// What an ingest did. The sums are checked against the ledger before anybody sees them.
@@ -14,6 +15,9 @@ public struct Tally: Sendable, Equatable {
     public var refusals: [Refusal] = []
     /// Messages that could not be marked, moved or deleted afterwards: place and reason.
     public var unsettled: [Refusal] = []
+
+    /// Mailboxes that could not be read to their end, and why.
+    public var failures: [MailError] = []
 
     /// Refusals that are kept to be shown.
     public static let maxRefusals = 10_000
@@ -61,6 +65,7 @@ public struct Tally: Sendable, Equatable {
         stored.records += other.stored.records
         stored.messages += other.stored.messages
         refusals += other.refusals.prefix(max(0, Self.maxRefusals - refusals.count))
+        failures += other.failures
         unsettled += other.unsettled.prefix(max(0, Self.maxRefusals - unsettled.count))
     }
 }

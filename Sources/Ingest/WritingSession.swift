@@ -31,6 +31,9 @@ final class WritingSession {
 
     func begin() throws { try writer.begin() }
 
+    /// The mailbox could not be read to its end.
+    func note(failure: MailError) { tally.failures.append(failure) }
+
     /// Commits; only now may the mailbox be touched.
     func commit() throws {
         try writer.commit()

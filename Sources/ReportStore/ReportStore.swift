@@ -59,6 +59,19 @@ public final class ReportStore: Sendable {
         do { return try body() } catch { throw StoreError(error, place: path) }
     }
 
+    /// The keys of a mailbox's messages that need not be read again; empty for a mailbox never met.
+    public func knownMessages(mailbox identifier: String) throws(StoreError) -> Set<String> {
+        try storing {
+            try queue.read { db in
+                let sql = """
+                    SELECT m.key FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
+                    WHERE b.identifier = ? AND m.outcome <> \(MessageOutcome.deferred.rawValue)
+                    """
+                return try Set(String.fetchAll(db, sql: sql, arguments: [identifier]))
+            }
+        }
+    }
+
     /// The attachment that a report came in, and which member of it is the report; nil if it was not kept.
     public func rawDocument(reportID: Int64) throws -> (bytes: [UInt8], member: String)? {
         try queue.read { db in

@@ -16,6 +16,8 @@ struct IngestCommand: ContextCommand {
               dmarcstat ingest --after mark-seen /var/mail/dmarc
               dmarcstat ingest google.com!example.nl!1793491200!1793577599.zip
               dmarcstat ingest - < report.xml.gz
+              dmarcstat ingest                          the mailboxes of the configuration
+              dmarcstat ingest --mailbox rua --dry-run
 
             Run it as often as you like: a report is counted once. Under cron a good run prints nothing.
             """)
@@ -27,10 +29,16 @@ struct IngestCommand: ContextCommand {
 
     @Option(
         name: .long, help: ArgumentHelp("What is done with handled mail: leave, mark-seen, move:FOLDER or delete.", valueName: "action"))
-    var after: SettleAction = SettleAction(action: .leave)
+    var after: SettleAction?
 
     @Option(name: .long, help: ArgumentHelp("The same for refused mail.", valueName: "action"))
-    var afterRefused: SettleAction = SettleAction(action: .leave)
+    var afterRefused: SettleAction?
+
+    @Option(name: .long, help: ArgumentHelp("Only this mailbox of the configuration; may be given several times.", valueName: "name"))
+    var mailbox: [String] = []
+
+    @Flag(name: .long, help: "Only say what would be read; nothing is stored or changed.")
+    var dryRun = false
 
     @Flag(name: .long, help: "Do not keep the reports as they came in the database.")
     var noRaw = false
@@ -47,36 +55,36 @@ struct IngestCommand: ContextCommand {
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        guard !paths.isEmpty else {
-            throw ValidationError("no path: name a maildir, an mbox, a folder or a file, or - for standard input")
-        }
+        if !paths.isEmpty, !mailbox.isEmpty { throw ValidationError("either paths or --mailbox, not both") }
         if let workers, !(1...64).contains(workers) { throw ValidationError("--workers \(workers): expected 1…64") }
     }
 
     func run(_ context: Context) throws {
         let presentation = try Presentation(output, context)
+        let configuration = try database.configuration(context)
+        let targets = try targets(configuration, context)
         let path = try database.path(context)
+        if dryRun { return try survey(targets, path, presentation, context) }
         let store = try ReportStore(path: path, access: .readWrite)
         let lock = try StoreLock(database: path, waitSeconds: 10)
-        var options = IngestOptions(now: context.now)
-        options.workers = workers ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-        options.keepsRaw = !noRaw
-        options.after = after.action
-        options.afterRefused = afterRefused.action
-        options.standardInput = context.standardInput
         let meter = ProgressMeter(context)
         StopRequest.listen()
-        let ingest = Ingest(store: store, options: options, progress: { meter.show($0) }, shouldStop: { StopRequest.wasMade })
         var tally = Tally()
         var failure: ExitStatus?
-        for path in paths {
+        for target in targets where !StopRequest.wasMade {
+            let ingest = Ingest(
+                store: store, options: options(target, configuration, context), progress: { meter.show($0) },
+                shouldStop: { StopRequest.wasMade })
             do throws(IngestError) {
-                tally.add(try ingest.run(path: path))
+                let part = try ingest.run { isKnown throws(MailError) in try target.open(context, MailLimits(), isKnown) }
+                meter.clear()
+                for error in part.failures { failure = failure ?? explain(error, context) }
+                tally.add(part)
             } catch {
                 meter.clear()
                 // One mailbox that cannot be read does not stop the others; trouble with the database does.
-                guard let status = explainMailbox(error, context) else { throw error.underlying }
-                failure = failure ?? status
+                guard case .mailbox(let cause) = error else { throw error.underlying }
+                failure = failure ?? explain(cause, context)
             }
         }
         meter.clear()
@@ -87,11 +95,83 @@ struct IngestCommand: ContextCommand {
         if strict, tally.messages[.refused, default: 0] > 0 { throw AlreadySaid(status: .refused) }
     }
 
-    /// Says what is wrong with a mailbox; nil if the trouble is not the mailbox's.
-    private func explainMailbox(_ error: IngestError, _ context: Context) -> ExitStatus? {
-        guard case .mailbox(let error) = error else { return nil }
-        context.say("dmarcstat: \(error.place): \(error.found). Next: name a maildir, an mbox, a folder or a file that can be read.")
+    /// What is to be collected from: the paths, else the mailboxes of the configuration.
+    private func targets(_ configuration: Configuration, _ context: Context) throws -> [MailboxTarget] {
+        if !paths.isEmpty {
+            return paths.map { path in
+                MailboxTarget(name: path, place: .path(path), after: after?.action ?? .leave, afterRefused: afterRefused?.action ?? .leave)
+            }
+        }
+        let names = configuration.mailboxes.map(\.name)
+        for name in mailbox where !names.contains(name) {
+            let hint = suggestion(for: name, among: names).map { "Did you mean '\($0)'?" } ?? "There are: \(names.joined(separator: ", "))."
+            throw CommandError.usage("--mailbox \(name): the configuration has no such mailbox. \(hint)")
+        }
+        let chosen = configuration.mailboxes.filter { mailbox.isEmpty || mailbox.contains($0.name) }
+        guard !chosen.isEmpty else {
+            throw CommandError.usage(
+                "no path, and no mailbox in the configuration. Next: name a maildir, an mbox, a folder or a file, or - for standard input;"
+                    + " or write a configuration with dmarcstat init.")
+        }
+        let supply = SecretSupply(context)
+        for (index, mailbox) in chosen.enumerated() {
+            guard case .imap(let imap) = mailbox.place else { continue }
+            try supply.check(imap.secret, place: configuration.path ?? "", key: "mailbox[\(index + 1)].password_file")
+        }
+        return chosen.flatMap { MailboxTarget.all(of: $0, supply) }.map { target in
+            var target = target
+            if let after { target.after = after.action }
+            if let afterRefused { target.afterRefused = afterRefused.action }
+            return target
+        }
+    }
+
+    private func options(_ target: MailboxTarget, _ configuration: Configuration, _ context: Context) -> IngestOptions {
+        var options = IngestOptions(now: context.now)
+        options.workers = workers ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        options.keepsRaw = configuration.keepsRaw && !noRaw
+        options.after = target.after
+        options.afterRefused = target.afterRefused
+        options.standardInput = context.standardInput
+        return options
+    }
+
+    /// Says what is wrong with a mailbox.
+    private func explain(_ error: MailError, _ context: Context) -> ExitStatus {
+        let next =
+            error.found.hasPrefix("imap-")
+            ? "dmarcstat doctor tries each step" : "name a maildir, an mbox, a folder or a file that can be read"
+        context.say("dmarcstat: \(error.place): \(error.found). Next: \(next).")
         return error.errno == 0 ? .inputOutput : ExitStatus(systemError: error.errno)
+    }
+
+    private func survey(_ targets: [MailboxTarget], _ path: String, _ presentation: Presentation, _ context: Context) throws {
+        let store: ReportStore?
+        do throws(StoreError) {
+            store = try ReportStore(path: path, access: .readOnly)
+        } catch {
+            guard error.code == .missing else { throw error }
+            store = nil
+        }
+        var rows: [[Cell]] = []
+        var failure: ExitStatus?
+        for target in targets {
+            do throws(IngestError) {
+                let (new, known) = try Ingest.survey(store: store) { isKnown throws(MailError) in
+                    try target.open(context, MailLimits(), isKnown)
+                }
+                rows.append([.text(target.name), .integer(new), .integer(known)])
+            } catch {
+                guard case .mailbox(let cause) = error else { throw error.underlying }
+                failure = failure ?? explain(cause, context)
+            }
+        }
+        let columns = [
+            Column(key: "mailbox", title: "Mailbox", isIdentifier: true), Column(key: "new", title: "To be read", alignment: .right),
+            Column(key: "known", title: "Known", alignment: .right),
+        ]
+        try presentation.present(Table(name: "ingest-dry-run", columns: columns, rows: rows))
+        if let failure { throw AlreadySaid(status: failure) }
     }
 
     /// Keeps the lock until here.

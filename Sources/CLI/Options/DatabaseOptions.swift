@@ -6,13 +6,24 @@ struct DatabaseOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("The database.", valueName: "file"))
     var database: String?
 
-    /// The path: the flag, else `$XDG_DATA_HOME/dmarcstat/dmarc.sqlite`, for root `/var/lib/dmarcstat/dmarc.sqlite`.
-    func path(_ context: Context) throws(CommandError) -> String {
+    @Option(name: .long, help: ArgumentHelp("The configuration.", valueName: "file"))
+    var config: String?
+
+    /// The configuration: that of the flag, of `$DMARCSTAT_CONFIG`, the user's own, the machine's, or an empty one.
+    func configuration(_ context: Context) throws(ConfigurationError) -> Configuration {
+        guard let path = ConfigurationReader.find(flag: config, context) else { return Configuration() }
+        return try ConfigurationReader.read(path: path)
+    }
+
+    /// The path: the flag, else what the configuration says, else `$XDG_DATA_HOME/dmarcstat/dmarc.sqlite`, for root
+    /// `/var/lib/dmarcstat/dmarc.sqlite`.
+    func path(_ context: Context) throws -> String {
         if let database { return database }
+        if let configured = try configuration(context).database { return configured }
         if context.userID == 0, context.variable("XDG_DATA_HOME") == nil { return "/var/lib/dmarcstat/dmarc.sqlite" }
         // The XDG specification: a relative path is to be ignored.
         if let data = context.variable("XDG_DATA_HOME"), data.hasPrefix("/") { return data + "/dmarcstat/dmarc.sqlite" }
-        guard let home = context.variable("HOME") else { throw .noDatabasePlace }
+        guard let home = context.variable("HOME") else { throw CommandError.noDatabasePlace }
         return home + "/.local/share/dmarcstat/dmarc.sqlite"
     }
 
@@ -20,7 +31,7 @@ struct DatabaseOptions: ParsableArguments {
     func open(_ context: Context) throws -> ReportStore { try ReportStore(path: path(context), access: .readOnly) }
 
     /// The flag as it must be repeated in a suggested command.
-    var words: String { database.map { " --database " + quoted($0) } ?? "" }
+    var words: String { (config.map { " --config " + quoted($0) } ?? "") + (database.map { " --database " + quoted($0) } ?? "") }
 }
 
 /// `text` as one word of a shell.

@@ -1,0 +1,133 @@
+import ArgumentParser
+import Glibc
+import IMAP
+import Ingest
+import Mail
+import Rendering
+import ReportStore
+
+/// Check configuration, database and mailboxes, and say what to do about each failure.
+struct DoctorCommand: ContextCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Check configuration, database and each mailbox; nothing is changed.",
+        discussion: """
+            EXAMPLES:
+              dmarcstat doctor
+              dmarcstat doctor --config /etc/dmarcstat.toml --format json
+
+            The exit code is that of the first check that failed.
+            """)
+
+    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var output: OutputOptions
+
+    static let fields: [Field<DoctorFinding>] = [
+        .text("subject", "What", priority: 90, isIdentifier: true) { row, _ in .text(row.subject) },
+        .text("check", "Check", priority: 80) { row, _ in .text(row.check) },
+        Field(
+            Column(
+                key: "result", title: "Result", priority: 100, isIdentifier: true, emphasis: .words(["ok": .good, "failed": .bad])),
+            { row, _ in .text(row.isFine ? "ok" : "failed") }),
+        .text("found", "Found", priority: 70) { row, _ in .text(row.found) },
+        .text("next", "Next", priority: 60) { row, _ in .text(row.next) },
+    ]
+
+    func run(_ context: Context) throws {
+        let presentation = try Presentation(output, context)
+        let configuration = try database.configuration(context)
+        var findings = [
+            DoctorFinding(
+                subject: "configuration", check: "read", found: configuration.path ?? "none; not needed for paths on the command line",
+                status: .done)
+        ]
+        findings += try databaseFindings(context)
+        let supply = SecretSupply(context)
+        for mailbox in configuration.mailboxes {
+            for target in MailboxTarget.all(of: mailbox, supply) { findings += check(target, context) }
+        }
+        let rows = findings.map { finding in Self.fields.map { $0.cell(finding, presentation) } }
+        try presentation.present(Table(name: "doctor", columns: Self.fields.map(\.column), rows: rows))
+        if let failed = findings.first(where: { !$0.isFine }) { throw AlreadySaid(status: failed.status) }
+        if configuration.mailboxes.isEmpty {
+            presentation.suggest("dmarcstat init")
+        } else {
+            presentation.suggest("dmarcstat ingest --dry-run")
+        }
+    }
+
+    private func databaseFindings(_ context: Context) throws -> [DoctorFinding] {
+        let path = try database.path(context)
+        do throws(StoreError) {
+            _ = try ReportStore(path: path, access: .readOnly)
+            return [DoctorFinding(subject: "database", check: "open", found: path, status: .done)]
+        } catch {
+            if error.code == .missing {
+                return [DoctorFinding(subject: "database", check: "open", found: "\(path): not there yet; ingest makes it", status: .done)]
+            }
+            let next = Diagnostics.sentence(for: error) ?? ""
+            return [DoctorFinding(subject: "database", check: "open", found: error.code.rawValue, next: next, status: ExitStatus(error))]
+        }
+    }
+
+    private func check(_ target: MailboxTarget, _ context: Context) -> [DoctorFinding] {
+        switch target.place {
+        case .path(let path): return checkPath(path, target, context)
+        case .imap(let account, let limits): return checkServer(account, limits, target)
+        }
+    }
+
+    private func checkPath(_ path: String, _ target: MailboxTarget, _ context: Context) -> [DoctorFinding] {
+        do throws(IngestError) {
+            let (new, _) = try Ingest.survey(store: nil) { isKnown throws(MailError) in try target.open(context, MailLimits(), isKnown) }
+            var findings = [DoctorFinding(subject: target.name, check: "list", found: "\(new) messages in \(path)", status: .done)]
+            let changes = target.after != .leave || target.afterRefused != .leave
+            if changes, access(path, W_OK) != 0 {
+                findings.append(
+                    DoctorFinding(
+                        subject: target.name, check: "permission to change", found: systemWords(errno),
+                        next: "give write permission on \(path), or set after = \"leave\"", status: .permission))
+            }
+            return findings
+        } catch {
+            guard case .mailbox(let cause) = error else {
+                return [DoctorFinding(subject: target.name, check: "list", found: "\(error)", status: .defect)]
+            }
+            return [
+                DoctorFinding(
+                    subject: target.name, check: "list", found: cause.found, next: "see that \(path) is there and can be read",
+                    status: cause.errno == 0 ? .inputOutput : ExitStatus(systemError: cause.errno))
+            ]
+        }
+    }
+}
+
+extension DoctorCommand {
+    /// Connects, logs in and opens the folder as an ingest would.
+    private func checkServer(_ account: IMAPAccount, _ limits: IMAPLimits, _ target: MailboxTarget) -> [DoctorFinding] {
+        let mailbox = IMAPMailbox(account: account, limits: limits, isKnown: { _ in false })
+        defer { mailbox.close() }
+        do throws(IMAPError) {
+            let identifier = try mailbox.open()
+            return [DoctorFinding(subject: target.name, check: "connect, log in, open folder", found: identifier, status: .done)]
+        } catch {
+            return [
+                DoctorFinding(
+                    subject: target.name, check: "connect, log in, open folder", found: "\(error.code.rawValue): \(error.found)",
+                    next: ServerDoctor.next(error), status: ServerDoctor.status(error))
+            ]
+        }
+    }
+}
+
+/// The outcome of one check.
+struct DoctorFinding {
+    var subject: String
+    var check: String
+    var found: String
+    var next = ""
+    /// `done` if all is well, else the exit status that the failure would lead to.
+    var status: ExitStatus
+
+    var isFine: Bool { status == .done }
+}

@@ -1,0 +1,208 @@
+import DMARC
+import Glibc
+import IMAP
+import Mail
+import TOMLKit
+
+/// Reads the configuration file: TOML → `Configuration`. An unknown key is an error, for a mistyped one may be a safety that is off.
+struct ConfigurationReader {
+    private let place: String
+
+    private init(place: String) { self.place = place }
+
+    /// The file that counts: that of the flag, of `$DMARCSTAT_CONFIG`, the user's own, the machine's. Nil where there is none.
+    static func find(flag: String?, _ context: Context) -> String? {
+        if let flag { return flag }
+        if let named = context.variable("DMARCSTAT_CONFIG") { return named }
+        let home =
+            context.variable("XDG_CONFIG_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil } ?? context.variable("HOME").map { $0 + "/.config" }
+        let candidates = [home.map { $0 + "/dmarcstat/config.toml" }, "/etc/dmarcstat.toml"].compactMap(\.self)
+        return candidates.first { access($0, F_OK) == 0 }
+    }
+
+    /// Reads the file at `path`.
+    static func read(path: String) throws(ConfigurationError) -> Configuration {
+        let text = try contents(of: path)
+        var configuration = try parse(text, place: path)
+        configuration.path = path
+        return configuration
+    }
+
+    /// Reads `text`; `place` is for errors.
+    static func parse(_ text: String, place: String) throws(ConfigurationError) -> Configuration {
+        let table: TOMLTable
+        do {
+            table = try TOMLTable(string: text)
+        } catch let error as TOMLParseError {
+            throw ConfigurationError(
+                code: .syntax, place: "\(place):\(error.source.begin.line):\(error.source.begin.column)", key: "", found: error.description)
+        } catch {
+            throw ConfigurationError(code: .syntax, place: place, key: "", found: "not TOML")
+        }
+        return try ConfigurationReader(place: place).configuration(table)
+    }
+
+    private static func contents(of path: String) throws(ConfigurationError) -> String {
+        guard let file = fopen(path, "re") else {
+            throw ConfigurationError(code: .unreadable, place: path, key: "", found: systemWords(errno))
+        }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        let count = fread(&bytes, 1, bytes.count, file)
+        guard ferror(file) == 0 else {
+            throw ConfigurationError(code: .unreadable, place: path, key: "", found: systemWords(errno))
+        }
+        guard count < bytes.count else {
+            throw ConfigurationError(code: .unreadable, place: path, key: "", found: "larger than 1 MiB: this is no configuration")
+        }
+        return String(decoding: bytes[..<count], as: UTF8.self)
+    }
+
+    // MARK: - Tables
+
+    private func configuration(_ table: TOMLTable) throws(ConfigurationError) -> Configuration {
+        try requireKnown(table, ["database", "keep_raw", "mailbox"], "")
+        var configuration = Configuration()
+        configuration.database = try text(table, "database", "")
+        configuration.keepsRaw = try boolean(table, "keep_raw", "") ?? true
+        guard let value = table["mailbox"] else { return configuration }
+        guard let list = value.array else { throw wrong("mailbox", "expected [[mailbox]], with two brackets") }
+        for index in 0..<list.count {
+            guard let entry = list[index].table else { throw wrong("mailbox", "expected [[mailbox]], with two brackets") }
+            let mailbox = try mailbox(entry, "mailbox[\(index + 1)].")
+            if configuration.mailboxes.contains(where: { $0.name == mailbox.name }) {
+                throw wrong("mailbox[\(index + 1)].name", "\"\(mailbox.name)\" is the name of another mailbox, too")
+            }
+            configuration.mailboxes.append(mailbox)
+        }
+        return configuration
+    }
+
+    private static let common = ["name", "kind", "after", "after_refused"]
+    private static let imapKeys = [
+        "host", "port", "tls", "ca_file", "user", "auth", "password_command", "password_file", "password_credential", "token_command",
+        "folders",
+        "since", "connect_seconds", "read_seconds", "run_seconds",
+    ]
+
+    private func mailbox(_ table: TOMLTable, _ prefix: String) throws(ConfigurationError) -> MailboxConfiguration {
+        let kind = try required(table, "kind", prefix)
+        switch kind {
+        case "maildir": try requireKnown(table, Self.common + ["path"], prefix)
+        case "imap": try requireKnown(table, Self.common + Self.imapKeys, prefix)
+        default: throw wrong(prefix + "kind", "\"\(kind)\": expected \"maildir\" or \"imap\"")
+        }
+        let place: MailboxConfiguration.Place = kind == "imap" ? .imap(try imap(table, prefix)) : .path(try required(table, "path", prefix))
+        var mailbox = MailboxConfiguration(name: try required(table, "name", prefix), place: place)
+        mailbox.after = try action(table, "after", prefix)
+        mailbox.afterRefused = try action(table, "after_refused", prefix)
+        return mailbox
+    }
+
+    private func imap(_ table: TOMLTable, _ prefix: String) throws(ConfigurationError) -> IMAPConfiguration {
+        let tls = try choice(table, "tls", prefix, TLSMode.self) ?? .implicit
+        let auth = try choice(table, "auth", prefix, IMAPAuthentication.self) ?? .password
+        let port = try integer(table, "port", prefix, 1...65535) ?? Int(tls.defaultPort)
+        return IMAPConfiguration(
+            host: try required(table, "host", prefix), port: port, tls: tls, caFile: try text(table, "ca_file", prefix),
+            user: try required(table, "user", prefix), auth: auth, secret: try secret(table, auth, prefix),
+            folders: try folders(table, prefix), since: try day(table, "since", prefix),
+            connectSeconds: try integer(table, "connect_seconds", prefix, 1...300),
+            readSeconds: try integer(table, "read_seconds", prefix, 1...3600),
+            runSeconds: try integer(table, "run_seconds", prefix, 1...86400))
+    }
+
+    /// Exactly one source, and the one that fits the way of logging in.
+    private func secret(_ table: TOMLTable, _ auth: IMAPAuthentication, _ prefix: String) throws(ConfigurationError) -> SecretSource {
+        var sources: [(key: String, source: SecretSource)] = []
+        if let command = try text(table, "password_command", prefix) { sources.append(("password_command", .command(command))) }
+        if let command = try text(table, "token_command", prefix) { sources.append(("token_command", .command(command))) }
+        if let file = try text(table, "password_file", prefix) { sources.append(("password_file", .file(file))) }
+        if let name = try text(table, "password_credential", prefix) { sources.append(("password_credential", .credential(name))) }
+        guard let first = sources.first, sources.count == 1 else {
+            let keys = auth == .password ? "password_command, password_file or password_credential" : "token_command"
+            throw wrong(prefix + (sources.last?.key ?? "password_command"), "expected exactly one of \(keys)")
+        }
+        guard (auth == .password) == (first.key != "token_command") else {
+            throw wrong(prefix + first.key, "auth = \"\(auth.rawValue)\" takes \(auth == .password ? "a password" : "token_command")")
+        }
+        return first.source
+    }
+
+    // MARK: - Values
+
+    private func wrong(_ key: String, _ found: String) -> ConfigurationError {
+        ConfigurationError(code: .wrongValue, place: place, key: key, found: found)
+    }
+
+    private func requireKnown(_ table: TOMLTable, _ keys: [String], _ prefix: String) throws(ConfigurationError) {
+        for key in table.keys where !keys.contains(key) {
+            let hint =
+                suggestion(for: key, among: keys).map { "Did you mean \($0)?" } ?? "The keys here are \(keys.joined(separator: ", "))."
+            let secret = ["password", "token", "secret"].contains(key) ? " A secret never stands in this file." : ""
+            throw ConfigurationError(code: .unknownKey, place: place, key: prefix + key, found: "there is no such key.\(secret) \(hint)")
+        }
+    }
+
+    private func text(_ table: TOMLTable, _ key: String, _ prefix: String) throws(ConfigurationError) -> String? {
+        guard let value = table[key] else { return nil }
+        guard let text = value.string, !text.isEmpty else { throw wrong(prefix + key, "expected a text in quotes") }
+        return text
+    }
+
+    private func required(_ table: TOMLTable, _ key: String, _ prefix: String) throws(ConfigurationError) -> String {
+        guard let text = try text(table, key, prefix) else { throw wrong(prefix + key, "is missing") }
+        return text
+    }
+
+    private func boolean(_ table: TOMLTable, _ key: String, _ prefix: String) throws(ConfigurationError) -> Bool? {
+        guard let value = table[key] else { return nil }
+        guard let boolean = value.bool else { throw wrong(prefix + key, "expected true or false") }
+        return boolean
+    }
+
+    private func integer(
+        _ table: TOMLTable, _ key: String, _ prefix: String, _ range: ClosedRange<Int>
+    ) throws(ConfigurationError) -> Int? {
+        guard let value = table[key] else { return nil }
+        guard let number = value.int, range.contains(number) else {
+            throw wrong(prefix + key, "expected a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    private func choice<Choice: RawRepresentable & CaseIterable>(
+        _ table: TOMLTable, _ key: String, _ prefix: String, _ type: Choice.Type
+    ) throws(ConfigurationError) -> Choice? where Choice.RawValue == String {
+        guard let word = try text(table, key, prefix) else { return nil }
+        guard let choice = Choice(rawValue: word) else {
+            throw wrong(prefix + key, "\"\(word)\": expected \(Choice.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: " or "))")
+        }
+        return choice
+    }
+
+    private func folders(_ table: TOMLTable, _ prefix: String) throws(ConfigurationError) -> [String] {
+        guard let value = table["folders"] else { return ["INBOX"] }
+        guard let list = value.array, list.count > 0 else { throw wrong(prefix + "folders", "expected a list, as [\"INBOX\"]") }
+        var folders: [String] = []
+        for index in 0..<list.count {
+            guard let folder = list[index].string, !folder.isEmpty else { throw wrong(prefix + "folders", "expected texts in quotes") }
+            folders.append(folder)
+        }
+        return folders
+    }
+
+    private func day(_ table: TOMLTable, _ key: String, _ prefix: String) throws(ConfigurationError) -> Int? {
+        guard let word = try text(table, key, prefix) else { return nil }
+        guard let day = Day(iso: word) else { throw wrong(prefix + key, "\"\(word)\": expected a date, as \"2026-11-01\"") }
+        return day.number
+    }
+
+    private func action(_ table: TOMLTable, _ key: String, _ prefix: String) throws(ConfigurationError) -> AfterAction {
+        guard let word = try text(table, key, prefix) else { return .leave }
+        guard let action = SettleAction(argument: word) else {
+            throw wrong(prefix + key, "\"\(word)\": expected \"leave\", \"mark-seen\", \"delete\" or \"move:FOLDER\"")
+        }
+        return action.action
+    }
+}

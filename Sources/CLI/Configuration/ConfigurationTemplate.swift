@@ -1,0 +1,41 @@
+/// The file that `dmarcstat init` writes: every key, with what it means and what it is without being set.
+enum ConfigurationTemplate {
+    static let text = """
+        # Configuration of dmarcstat. Lines that begin with # are comments; the values shown there are the defaults or examples.
+        # Check it with: dmarcstat doctor
+
+        # The database. Without this line: $XDG_DATA_HOME/dmarcstat/dmarc.sqlite, for root /var/lib/dmarcstat/dmarc.sqlite.
+        # database = "/var/lib/dmarcstat/dmarc.sqlite"
+
+        # Keep the reports as they came, so that they can be read again.
+        # keep_raw = true
+
+        # A maildir. As many [[mailbox]] as you like; `dmarcstat ingest` without a path collects from all of them.
+        # [[mailbox]]
+        # name = "local"
+        # kind = "maildir"
+        # path = "/var/mail/dmarc"
+        # after = "leave"                   # what is done with handled mail: "leave", "mark-seen", "move:FOLDER", "delete"
+        # after_refused = "leave"           # the same for mail that was refused
+
+        # An IMAP folder.
+        # [[mailbox]]
+        # name = "rua"
+        # kind = "imap"
+        # host = "imap.example.nl"
+        # tls = "implicit"                  # or "starttls"; there is no third
+        # port = 993                        # 143 for "starttls"
+        # ca_file = "/etc/ssl/private-ca.pem"   # authorities to trust instead of the system's
+        # user = "dmarc@example.nl"
+        # auth = "password"                 # "xoauth2", "oauthbearer" take token_command
+        # password_command = "pass show dmarc"  # its first line; or password_file = "…" (mode 0600), or password_credential = "…" (systemd)
+        # folders = ["INBOX"]
+        # since = "2026-01-01"              # older mail is not looked at
+        # after = "leave"
+        # after_refused = "leave"
+        # connect_seconds = 10              # for a connection
+        # read_seconds = 60                 # for an answer
+        # run_seconds = 3600                # for a run
+
+        """
+}

@@ -1,0 +1,54 @@
+import IMAP
+import Ingest
+import Mail
+
+/// A mailbox to be collected from: one of the command line, or a folder of one of the configuration.
+struct MailboxTarget {
+    /// For people.
+    var name: String
+    var place: Place
+    var after: AfterAction
+    var afterRefused: AfterAction
+
+    enum Place {
+        case path(String)
+        case imap(IMAPAccount, IMAPLimits)
+    }
+
+    /// The targets of a configured mailbox: an IMAP account has one for each folder.
+    static func all(of mailbox: MailboxConfiguration, _ supply: SecretSupply) -> [MailboxTarget] {
+        switch mailbox.place {
+        case .path(let path):
+            return [MailboxTarget(name: mailbox.name, place: .path(path), after: mailbox.after, afterRefused: mailbox.afterRefused)]
+        case .imap(let imap):
+            var limits = IMAPLimits()
+            if let seconds = imap.connectSeconds { limits.connectSeconds = Double(seconds) }
+            if let seconds = imap.readSeconds { limits.readSeconds = Double(seconds) }
+            if let seconds = imap.runSeconds { limits.runSeconds = Double(seconds) }
+            return imap.folders.map { folder in
+                let account = IMAPAccount(
+                    name: mailbox.name, host: imap.host, port: UInt16(imap.port), tls: imap.tls, caFile: imap.caFile, user: imap.user,
+                    authentication: imap.auth, secret: supply.secret(imap.secret), folder: folder, since: imap.since)
+                return MailboxTarget(
+                    name: mailbox.name + "/" + folder, place: .imap(account, limits), after: mailbox.after,
+                    afterRefused: mailbox.afterRefused)
+            }
+        }
+    }
+
+    /// Opens it. A server is connected to here: its mailbox has no identifier before.
+    func open(_ context: Context, _ limits: MailLimits, _ isKnown: @escaping @Sendable (String) -> Bool) throws(MailError) -> any Mailbox {
+        switch place {
+        case .path(let path):
+            return try openMailbox(path: path, standardInput: context.standardInput, limits: limits, isKnown: isKnown)
+        case .imap(let account, let imapLimits):
+            let mailbox = IMAPMailbox(account: account, limits: imapLimits, isKnown: isKnown)
+            do throws(IMAPError) {
+                try mailbox.open()
+            } catch {
+                throw error.mailError
+            }
+            return mailbox
+        }
+    }
+}

@@ -1,0 +1,139 @@
+@testable import CLI
+import Foundation
+import IMAP
+import Mail
+import Testing
+
+@Suite("Configuration")
+struct ConfigurationTests {
+    private func parse(_ text: String) throws(ConfigurationError) -> Configuration {
+        try ConfigurationReader.parse(text, place: "config.toml")
+    }
+
+    private func failure(of text: String) -> ConfigurationError? {
+        do throws(ConfigurationError) {
+            _ = try parse(text)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    static let imap = """
+        [[mailbox]]
+        name = "rua"
+        kind = "imap"
+        host = "imap.example.nl"
+        user = "dmarc@example.nl"
+        password_command = "pass show dmarc"
+
+        """
+
+    @Test("reads every key")
+    func whole() throws {
+        let configuration = try parse(
+            """
+            database = "/tmp/a.sqlite"
+            keep_raw = false
+            [[mailbox]]
+            name = "local"
+            kind = "maildir"
+            path = "/var/mail/dmarc"
+            after = "mark-seen"
+            [[mailbox]]
+            name = "rua"
+            kind = "imap"
+            host = "imap.example.nl"
+            port = 1143
+            tls = "starttls"
+            ca_file = "/etc/ca.pem"
+            user = "dmarc@example.nl"
+            auth = "oauthbearer"
+            token_command = "helper --for 'dmarc box'"
+            folders = ["INBOX", "DMARC/Prüfberichte"]
+            since = "2026-01-01"
+            after = "move:DMARC/done"
+            after_refused = "delete"
+            connect_seconds = 5
+            read_seconds = 6
+            run_seconds = 7
+            """)
+        #expect(configuration.database == "/tmp/a.sqlite")
+        #expect(!configuration.keepsRaw)
+        #expect(configuration.mailboxes.count == 2)
+        #expect(configuration.mailboxes.first == MailboxConfiguration(name: "local", place: .path("/var/mail/dmarc"), after: .markSeen))
+        let expected = IMAPConfiguration(
+            host: "imap.example.nl", port: 1143, tls: .startTLS, caFile: "/etc/ca.pem", user: "dmarc@example.nl", auth: .oauthbearer,
+            secret: .command("helper --for 'dmarc box'"), folders: ["INBOX", "DMARC/Prüfberichte"], since: 20454, connectSeconds: 5,
+            readSeconds: 6, runSeconds: 7)
+        #expect(
+            configuration.mailboxes.last
+                == MailboxConfiguration(name: "rua", place: .imap(expected), after: .move("DMARC/done"), afterRefused: .delete))
+    }
+
+    @Test("has safe defaults")
+    func defaults() throws {
+        let mailbox = try #require(try parse(Self.imap).mailboxes.first)
+        guard case .imap(let imap) = mailbox.place else {
+            Issue.record("not a server")
+            return
+        }
+        #expect(imap.tls == .implicit && imap.port == 993 && imap.folders == ["INBOX"])
+        #expect(mailbox.after == .leave && mailbox.afterRefused == .leave)
+        let startTLS = try #require(try parse(Self.imap + "tls = \"starttls\"").mailboxes.first)
+        guard case .imap(let other) = startTLS.place else { return }
+        #expect(other.port == 143)
+    }
+
+    @Test(
+        "says what is wrong, where, and what was meant",
+        arguments: [
+            ("databas = \"x\"", "databas", "Did you mean database?"),
+            ("[mailbox]\nname = \"a\"", "mailbox", "two brackets"),
+            (imap + "pasword_command = \"x\"", "mailbox[1].pasword_command", "Did you mean password_command?"),
+            (imap + "password = \"x\"", "mailbox[1].password", "A secret never stands in this file."),
+            (imap + "tls = \"none\"", "mailbox[1].tls", "expected \"implicit\" or \"starttls\""),
+            (imap + "port = 99999", "mailbox[1].port", "expected a number from 1 to 65535"),
+            (imap + "auth = \"xoauth2\"", "mailbox[1].password_command", "takes token_command"),
+            (imap + "password_file = \"/x\"", "mailbox[1].password_file", "exactly one of"),
+            (imap + "since = \"yesterday\"", "mailbox[1].since", "expected a date"),
+            (imap + "after = \"burn\"", "mailbox[1].after", "move:FOLDER"),
+            (imap + "folders = []", "mailbox[1].folders", "expected a list"),
+            (imap + imap, "mailbox[2].name", "another mailbox"),
+            ("[[mailbox]]\nname = \"a\"\nkind = \"pop3\"", "mailbox[1].kind", "expected \"maildir\" or \"imap\""),
+            ("[[mailbox]]\nname = \"a\"\nkind = \"maildir\"\nhost = \"x\"\npath = \"/\"", "mailbox[1].host", "no such key"),
+        ])
+    func wrong(text: String, key: String, part: String) throws {
+        let error = try #require(failure(of: text))
+        #expect(error.key == key)
+        #expect(error.found.contains(part), "\(error.found)")
+    }
+
+    @Test("a syntax error has its line")
+    func syntax() throws {
+        let error = try #require(failure(of: "database = \"a\"\nmailbox = ["))
+        #expect(error.code == .syntax)
+        #expect(error.place.hasPrefix("config.toml:2:"))
+    }
+
+    @Test("the template is a configuration, and every key in it is one")
+    func template() throws {
+        #expect(try parse(ConfigurationTemplate.text) == Configuration())
+        let uncommented = ConfigurationTemplate.text.split(separator: "\n", omittingEmptySubsequences: false).map { line -> Substring in
+            guard line.hasPrefix("# "), line.contains(" = ") || line == "# [[mailbox]]" else { return line }
+            return line.dropFirst(2)
+        }.joined(separator: "\n")
+        let configuration = try parse(uncommented)
+        #expect(configuration.mailboxes.map(\.name) == ["local", "rua"])
+    }
+
+    @Test(
+        "words of a command",
+        arguments: [
+            ("pass show dmarc", ["pass", "show", "dmarc"]), ("  a   b ", ["a", "b"]), ("a 'b c' \"d 'e\"", ["a", "b c", "d 'e"]),
+            ("a''b \"\"", ["ab", ""]), ("$HOME ; | `x`", ["$HOME", ";", "|", "`x`"]), ("a 'b", nil), ("", []),
+        ] as [(String, [String]?)])
+    func words(command: String, expected: [String]?) {
+        #expect(SecretSupply.words(command) == expected)
+    }
+}
