@@ -23,7 +23,7 @@ public struct IngestOptions: Sendable {
     /// Descriptor that `-` reads from.
     public var standardInput: Int32 = 0
     /// Records and other rows that may wait before a commit.
-    public var workPerCommit = 60_000
+    public var workPerCommit = 200_000
 
     /// The defaults, at `now`.
     public init(now: Int) { self.now = now }

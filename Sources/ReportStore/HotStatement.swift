@@ -4,10 +4,14 @@ import GRDBSQLite
 
 /// A prepared statement whose parameters are bound directly: about twice as fast as argument arrays, and inside GRDB's transactions.
 ///
-/// Parameters are bound in the order of the calls. Texts and bytes are copied by SQLite (`SQLITE_TRANSIENT`).
-struct HotStatement {
+/// Texts and long bytes are copied by SQLite (`SQLITE_TRANSIENT`). An address or a digest is kept in memory of the statement's own instead, for
+/// SQLite allocates a copy for each: so a statement may have one such parameter.
+final class HotStatement {
     private let statement: Statement
     private let handle: SQLiteStatement
+    private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 8)
+
+    deinit { scratch.deallocate() }
 
     init(_ db: Database, _ sql: String) throws {
         statement = try db.makeStatement(sql: sql)
@@ -46,13 +50,14 @@ struct HotStatement {
 
     @inline(__always)
     func bind(_ index: Int32, _ address: IPAddress) {
-        address.withBytes { _ = sqlite3_bind_blob(handle, index, $0.baseAddress, Int32($0.count), Self.transient) }
+        address.withBytes { scratch.copyMemory(from: $0) }
+        sqlite3_bind_blob(handle, index, scratch.baseAddress, Int32(address.byteCount), nil)
     }
 
     func bind(_ index: Int32, _ digest: ContentDigest) {
-        withUnsafeBytes(of: (digest.first.bigEndian, digest.second.bigEndian)) {
-            _ = sqlite3_bind_blob(handle, index, $0.baseAddress, 16, Self.transient)
-        }
+        scratch.storeBytes(of: digest.first.bigEndian, as: UInt64.self)
+        scratch.storeBytes(of: digest.second.bigEndian, toByteOffset: 8, as: UInt64.self)
+        sqlite3_bind_blob(handle, index, scratch.baseAddress, 16, nil)
     }
 
     func bind(_ index: Int32, bytes: [UInt8]) {

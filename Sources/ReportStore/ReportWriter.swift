@@ -13,6 +13,7 @@ public final class ReportWriter {
     private let insertReport: HotStatement
     private let insertMessage: HotStatement
     private let insertRaw: HotStatement
+    private let findRival: HotStatement
     private var keptRaw: (message: Int64, attachment: Int, id: Int64)?
     private var nextReportID: Int64
     private let firstNewMessageID: Int64
@@ -75,6 +76,8 @@ public final class ReportWriter {
             RETURNING id
             """)
         insertRaw = try HotStatement(db, "INSERT INTO raw_documents (bytes) VALUES (?)")
+        findRival = try HotStatement(
+            db, "SELECT 1 FROM reports WHERE domain_id = ? AND begin_utc = ? AND reporter_id = ? AND report_id = ? AND end_utc = ? LIMIT 1")
         firstNewMessageID = try Int64.fetchOne(db, sql: "SELECT coalesce(max(id), 0) + 1 FROM messages") ?? 1
         nextReportID = try Int64.fetchOne(db, sql: "SELECT coalesce(max(id), 0) + 1 FROM reports") ?? 1
     }
@@ -264,17 +267,21 @@ public final class ReportWriter {
     }
 
     private func rivals(of header: ReportHeader) throws -> [Rival] {
-        let sql = """
-            SELECT id, digest, is_counted FROM reports
-            WHERE domain_id = ? AND begin_utc = ? AND reporter_id = ? AND report_id = ? AND end_utc = ? ORDER BY id
-            """
-        let statement = try db.cachedStatement(sql: sql)
+        let domain = try interning.domain(header.policy.domain)
+        let reporter = try interning.reporter(header.reporter)
+        // Nearly every report is new: whether there is any rival is asked in the cheapest way.
+        findRival.bind(1, domain)
+        findRival.bind(2, header.window.begin)
+        findRival.bind(3, reporter)
+        findRival.bind(4, header.reportID)
+        findRival.bind(5, header.window.end)
+        if try findRival.integer() == nil { return [] }
         let rows = try Row.fetchAll(
-            statement,
-            arguments: [
-                interning.domain(header.policy.domain), header.window.begin, interning.reporter(header.reporter), header.reportID,
-                header.window.end,
-            ])
+            db,
+            sql: """
+                SELECT id, digest, is_counted FROM reports
+                WHERE domain_id = ? AND begin_utc = ? AND reporter_id = ? AND report_id = ? AND end_utc = ? ORDER BY id
+                """, arguments: [domain, header.window.begin, reporter, header.reportID, header.window.end])
         return try rows.map { row in
             let digest = try row.withUnsafeData(atIndex: 1) { data -> ContentDigest in
                 guard let data, data.count == 16 else { return ContentDigest() }

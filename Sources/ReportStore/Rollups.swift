@@ -22,7 +22,20 @@ struct Rollups {
         var passed: Int
     }
 
-    private var daily: [DailyKey: (messages: Int, records: Int)] = [:]
+    private struct Sum {
+        var messages = 0
+        var records = 0
+    }
+
+    /// Sums of one domain and day, by result: records come in runs of the same, and this is no look-up.
+    private struct Run {
+        var domain: Int64 = -1
+        var day = 0
+        var sums = [Sum](repeating: Sum(), count: 16)
+    }
+
+    private var daily: [DailyKey: Sum] = [:]
+    private var run = Run()
     private var sources: [SourceKey: SourceSum] = [:]
 
     /// Distinct keys that wait to be written: what the memory in use depends on.
@@ -34,10 +47,11 @@ struct Rollups {
         domain: Int64, day: Int, source: IPAddress, messages: Int, disposition: AppliedDisposition, dkim: AlignedResult, spf: AlignedResult,
         isFirstShare: Bool, sign: Int = 1
     ) {
-        let key = DailyKey(domain: domain, day: day, result: disposition.rawValue << 2 | dkim.rawValue << 1 | spf.rawValue)
+        if run.domain != domain || run.day != day { endRun(next: domain, day) }
         let messages = messages * sign
-        daily[key, default: (0, 0)].messages += messages
-        if isFirstShare { daily[key, default: (0, 0)].records += sign }
+        let result = Int(disposition.rawValue << 2 | dkim.rawValue << 1 | spf.rawValue)
+        run.sums[result].messages += messages
+        if isFirstShare { run.sums[result].records += sign }
         let passed = dkim == .pass || spf == .pass ? messages : 0
         let fresh = SourceSum(first: day, last: day, messages: 0, passed: 0)
         withUnsafeMutablePointer(to: &sources[SourceKey(domain: domain, source: source), default: fresh]) { sum in
@@ -56,8 +70,21 @@ struct Rollups {
             spf: record.spf, isFirstShare: isFirstShare)
     }
 
+    /// Adds the sums of the present run to the others and begins another.
+    private mutating func endRun(next domain: Int64, _ day: Int) {
+        for result in 0..<16 where run.sums[result].messages != 0 || run.sums[result].records != 0 {
+            let key = DailyKey(domain: run.domain, day: run.day, result: UInt8(result))
+            daily[key, default: Sum()].messages += run.sums[result].messages
+            daily[key, default: Sum()].records += run.sums[result].records
+            run.sums[result] = Sum()
+        }
+        run.domain = domain
+        run.day = day
+    }
+
     /// Writes the sums and forgets them.
     mutating func write(_ statements: RollupStatements) throws {
+        endRun(next: -1, 0)
         let days = daily.sorted { ($0.key.domain, $0.key.day, $0.key.result) < ($1.key.domain, $1.key.day, $1.key.result) }
         for (key, sum) in days {
             let insert = statements.daily

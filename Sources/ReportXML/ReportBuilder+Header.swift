@@ -35,24 +35,22 @@ extension ReportBuilder {
     }
 
     mutating func endPolicyElement(_ element: Element, _ value: String) {
-        func isOneOf(_ words: [String]) -> Bool { words.contains(value) }
-        let dispositions = PublishedDisposition.allCases.map(\.rawValue)
         switch element {
         case .policyDomain: if header.policy.domain.isEmpty { header.policy.domain = canonicalDomain(value) }
-        case .p: set(\.p, word(value, isOneOf(dispositions)))
-        case .sp: set(\.sp, word(value, isOneOf(dispositions)))
+        case .p: set(\.p, word(value, PublishedDisposition(rawValue: value) != nil))
+        case .sp: set(\.sp, word(value, PublishedDisposition(rawValue: value) != nil))
         case .np:
-            set(\.np, word(value, isOneOf(dispositions)))
+            set(\.np, word(value, PublishedDisposition(rawValue: value) != nil))
             deviationsOfRFC7489.insert(.loosePolicyTags)
-        case .adkim: set(\.adkim, word(value, isOneOf(["r", "s"])))
-        case .aspf: set(\.aspf, word(value, isOneOf(["r", "s"])))
+        case .adkim: set(\.adkim, word(value, value == "r" || value == "s"))
+        case .aspf: set(\.aspf, word(value, value == "r" || value == "s"))
         case .pct: set(\.pct, word(value, UInt8(value).map { $0 <= 100 } ?? false))
         case .fo: set(\.fo, word(value, !value.isEmpty))
         case .testing:
-            set(\.testing, word(value, isOneOf(["y", "n"])))
+            set(\.testing, word(value, value == "y" || value == "n"))
             header.standard = .rfc9990
         case .discoveryMethod:
-            set(\.discoveryMethod, word(value, isOneOf(["psl", "treewalk"])))
+            set(\.discoveryMethod, word(value, value == "psl" || value == "treewalk"))
             header.standard = .rfc9990
         case .otherTag: deviations.insert(.loosePolicyTags)
         default: break

@@ -1,6 +1,8 @@
 import Foundation
 import Glibc
-import IMAP
+import Mail
+
+@testable import IMAP
 
 /// A Dovecot of the tests' own on the loopback, with a private configuration and private authorities.
 ///
@@ -47,7 +49,8 @@ final class Dovecot: Sendable {
         startTLSPort = freePort()
         folder = "/tmp/imap-dovecot-" + UUID().uuidString
         var ends: [Int32] = [-1, -1]
-        pipe2(&ends, O_CLOEXEC)
+        pipe(&ends)
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         lifeline = ends[1]
         defer { close(ends[0]) }
         guard Self.isThere else { return }
@@ -60,18 +63,24 @@ final class Dovecot: Sendable {
         // Not with `Process`: its children would hold the other end of the pipe open too.
         let script = """
             /usr/sbin/dovecot -F -c "$0/dovecot.conf" </dev/null & server=$!
-            cat >/dev/null; kill $server; wait $server; rm -rf "$0"
+            cat >/dev/null; kill $server; wait $server; rm -rf "$0" "$1"
             """
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
         posix_spawn_file_actions_addopen(&actions, 1, folder + "/out", O_WRONLY | O_CREAT, 0o644)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
-        var arguments: [UnsafeMutablePointer<CChar>?] = ["sh", "-c", script, folder].map { strdup($0) } + [nil]
+        var arguments: [UnsafeMutablePointer<CChar>?] = ["sh", "-c", script, folder, Certificates.shared.folder].map { (word: String) in strdup(word) } + [nil]
         var environment: [UnsafeMutablePointer<CChar>?] = [strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), nil]
+        // The threads that tests run on hold signals back, and a child would inherit that: nothing could end it.
+        var attributes = posix_spawnattr_t()
+        var none = sigset_t()
+        posix_spawnattr_init(&attributes)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var child = pid_t()
-        posix_spawn(&child, "/bin/sh", &actions, nil, &arguments, &environment)
+        posix_spawn(&child, "/bin/sh", &actions, &attributes, &arguments, &environment)
+        posix_spawnattr_destroy(&attributes)
         posix_spawn_file_actions_destroy(&actions)
         for word in arguments + environment { free(word) }
         for _ in 0..<200 {
@@ -114,6 +123,7 @@ final class Dovecot: Sendable {
             \(shape.capability.isEmpty ? "" : "imap_capability = \(shape.capability)")
             passdb {
               driver = passwd-file
+              # One line for all users: the name it looks for is "any", whoever logs in.
               args = scheme=PLAIN username_format=any \(folder)/users
             }
             userdb {
@@ -199,6 +209,20 @@ final class Dovecot: Sendable {
     private func own(_ path: String) {
         guard let nobody = getpwnam("nobody") else { return }
         chown(path, nobody.pointee.pw_uid, nobody.pointee.pw_gid)
+    }
+}
+
+/// Reads a mailbox to its end.
+func collect(_ mailbox: IMAPMailbox, _ limit: Int = 32) throws -> [(key: String, bytes: [UInt8])] {
+    var all: [(key: String, bytes: [UInt8])] = []
+    var buffer: [UInt8] = []
+    while true {
+        let messages = try mailbox.next(limit)
+        if messages.isEmpty { return all }
+        for message in messages {
+            try message.read(into: &buffer)
+            all.append((message.key, buffer))
+        }
     }
 }
 

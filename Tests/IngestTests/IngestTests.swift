@@ -130,7 +130,7 @@ struct IngestTests {
         #expect(try store.figures() == figures)
     }
 
-    @Test("threads and sizes of transactions change nothing", arguments: [(1, 60_000), (2, 1), (4, 100), (8, 60_000)])
+    @Test("threads and sizes of transactions change nothing", arguments: [(1, 200_000), (2, 1), (4, 100), (8, 200_000)])
     func threads(workers: Int, work: Int) throws {
         let path = Samples.folder.appending(path: "maildir").path
         let usual = try ReportStore(path: ":memory:", access: .readWrite)
