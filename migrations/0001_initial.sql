@@ -179,6 +179,15 @@ CREATE TABLE daily (
     PRIMARY KEY (domain_id, day, disposition, dkim, spf)
 ) STRICT, WITHOUT ROWID;
 
+-- Rollup: the distinct sources of each day with messages, sorted, one behind the other. What "how many sources" is counted from.
+CREATE TABLE daily_sources (
+    domain_id INTEGER NOT NULL,
+    day       INTEGER NOT NULL,
+    ipv4      BLOB NOT NULL CHECK (length(ipv4) % 4 = 0),   -- 4 bytes each, in network order
+    ipv6      BLOB NOT NULL CHECK (length(ipv6) % 16 = 0),  -- 16 bytes each, in network order
+    PRIMARY KEY (domain_id, day)
+) STRICT, WITHOUT ROWID;
+
 -- Rollup: each source of a policy domain, over all time.
 CREATE TABLE sources (
     domain_id INTEGER NOT NULL,

@@ -85,6 +85,18 @@ final class SQLRows {
         return address
     }
 
+    /// Calls `body` with each of the addresses that stand one behind the other in column `index`, `width` bytes each.
+    func forEachAddress(_ index: Int32, width: Int, _ body: (IPAddress) -> Void) throws {
+        let start = sqlite3_column_blob(handle, index)
+        let bytes = UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, index)))
+        for offset in stride(from: 0, to: bytes.count, by: width) {
+            guard let address = IPAddress(bytes: UnsafeRawBufferPointer(rebasing: bytes[offset..<min(offset + width, bytes.count)])) else {
+                throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "addresses of \(bytes.count) bytes")
+            }
+            body(address)
+        }
+    }
+
     /// The size of a blob in column `index`.
     func byteCount(_ index: Int32) -> Int { Int(sqlite3_column_bytes(handle, index)) }
 

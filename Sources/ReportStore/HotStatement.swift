@@ -61,7 +61,32 @@ final class HotStatement {
     }
 
     func bind(_ index: Int32, bytes: [UInt8]) {
-        bytes.withUnsafeBytes { _ = sqlite3_bind_blob64(handle, index, $0.baseAddress, UInt64($0.count), Self.transient) }
+        bytes.withUnsafeBytes { bytes in
+            // An empty blob has no address, which SQLite would take for NULL.
+            if bytes.isEmpty {
+                _ = sqlite3_bind_zeroblob(handle, index, 0)
+            } else {
+                _ = sqlite3_bind_blob64(handle, index, bytes.baseAddress, UInt64(bytes.count), Self.transient)
+            }
+        }
+    }
+
+    /// Runs a statement and calls `body` with the bytes of the first `columns` columns of its first row; nil if there is no row. The bytes are
+    /// SQLite's, and valid during the call only.
+    func blobs<Result>(_ columns: Int32, _ body: ([UnsafeRawBufferPointer]) -> Result) throws -> Result? {
+        let stepped = sqlite3_step(handle)
+        var result: Result?
+        if stepped == SQLITE_ROW {
+            result = body(
+                (0..<columns).map { column in
+                    UnsafeRawBufferPointer(start: sqlite3_column_blob(handle, column), count: Int(sqlite3_column_bytes(handle, column)))
+                })
+        }
+        let reset = sqlite3_reset(handle)
+        guard stepped == SQLITE_ROW || stepped == SQLITE_DONE, reset == SQLITE_OK else {
+            throw failure(reset == SQLITE_OK ? stepped : reset)
+        }
+        return result
     }
 
     /// Runs a statement that returns no row. Throws with the extended result code.

@@ -1,7 +1,7 @@
 import DMARC
 import GRDB
 
-/// Sums that are kept beside the records: by day, and by source. Collected in memory and written, in key order, before each commit, so that
+/// Sums that are kept beside the records: by day, by source, and the sources of each day. Collected in memory and written, in key order, before each commit, so that
 /// they are true in every state of the database that anybody can see.
 struct Rollups {
     private struct DailyKey: Hashable {
@@ -32,9 +32,16 @@ struct Rollups {
         var domain: Int64 = -1
         var day = 0
         var sums = [Sum](repeating: Sum(), count: 16)
+        var sources: [IPAddress] = []
+    }
+
+    private struct DayKey: Hashable {
+        var domain: Int64
+        var day: Int
     }
 
     private var daily: [DailyKey: Sum] = [:]
+    private var daySources: [DayKey: [IPAddress]] = [:]
     private var run = Run()
     private var sources: [SourceKey: SourceSum] = [:]
 
@@ -52,6 +59,8 @@ struct Rollups {
         let result = Int(disposition.rawValue << 2 | dkim.rawValue << 1 | spf.rawValue)
         run.sums[result].messages += messages
         if isFirstShare { run.sums[result].records += sign }
+        // Taking away never empties a day of a source: whatever replaces a report has all of its sources.
+        if messages > 0 { run.sources.append(source) }
         let passed = dkim == .pass || spf == .pass ? messages : 0
         let fresh = SourceSum(first: day, last: day, messages: 0, passed: 0)
         withUnsafeMutablePointer(to: &sources[SourceKey(domain: domain, source: source), default: fresh]) { sum in
@@ -78,13 +87,50 @@ struct Rollups {
             daily[key, default: Sum()].records += run.sums[result].records
             run.sums[result] = Sum()
         }
+        if !run.sources.isEmpty {
+            daySources[DayKey(domain: run.domain, day: run.day), default: []].append(contentsOf: run.sources)
+            run.sources.removeAll(keepingCapacity: true)
+        }
         run.domain = domain
         run.day = day
+    }
+
+    private mutating func writeDaySources(_ statements: RollupStatements) throws {
+        for (key, addresses) in daySources.sorted(by: { ($0.key.domain, $0.key.day) < ($1.key.domain, $1.key.day) }) {
+            var sorted = addresses.sorted()
+            // Sorted, equal ones stand together.
+            var last: IPAddress?
+            sorted.removeAll { address in
+                defer { last = address }
+                return address == last
+            }
+            let ipv4 = Array(sorted.prefix { $0.isIPv4 })
+            let ipv6 = Array(sorted[ipv4.count...])
+            let find = statements.findDaySources
+            find.bind(1, key.domain)
+            find.bind(2, key.day)
+            let merged = try find.blobs(2) { stored in
+                (
+                    ipv4: DailySources.merged(stored[0], ipv4, width: 4), ipv6: DailySources.merged(stored[1], ipv6, width: 16),
+                    stored: (Array(stored[0]), Array(stored[1]))
+                )
+            }
+            let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+            if let merged, merged.ipv4 == nil, merged.ipv6 == nil { continue }
+            let insert = statements.daySources
+            insert.bind(1, key.domain)
+            insert.bind(2, key.day)
+            insert.bind(3, bytes: merged.map { $0.ipv4 ?? $0.stored.0 } ?? DailySources.merged(nothing, ipv4, width: 4) ?? [])
+            insert.bind(4, bytes: merged.map { $0.ipv6 ?? $0.stored.1 } ?? DailySources.merged(nothing, ipv6, width: 16) ?? [])
+            try insert.run()
+        }
+        daySources.removeAll(keepingCapacity: true)
     }
 
     /// Writes the sums and forgets them.
     mutating func write(_ statements: RollupStatements) throws {
         endRun(next: -1, 0)
+        try writeDaySources(statements)
         let days = daily.sorted { ($0.key.domain, $0.key.day, $0.key.result) < ($1.key.domain, $1.key.day, $1.key.result) }
         for (key, sum) in days {
             let insert = statements.daily
@@ -113,10 +159,12 @@ struct Rollups {
     }
 }
 
-/// The two statements of `Rollups`.
+/// The statements of `Rollups`.
 struct RollupStatements {
     let daily: HotStatement
     let sources: HotStatement
+    let findDaySources: HotStatement
+    let daySources: HotStatement
 
     init(_ db: Database) throws {
         daily = try HotStatement(
@@ -124,6 +172,13 @@ struct RollupStatements {
             """
             INSERT INTO daily (domain_id, day, disposition, dkim, spf, messages, records) VALUES (?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET messages = messages + excluded.messages, records = records + excluded.records
+            """)
+        findDaySources = try HotStatement(db, "SELECT ipv4, ipv6 FROM daily_sources WHERE domain_id = ? AND day = ?")
+        daySources = try HotStatement(
+            db,
+            """
+            INSERT INTO daily_sources (domain_id, day, ipv4, ipv6) VALUES (?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET ipv4 = excluded.ipv4, ipv6 = excluded.ipv6
             """)
         sources = try HotStatement(
             db,

@@ -193,6 +193,27 @@ final class FactsFixture {
                 SELECT domain_id, source, min(day), max(day), sum(messages), sum(CASE counted_as WHEN 0 THEN messages ELSE 0 END)
                 FROM records WHERE counted_as < 2 GROUP BY domain_id, source
                 """)
+        try insertDailySources(db)
+    }
+
+    private static func insertDailySources(_ db: Database) throws {
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT DISTINCT domain_id, day, source FROM records WHERE counted_as < 2 AND messages > 0 ORDER BY 1, 2, source
+                """)
+        var days: [[Int]: (ipv4: Data, ipv6: Data)] = [:]
+        for row in rows {
+            let source: Data = row[2]
+            if source.count == 4 {
+                days[[row[0], row[1]], default: (Data(), Data())].ipv4.append(source)
+            } else {
+                days[[row[0], row[1]], default: (Data(), Data())].ipv6.append(source)
+            }
+        }
+        for (key, sources) in days {
+            try db.execute(sql: "INSERT INTO daily_sources VALUES (?, ?, ?, ?)", arguments: [key[0], key[1], sources.ipv4, sources.ipv6])
+        }
     }
 
     private static func insert(_ report: FactReport, domain: Int, names: [String: Int64], _ db: Database) throws {

@@ -71,7 +71,9 @@ struct LedgerTests {
         let facts = try FactsFixture(seed: 31, reports: 1)
         let queue = try DatabaseQueue(path: facts.path)
         try queue.write { db in
-            for table in ["records", "daily", "sources", "reports", "policies", "domains"] { try db.execute(sql: "DELETE FROM \(table)") }
+            for table in ["records", "daily", "daily_sources", "sources", "reports", "policies", "domains"] {
+                try db.execute(sql: "DELETE FROM \(table)")
+            }
         }
         let filter = Filter(today: FactsFixture.today)
         #expect(try Summary.ask(facts.store, filter).rows.isEmpty)

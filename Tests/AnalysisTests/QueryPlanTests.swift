@@ -19,9 +19,8 @@ struct QueryPlanTests {
     @Test(
         "questions about records read one contiguous range of the primary key",
         arguments: [
-            TopFailures.failuresSQL, TopFailures.detailsSQL, TopFailures.passesSQL, Trend.sourcesSQL, Trend.sourcesAndReportsSQL,
-            Scope.recordFiguresSQL,
-            RecordExport.recordsSQL,
+            TopFailures.failuresSQL, TopFailures.detailsSQL, TopFailures.passesSQL, Trend.sourcesAndReportsSQL,
+            Scope.recordFiguresSQL, RecordExport.recordsSQL,
         ])
     func ranges(sql: String) throws {
         #expect(try plan(sql) == ["SEARCH records USING PRIMARY KEY (domain_id=? AND counted_as=? AND day>? AND day<?)"])
@@ -38,6 +37,7 @@ struct QueryPlanTests {
     @Test("figures over time read a range of the rollup")
     func daily() throws {
         #expect(try plan(Scope.dailySQL) == ["SEARCH daily USING PRIMARY KEY (domain_id=? AND day>? AND day<?)"])
+        #expect(try plan(Trend.sourcesSQL) == ["SEARCH daily_sources USING PRIMARY KEY (domain_id=? AND day>? AND day<?)"])
     }
 
     @Test(

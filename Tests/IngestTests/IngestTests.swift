@@ -75,7 +75,10 @@ extension ReportStore {
                     SELECT d.name, hex(source), first_day, last_day, messages, passed FROM sources s JOIN domains d ON d.id = s.domain_id
                     ORDER BY 1, 2
                     """)
-            return (daily + sources).map { $0.databaseValues.map { "\($0)" }.joined(separator: "|") }
+            let days = try Row.fetchAll(
+                db,
+                sql: "SELECT d.name, s.day, hex(ipv4) || hex(ipv6) FROM daily_sources s JOIN domains d ON d.id = s.domain_id ORDER BY 1, 2")
+            return (daily + sources + days).map { $0.databaseValues.map { "\($0)" }.joined(separator: "|") }
         }
     }
 
@@ -96,7 +99,15 @@ extension ReportStore {
                     SELECT d.name, hex(source), min(day), max(day), sum(messages), sum(iif(counted_as = 0, messages, 0))
                     FROM records r JOIN domains d ON d.id = r.domain_id WHERE r.counted_as IN (0, 1) GROUP BY 1, 2 ORDER BY 1, 2
                     """)
-            return (daily + sources).map { $0.databaseValues.map { "\($0)" }.joined(separator: "|") }
+            let days = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT name, day, group_concat(address, '') FROM (
+                        SELECT DISTINCT d.name, day, hex(source) AS address FROM records r JOIN domains d ON d.id = r.domain_id
+                        WHERE r.counted_as IN (0, 1) AND r.messages > 0 ORDER BY 1, 2, length(source), source)
+                    GROUP BY 1, 2 ORDER BY 1, 2
+                    """)
+            return (daily + sources + days).map { $0.databaseValues.map { "\($0)" }.joined(separator: "|") }
         }
     }
 
