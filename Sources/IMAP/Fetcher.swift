@@ -28,7 +28,11 @@ final class Fetcher {
             failure = error
         }
         core.shared.update { [done, uids] shared in
-            if let failure { shared.failure = shared.failure ?? failure.at(core.account.place) } else if done == uids.count { shared.isComplete = true }
+            if let failure {
+                shared.failure = shared.failure ?? failure.at(core.account.place)
+            } else if done == uids.count {
+                shared.isComplete = true
+            }
             shared.isFetching = false
         }
     }
@@ -151,7 +155,8 @@ final class Fetcher {
                 counts.append(body.count)
             } else {
                 let error = reason(uid, place, refusal)
-                messages.append(Message(key: String(uid), place: place, form: .mail) { (_: inout [UInt8]) throws(MailError) in throw error })
+                messages.append(
+                    Message(key: String(uid), place: place, form: .mail) { (_: inout [UInt8]) throws(MailError) in throw error })
                 counts.append(0)
             }
         }

@@ -44,6 +44,8 @@ public struct IMAPLimits: Sendable, Equatable {
     static let maxGreetingBytes = 64 << 10
     /// Bytes of a literal that is no message: the name of a folder.
     static let maxNameBytes = 8 << 10
+    /// Messages in a set that a server writes as ranges.
+    static let maxExpandedMessages = 2_000_000
     /// Literals in one response.
     static let maxLiterals = 64
     /// Parentheses around each other in a response.

@@ -35,10 +35,13 @@ public final class IMAPMailbox: Mailbox {
         core.shared.read { shared in core.account.address + (shared.uidValidity.map { ";UIDVALIDITY=\($0)" } ?? "") }
     }
 
+    /// The number of messages that are not known yet; nil until the server has listed them.
     public var expectedCount: Int? { core.shared.read { $0.expected } }
 
+    /// The number of messages passed over because the ledger knows them.
     public var knownCount: Int { core.shared.read { $0.known } }
 
+    /// None: on a server all is a message.
     public var oddities: [MailError] { [] }
 
     /// What ended the fetching, if anything did: what `next` throws as a `MailError`.
@@ -163,7 +166,9 @@ final class MailboxCore: @unchecked Sendable {
                 return try body(session)
             } catch {
                 if error.endsConnection { drop() }
-                guard error.mayPass, failures < limits.retries, reconnections < limits.maxReconnections else { throw error.at(account.place) }
+                guard error.mayPass, failures < limits.retries, reconnections < limits.maxReconnections else {
+                    throw error.at(account.place)
+                }
                 failures += 1
                 reconnections += 1
                 let pause = Deadline.after(seconds: limits.retrySeconds * Double(1 << min(10, failures - 1)))
@@ -301,12 +306,14 @@ final class MailboxCore: @unchecked Sendable {
         shared.update { $0.isFetching = true }
         let fetcher = Unmanaged.passRetained(Fetcher(self))
         var thread = pthread_t()
-        let problem = pthread_create(&thread, nil, { context in
-            guard let context else { return nil }
-            let fetcher = Unmanaged<Fetcher>.fromOpaque(context).takeRetainedValue()
-            fetcher.run()
-            return nil
-        }, fetcher.toOpaque())
+        let problem = pthread_create(
+            &thread, nil,
+            { context in
+                guard let context else { return nil }
+                let fetcher = Unmanaged<Fetcher>.fromOpaque(context).takeRetainedValue()
+                fetcher.run()
+                return nil
+            }, fetcher.toOpaque())
         guard problem == 0 else {
             fetcher.release()
             let error = IMAPError(code: .lost, place: account.place, found: "no thread: " + String(cString: strerror(problem)))
@@ -400,7 +407,9 @@ final class MailboxCore: @unchecked Sendable {
         guard session.capabilities.contains("UIDPLUS") || session.capabilities.contains("IMAP4REV2") else {
             throw IMAPError(
                 code: .refused,
-                found: "marked as deleted, but left in the folder: without UIDPLUS (RFC 4315) the server can only remove all that is so marked")
+                found:
+                    "marked as deleted but left in the folder: without UIDPLUS (RFC 4315) the server can only remove all that is so marked"
+            )
         }
         try session.expunge(uids)
     }

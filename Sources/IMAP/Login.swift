@@ -98,10 +98,13 @@ extension Session {
 
     /// What the server says of a refused login, unless it repeats what it was sent.
     private func refusal(_ status: Status, _ secret: [UInt8], _ coded: [UInt8]) -> IMAPError {
+        // RFC 5530 section 3: the password may be right, the server cannot tell at the moment.
+        let isTheServersFault = status.word == .no && status.code == .other("UNAVAILABLE")
         let text = Array(status.text.utf8)
         let repeats = status.word == .bad || holdsPiece(of: secret, text) || holdsPiece(of: coded, text)
         let words = repeats ? "(the server's words are left out: they may hold the password)" : status.text
-        return IMAPError(code: .login, found: "the server refuses the login: \(status.word.rawValue) \(words)")
+        return IMAPError(
+            code: isTheServersFault ? .lost : .login, found: "the server refuses the login: \(status.word.rawValue) \(words)")
     }
 
     /// Whether `text` holds `secret`, or six bytes of it in a row.

@@ -171,8 +171,8 @@ struct ResponseParser {
                 }
                 let range = min(first, last)...max(first, last)
                 guard range.lowerBound > 0 else { throw malformed("a message number 0") }
-                guard numbers.count + range.count <= 2_000_000 else {
-                    throw Malformed(reason: "a list of more than 2000000 messages", isTooLarge: true)
+                guard numbers.count + range.count <= IMAPLimits.maxExpandedMessages else {
+                    throw Malformed(reason: "a list of more than \(IMAPLimits.maxExpandedMessages) messages", isTooLarge: true)
                 }
                 numbers += range
             } while peek == UInt8(ascii: ",")
@@ -252,11 +252,15 @@ struct ResponseParser {
     /// A name such as `RFC822.SIZE` or `BODY[HEADER.FIELDS (DATE)]<0>`, the section in the brackets if there are any.
     private mutating func attributeName() throws(Malformed) -> (name: String, section: String?, isPartial: Bool) {
         let start = position
-        while let byte = peek, byte > 0x20, byte != UInt8(ascii: "["), byte != UInt8(ascii: "("), byte != UInt8(ascii: ")") { position += 1 }
+        while let byte = peek, byte > 0x20, byte != UInt8(ascii: "["), byte != UInt8(ascii: "("), byte != UInt8(ascii: ")") {
+            position += 1
+        }
         guard position > start, position - start <= 64 else { throw malformed("the name of an item was expected") }
         let name = String(decoding: text[start..<position].map(upper), as: UTF8.self)
         guard peek == UInt8(ascii: "[") else { return (name, nil, false) }
-        guard let closing = text[position...].firstIndex(of: UInt8(ascii: "]")) else { throw malformed("a section without its closing bracket") }
+        guard let closing = text[position...].firstIndex(of: UInt8(ascii: "]")) else {
+            throw malformed("a section without its closing bracket")
+        }
         let section = String(decoding: text[position + 1..<closing].prefix(64), as: UTF8.self)
         position = closing + 1
         guard peek == UInt8(ascii: "<") else { return (name, section, false) }
@@ -400,7 +404,9 @@ struct ResponseParser {
             case UInt8(ascii: "("):
                 depth += 1
                 position += 1
-                guard depth <= IMAPLimits.maxDepth else { throw malformed("more than \(IMAPLimits.maxDepth) parentheses around each other") }
+                guard depth <= IMAPLimits.maxDepth else {
+                    throw malformed("more than \(IMAPLimits.maxDepth) parentheses around each other")
+                }
             case UInt8(ascii: ")") where depth > 0:
                 depth -= 1
                 position += 1

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Cuts the stream of a server into responses.
 ///
 /// It knows literals, so what stands in a mail can never be taken for a response. A literal counts only where the grammar allows one: at
@@ -116,7 +118,10 @@ struct ResponseReader {
 
     /// The rest of the line up to CRLF. False: there is more to come.
     private mutating func readLine() throws(Malformed) -> Bool {
-        let newline = buffer.withUnsafeBytes { bytes in bytes[searched..<end].firstIndex(of: 0x0a) }
+        let newline = buffer.withUnsafeBytes { bytes -> Int? in
+            guard let base = bytes.baseAddress, let found = memchr(base + searched, 0x0a, end - searched) else { return nil }
+            return base.distance(to: UnsafeRawPointer(found))
+        }
         let length = (newline ?? end) - start
         guard response.text.count + length <= limit else {
             throw Malformed(reason: "a line of more than \(limit) bytes: \(head)", isTooLarge: true)

@@ -87,7 +87,9 @@ final class Session {
                 guard !deadline.isPast else { throw timeout(deadline) }
                 let count: Int
                 do throws(IMAPError) {
-                    count = try reader.fill { [transport] (bytes) throws(IMAPError) in try transport.receive(into: bytes, deadline: deadline) }
+                    count = try reader.fill { [transport] (bytes) throws(IMAPError) in
+                        try transport.receive(into: bytes, deadline: deadline)
+                    }
                 } catch {
                     throw error.code == .timeout ? timeout(deadline) : error
                 }
@@ -369,7 +371,9 @@ final class Session {
         let wanted = Set(uids)
         let status = try run(Command("UID FETCH \(uidSet(uids)) (UID RFC822.SIZE)"), renews: true) { (response) throws(IMAPError) in
             guard case .fetch(let message) = response, let uid = message.uid, let size = message.size else { return }
-            guard wanted.contains(uid) else { throw IMAPError(code: .malformed, found: "the size of message \(uid), which was not asked for") }
+            guard wanted.contains(uid) else {
+                throw IMAPError(code: .malformed, found: "the size of message \(uid), which was not asked for")
+            }
             sizes[uid] = size
         }
         // NO is said also when some of them are gone (RFC 5530, EXPUNGEISSUED); BAD is another matter.
