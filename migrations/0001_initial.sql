@@ -58,8 +58,10 @@ CREATE TABLE messages (
     run_id     INTEGER NOT NULL REFERENCES runs (id),
     seen_utc   INTEGER NOT NULL,
     outcome    INTEGER NOT NULL CHECK (outcome BETWEEN 1 AND 5), -- 1 stored 2 duplicate 3 not-a-report 4 refused 5 deferred
+    is_settled INTEGER NOT NULL DEFAULT 1 CHECK (is_settled IN (0, 1)), -- 0: it is still to be marked, moved or deleted in its mailbox
     UNIQUE (mailbox_id, key)
 ) STRICT;
+CREATE INDEX messages_unsettled ON messages (mailbox_id) WHERE is_settled = 0;
 
 -- What was not stored and why: a message, one document of it, or some records of a document.
 CREATE TABLE refusals (

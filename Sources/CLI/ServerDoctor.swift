@@ -3,6 +3,18 @@ import IMAP
 
 /// What to do about each way in which a server, a login or a folder can fail.
 enum ServerDoctor {
+    /// A certificate that ends sooner is worth a word: two weeks.
+    static let expiryWarningSeconds = 14 * 86400
+
+    /// What may be missing where something works only in part.
+    static func next(doubtful step: ProbeStep.Name) -> String {
+        switch step {
+        case .change: "set after = \"leave\", or have the rights on the folder changed"
+        case .target: "the folder is made when the first message is moved"
+        default: ""
+        }
+    }
+
     /// One next step for people.
     static func next(_ error: IMAPError) -> String {
         switch error.code {

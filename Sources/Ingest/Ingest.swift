@@ -137,6 +137,7 @@ public struct Ingest: Sendable {
         }
         for oddity in mailbox.oddities { try session.handle(oddity: oddity) }
         try session.commit()
+        session.settleLeftOver()
         if let error = failure.error { session.note(failure: error) }
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Mail
 import ReportStore
 
@@ -9,7 +10,18 @@ final class WritingSession {
     private let options: IngestOptions
     private let run: Int64
     private var tally = Tally()
-    private var unsettled: [(key: String, action: AfterAction)] = []
+    private var unsettled: [Unsettled] = []
+    /// What an earlier run, which was ended before its time, left to do.
+    private var leftOver: [Unsettled] = []
+    /// Messages whose action is done, which the ledger does not know yet.
+    private var settled: [Int64] = []
+
+    /// A message that is still to be marked, moved or deleted.
+    private struct Unsettled {
+        var id: Int64
+        var key: String
+        var action: AfterAction
+    }
 
     /// The message whose large report is arriving.
     private var current: (key: String, place: String, id: Int64)?
@@ -22,6 +34,10 @@ final class WritingSession {
         try writer.begin()
         mailboxID = try writer.mailbox(mailbox.identifier)
         run = try writer.beginRun(now: options.now)
+        for (id, key, outcome) in try writer.unsettled(mailbox: mailboxID) {
+            let action = outcome == .refused ? options.afterRefused : options.after
+            if action == .leave { settled.append(id) } else { leftOver.append(Unsettled(id: id, key: key, action: action)) }
+        }
         try writer.commit()
     }
 
@@ -34,15 +50,44 @@ final class WritingSession {
     /// The mailbox could not be read to its end.
     func note(failure: MailError) { tally.failures.append(failure) }
 
-    /// Commits; only now may the mailbox be touched.
+    /// Commits; only now may the mailbox be touched. That it was done is committed with what comes next; until then the ledger says that it is
+    /// still to be done, and doing it again does no harm.
     func commit() throws {
+        for id in settled { try writer.setSettled(true, message: id) }
+        settled.removeAll(keepingCapacity: true)
         try writer.commit()
-        guard !unsettled.isEmpty else { return }
-        for error in mailbox.settle(unsettled) {
-            guard tally.unsettled.count < Tally.maxRefusals else { break }
+        settle(unsettled)
+        unsettled.removeAll(keepingCapacity: true)
+    }
+
+    /// Finishes what an earlier run did not come to. The mailbox must have been listed.
+    func settleLeftOver() {
+        settle(leftOver)
+        leftOver = []
+    }
+
+    /// Attempts one by one that may fail in a row before a mailbox counts as beyond reach for this run.
+    private static let maxFailures = 10
+
+    private func settle(_ messages: [Unsettled]) {
+        guard !messages.isEmpty else { return }
+        if mailbox.settle(messages.map { ($0.key, $0.action) }).isEmpty {
+            settled += messages.map(\.id)
+            return
+        }
+        // Which of them failed is found out one by one; what is done already is done again without harm.
+        var failures = 0
+        for message in messages where failures < Self.maxFailures {
+            let errors = mailbox.settle([(message.key, message.action)]).filter { !$0.meansGone }
+            guard let error = errors.first else {
+                settled.append(message.id)
+                failures = 0
+                continue
+            }
+            failures += 1
+            guard tally.unsettled.count < Tally.maxRefusals else { continue }
             tally.unsettled.append(Refusal(scope: .message, code: error.code.rawValue, place: error.place, detail: error.found))
         }
-        unsettled.removeAll(keepingCapacity: true)
     }
 
     // MARK: - Events
@@ -88,7 +133,7 @@ final class WritingSession {
         tally.messages[outcome, default: 0] += 1
         current = nil
         outcomes.removeAll(keepingCapacity: true)
-        settle(message.key, outcome)
+        try noteUnsettled(message.key, id, outcome)
     }
 
     /// Counts a document that was read.
@@ -158,9 +203,11 @@ final class WritingSession {
         if tally.refusals.count < Tally.maxRefusals { tally.refusals.append(refusal) }
     }
 
-    private func settle(_ key: String, _ outcome: MessageOutcome) {
+    private func noteUnsettled(_ key: String, _ id: Int64, _ outcome: MessageOutcome) throws {
         let action = outcome == .refused ? options.afterRefused : options.after
-        if outcome != .deferred, action != .leave { unsettled.append((key, action)) }
+        guard outcome != .deferred, action != .leave else { return }
+        try writer.setSettled(false, message: id)
+        unsettled.append(Unsettled(id: id, key: key, action: action))
     }
 
     // MARK: - The end
@@ -177,8 +224,14 @@ final class WritingSession {
             throw IngestError.accounting("documents do not add up: \(documents)")
         }
         try writer.begin()
+        for id in settled { try writer.setSettled(true, message: id) }
         try writer.finishRun(run, now: options.now, counts: tally.messages)
         try writer.commit()
         return tally
     }
+}
+
+extension MailError {
+    /// The message is not there any more: there is nothing left to do with it.
+    fileprivate var meansGone: Bool { code == .notSettled && (errno == 0 || errno == ENOENT) }
 }

@@ -14,6 +14,7 @@ public final class ReportWriter {
     private let insertMessage: HotStatement
     private let insertRaw: HotStatement
     private let findRival: HotStatement
+    private let setSettled: HotStatement
     private var keptRaw: (message: Int64, attachment: Int, id: Int64)?
     private var nextReportID: Int64
     private let firstNewMessageID: Int64
@@ -76,6 +77,7 @@ public final class ReportWriter {
             RETURNING id
             """)
         insertRaw = try HotStatement(db, "INSERT INTO raw_documents (bytes) VALUES (?)")
+        setSettled = try HotStatement(db, "UPDATE messages SET is_settled = ? WHERE id = ?")
         findRival = try HotStatement(
             db, "SELECT 1 FROM reports WHERE domain_id = ? AND begin_utc = ? AND reporter_id = ? AND report_id = ? AND end_utc = ? LIMIT 1")
         firstNewMessageID = try Int64.fetchOne(db, sql: "SELECT coalesce(max(id), 0) + 1 FROM messages") ?? 1
@@ -170,6 +172,21 @@ public final class ReportWriter {
     public func isKnown(_ key: String, mailbox: Int64) throws -> Bool {
         let sql = "SELECT outcome <> \(MessageOutcome.deferred.rawValue) FROM messages WHERE mailbox_id = ? AND key = ?"
         return try Bool.fetchOne(db, sql: sql, arguments: [mailbox, key]) ?? false
+    }
+
+    /// Notes that a message is still to be marked, moved or deleted, or that this is done.
+    public func setSettled(_ isSettled: Bool, message: Int64) throws {
+        setSettled.bind(1, isSettled ? 1 : 0)
+        setSettled.bind(2, message)
+        try setSettled.run()
+    }
+
+    /// Messages of a mailbox that an earlier run stored but did not come to mark, move or delete.
+    public func unsettled(mailbox: Int64) throws -> [(id: Int64, key: String, outcome: MessageOutcome)] {
+        let sql = "SELECT id, key, outcome FROM messages WHERE mailbox_id = ? AND is_settled = 0 ORDER BY id"
+        return try Row.fetchAll(db, sql: sql, arguments: [mailbox]).compactMap { row in
+            MessageOutcome(rawValue: row[2]).map { (row[0], row[1], $0) }
+        }
     }
 
     /// Corrects the outcome of a message.

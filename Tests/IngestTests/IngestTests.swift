@@ -310,6 +310,37 @@ struct IngestTests {
         #expect(try names("cur") == ["1.a.host:2,S", "3.c.host:2,S"])
     }
 
+    @Test("killed between commit and move, the next run finishes the move and counts nothing twice")
+    func interrupted() throws {
+        let folder = try TemporaryFolder()
+        for name in ["cur", "new", "tmp"] {
+            try FileManager.default.createDirectory(at: folder.url.appending(path: name), withIntermediateDirectories: true)
+        }
+        for id in 1...5 {
+            try folder.write("new/\(id).a.host", "From: a@b.example\nContent-Type: text/xml\n\n" + Written(id: "\(id)").text)
+        }
+        func names(_ sub: String) throws -> [String] {
+            try FileManager.default.contentsOfDirectory(atPath: folder.url.appending(path: sub).path).sorted()
+        }
+        let store = try ReportStore(path: ":memory:", access: .readWrite)
+        var options = Samples.options()
+        options.after = .markSeen
+        let first = try Ingest(store: store, options: options).run { isKnown throws(MailError) in
+            Interrupted(try openMailbox(path: folder.path, standardInput: 0, limits: MailLimits(), isKnown: isKnown))
+        }
+        #expect(first.messages == [.stored: 5])
+        #expect(try names("new").count == 5)
+        #expect(try store.value("SELECT count(*) FROM messages WHERE is_settled = 0") == 5)
+        // One was deleted by somebody else in between: there is nothing left to do with it.
+        try FileManager.default.removeItem(at: folder.url.appending(path: "new/3.a.host"))
+        let second = try Ingest(store: store, options: options).run(path: folder.path)
+        #expect(second.seen == 0 && second.unsettled.isEmpty)
+        #expect(try names("new") == [])
+        #expect(try names("cur") == ["1.a.host:2,S", "2.a.host:2,S", "4.a.host:2,S", "5.a.host:2,S"])
+        #expect(try store.value("SELECT count(*) FROM messages WHERE is_settled = 0") == 0)
+        #expect(try store.value("SELECT sum(messages) FROM daily") == 5)
+    }
+
     @Test("what cannot be read now is deferred, and read by the next run")
     func deferred() throws {
         guard getuid() != 0 || access("/proc/self/mem", R_OK) == 0 else { return }
@@ -327,5 +358,23 @@ struct IngestTests {
         #expect(Set(tally.refusals.map(\.code)) == ["not-a-regular-file"])
         // They are known from now on, and not said again.
         #expect(try ingest(store, folder.path).seen == 0)
+    }
+}
+
+/// A mailbox whose user is gone when messages are to be settled: as after a kill between commit and move.
+final class Interrupted: Mailbox {
+    private let mailbox: any Mailbox
+
+    init(_ mailbox: any Mailbox) { self.mailbox = mailbox }
+
+    var identifier: String { mailbox.identifier }
+    var expectedCount: Int? { mailbox.expectedCount }
+    var knownCount: Int { mailbox.knownCount }
+    var oddities: [MailError] { mailbox.oddities }
+
+    func next(_ limit: Int) throws(MailError) -> [Message] { try mailbox.next(limit) }
+
+    func settle(_ messages: [(key: String, action: AfterAction)]) -> [MailError] {
+        messages.map { _ in MailError(code: .notSettled, place: "", found: "killed", errno: EINTR) }
     }
 }

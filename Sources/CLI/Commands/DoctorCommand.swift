@@ -1,4 +1,5 @@
 import ArgumentParser
+import DMARC
 import Glibc
 import IMAP
 import Ingest
@@ -73,7 +74,7 @@ struct DoctorCommand: ContextCommand {
     private func check(_ target: MailboxTarget, _ context: Context) -> [DoctorFinding] {
         switch target.place {
         case .path(let path): return checkPath(path, target, context)
-        case .imap(let account, let limits): return checkServer(account, limits, target)
+        case .imap(let account, let limits): return checkServer(account, limits, target, now: context.now)
         }
     }
 
@@ -103,19 +104,31 @@ struct DoctorCommand: ContextCommand {
 }
 
 extension DoctorCommand {
-    /// Connects, logs in and opens the folder as an ingest would.
-    private func checkServer(_ account: IMAPAccount, _ limits: IMAPLimits, _ target: MailboxTarget) -> [DoctorFinding] {
-        let mailbox = IMAPMailbox(account: account, limits: limits, isKnown: { _ in false })
-        defer { mailbox.close() }
-        do throws(IMAPError) {
-            let identifier = try mailbox.open()
-            return [DoctorFinding(subject: target.name, check: "connect, log in, open folder", found: identifier, status: .done)]
-        } catch {
-            return [
-                DoctorFinding(
-                    subject: target.name, check: "connect, log in, open folder", found: "\(error.code.rawValue): \(error.found)",
-                    next: ServerDoctor.next(error), status: ServerDoctor.status(error))
-            ]
+    /// Tries each step that an ingest would take on a server.
+    private func checkServer(
+        _ account: IMAPAccount, _ limits: IMAPLimits, _ target: MailboxTarget, now: Int
+    ) -> [DoctorFinding] {
+        let folders = [target.after, target.afterRefused].compactMap { action -> String? in
+            if case .move(let folder) = action { return folder }
+            return nil
+        }
+        let changes = target.after != .leave || target.afterRefused != .leave
+        return probe(account, limits: limits, targets: folders).map { step in
+            var finding = DoctorFinding(subject: target.name, check: step.name.rawValue, found: step.found, status: .done)
+            switch step.outcome {
+            case .passed: break
+            case .doubtful:
+                // A folder that cannot be changed matters only to those who want it changed.
+                if changes || step.name != .change { finding.next = ServerDoctor.next(doubtful: step.name) }
+            case .failed(let error):
+                finding.found = "\(error.code.rawValue): \(error.found)"
+                finding.next = ServerDoctor.next(error)
+                finding.status = ServerDoctor.status(error)
+            }
+            if let expires = step.expires, finding.isFine, expires - now < ServerDoctor.expiryWarningSeconds {
+                finding.next = "have the certificate renewed: it ends on \(Day(containing: expires))"
+            }
+            return finding
         }
     }
 }
