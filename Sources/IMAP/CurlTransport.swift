@@ -52,6 +52,8 @@ final class CurlTransport: Transport {
         }
         self.handle = handle
         self.socket = socket
+        // Children are none of the server's business.
+        _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
         certificate = Self.certificate(handle)
     }
 
@@ -143,6 +145,10 @@ final class CurlTransport: Transport {
         case CURLE_WRITE_ERROR:
             return IMAPError(code: .responseTooLarge, found: "a greeting above \(IMAPLimits.maxGreetingBytes) bytes\(said)")
         case CURLE_WEIRD_SERVER_REPLY:
+            if account.tls == .startTLS, String(decoding: greeting.bytes.prefix(4), as: UTF8.self).uppercased() == "* OK" {
+                // Words behind the answer to STARTTLS, among others: they would pass for words said under TLS (CVE-2021-22947).
+                return IMAPError(code: .tlsRequired, found: "the server does not start TLS as it must\(said)")
+            }
             let isFarewell = String(decoding: greeting.bytes.prefix(5), as: UTF8.self).uppercased() == "* BYE"
             return IMAPError(code: isFarewell ? .lost : .malformed, found: "no greeting of an IMAP server\(said)")
         case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL:

@@ -19,6 +19,8 @@ final class Session {
     /// Letters that nobody can guess: a mail cannot hold the end of a command.
     private let tagPrefix: String
     private var tagNumber = 0
+    /// The command under way, for errors.
+    private var command = ""
     /// No command lasts longer than until then.
     var runDeadline: Deadline
 
@@ -93,7 +95,7 @@ final class Session {
                 } catch {
                     throw error.code == .timeout ? timeout(deadline) : error
                 }
-                if count == 0 { throw IMAPError(code: .lost, found: "the server closed the connection") }
+                if count == 0 { throw IMAPError(code: .lost, found: command + ": the server closed the connection") }
             }
         }
     }
@@ -101,8 +103,8 @@ final class Session {
     private func timeout(_ deadline: Deadline) -> IMAPError {
         let found =
             deadline == runDeadline
-            ? "the run has lasted \(limits.runSeconds) s, its limit" : "the server did not answer within \(limits.readSeconds) s"
-        return IMAPError(code: .timeout, found: found)
+            ? "the run has lasted too long; its limit was reached" : "the server did not answer within \(limits.readSeconds) s"
+        return IMAPError(code: .timeout, found: command + ": " + found)
     }
 
     private func send(_ bytes: [UInt8], _ patience: Patience) throws(IMAPError) {
@@ -130,6 +132,7 @@ final class Session {
     ) throws(IMAPError) -> Status {
         defer { command.wipeAll() }
         tagNumber += 1
+        self.command = command.name
         let tag = Array((tagPrefix + String(tagNumber)).utf8)
         var patience = patience(renews: renews, seconds: seconds)
         if let status = try send(command, tag, &patience, handle) { return status }

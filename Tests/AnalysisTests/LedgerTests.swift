@@ -17,7 +17,7 @@ struct LedgerTests {
             for index in 0..<30 {
                 let outcome = index < 20 ? 1 : index < 24 ? 2 : index < 27 ? 3 : index < 29 ? 4 : 5
                 try db.execute(
-                    sql: "INSERT INTO messages VALUES (?, 1, ?, 2, ?, ?)",
+                    sql: "INSERT INTO messages VALUES (?, 1, ?, 2, ?, ?, 1)",
                     arguments: [index + 1, "key-\(index)", (20670 + index) * 86400, outcome])
                 if outcome == 4 {
                     try db.execute(

@@ -70,7 +70,8 @@ final class Dovecot: Sendable {
         posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
         posix_spawn_file_actions_addopen(&actions, 1, folder + "/out", O_WRONLY | O_CREAT, 0o644)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        var arguments: [UnsafeMutablePointer<CChar>?] = ["sh", "-c", script, folder, Certificates.shared.folder].map { (word: String) in strdup(word) } + [nil]
+        var arguments: [UnsafeMutablePointer<CChar>?] =
+            ["sh", "-c", script, folder, Certificates.shared.folder].map { (word: String) in strdup(word) } + [nil]
         var environment: [UnsafeMutablePointer<CChar>?] = [strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), nil]
         // The threads that tests run on hold signals back, and a child would inherit that: nothing could end it.
         var attributes = posix_spawnattr_t()
@@ -113,6 +114,7 @@ final class Dovecot: Sendable {
             disable_plaintext_auth = yes
             auth_mechanisms = plain login oauthbearer xoauth2
             auth_failure_delay = 0
+            auth_username_chars =
             mail_location = maildir:\(folder)/mail/%n/Maildir
             mail_uid = nobody
             mail_gid = nogroup
