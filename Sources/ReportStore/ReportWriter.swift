@@ -5,24 +5,24 @@ import GRDB
 ///
 /// Used from `ReportStore.write` only. Not thread-safe and not meant to be: SQLite has one writer.
 public final class ReportWriter {
-    private let db: Database
-    private let interning: Interning
+    let db: Database
+    let interning: Interning
     private let rollupStatements: RollupStatements
-    private var rollups = Rollups()
+    var rollups = Rollups()
     private let insertRecord: HotStatement
     private let insertReport: HotStatement
-    private let insertMessage: HotStatement
+    let insertMessage: HotStatement
     private let insertRaw: HotStatement
     private let findRival: HotStatement
-    private let setSettled: HotStatement
+    let setSettledStatement: HotStatement
     private var keptRaw: (message: Int64, attachment: Int, id: Int64)?
     private var nextReportID: Int64
-    private let firstNewMessageID: Int64
+    let firstNewMessageID: Int64
     private var open: OpenReport?
     private var recordsInTransaction = 0
 
     /// A report whose records are arriving.
-    private struct OpenReport {
+    struct OpenReport {
         var id: Int64
         var reporter: Int64
         var domain: Int64
@@ -38,7 +38,7 @@ public final class ReportWriter {
     }
 
     /// A stored report of the same identity.
-    private struct Rival {
+    struct Rival {
         var id: Int64
         var digest: ContentDigest
         var isCounted: Bool
@@ -77,7 +77,7 @@ public final class ReportWriter {
             RETURNING id
             """)
         insertRaw = try HotStatement(db, "INSERT INTO raw_documents (bytes) VALUES (?)")
-        setSettled = try HotStatement(db, "UPDATE messages SET is_settled = ? WHERE id = ?")
+        setSettledStatement = try HotStatement(db, "UPDATE messages SET is_settled = ? WHERE id = ?")
         findRival = try HotStatement(
             db, "SELECT 1 FROM reports WHERE domain_id = ? AND begin_utc = ? AND reporter_id = ? AND report_id = ? AND end_utc = ? LIMIT 1")
         firstNewMessageID = try Int64.fetchOne(db, sql: "SELECT coalesce(max(id), 0) + 1 FROM messages") ?? 1
@@ -108,105 +108,6 @@ public final class ReportWriter {
 
     /// How much waits for the commit: records, and keys of the rollups.
     public var pendingWork: Int { recordsInTransaction + rollups.count }
-
-    // MARK: - The ledger
-
-    /// The number of a mailbox, by its canonical identifier.
-    public func mailbox(_ identifier: String) throws -> Int64 {
-        try db.execute(sql: "INSERT OR IGNORE INTO mailboxes (identifier) VALUES (?)", arguments: [identifier])
-        return try Int64.fetchOne(db, sql: "SELECT id FROM mailboxes WHERE identifier = ?", arguments: [identifier]) ?? 0
-    }
-
-    /// The messages of a mailbox that need not be read again: all but the deferred ones.
-    public func knownMessages(mailbox: Int64) throws -> Set<String> {
-        let sql = "SELECT key FROM messages WHERE mailbox_id = ? AND outcome <> \(MessageOutcome.deferred.rawValue)"
-        var known = Set<String>()
-        let keys = try String.fetchCursor(db, sql: sql, arguments: [mailbox])
-        while let key = try keys.next() { known.insert(key) }
-        return known
-    }
-
-    /// Starts a run; its times are seconds since 1970.
-    public func beginRun(now: Int) throws -> Int64 {
-        try db.execute(sql: "INSERT INTO runs (started_utc) VALUES (?)", arguments: [now])
-        return db.lastInsertedRowID
-    }
-
-    /// Ends a run with its outcomes; `counts[outcome]` is 0 where missing.
-    public func finishRun(_ run: Int64, now: Int, counts: [MessageOutcome: Int]) throws {
-        func count(_ outcome: MessageOutcome) -> Int { counts[outcome] ?? 0 }
-        try db.execute(
-            sql: """
-                UPDATE runs SET finished_utc = ?, seen = ?, stored = ?, duplicate = ?, not_a_report = ?, refused = ?, deferred = ? WHERE id = ?
-                """,
-            arguments: [
-                now, counts.values.reduce(0, +), count(.stored), count(.duplicate), count(.notAReport), count(.refused), count(.deferred),
-                run,
-            ])
-    }
-
-    /// The messages that the ledger has for a run, by outcome: what `finishRun` is checked against.
-    public func ledgerCounts(run: Int64) throws -> [MessageOutcome: Int] {
-        var counts: [MessageOutcome: Int] = [:]
-        let sql = "SELECT outcome, count(*) FROM messages WHERE run_id = ? GROUP BY outcome"
-        for row in try Row.fetchAll(db, sql: sql, arguments: [run]) {
-            if let outcome = MessageOutcome(rawValue: row[0]) { counts[outcome] = row[1] }
-        }
-        return counts
-    }
-
-    /// Enters a message, with the outcome expected; `setOutcome` corrects it. A message that was deferred before is entered anew.
-    public func message(mailbox: Int64, key: String, run: Int64, now: Int, outcome: MessageOutcome) throws -> Int64 {
-        insertMessage.bind(1, mailbox)
-        insertMessage.bind(2, key)
-        insertMessage.bind(3, run)
-        insertMessage.bind(4, now)
-        insertMessage.bind(5, outcome.rawValue)
-        let id = try insertMessage.integer() ?? 0
-        // It was deferred before: what was said of it then is settled now.
-        if id < firstNewMessageID { try clearRefusals(message: id) }
-        return id
-    }
-
-    /// Whether the ledger has a final outcome for a message.
-    public func isKnown(_ key: String, mailbox: Int64) throws -> Bool {
-        let sql = "SELECT outcome <> \(MessageOutcome.deferred.rawValue) FROM messages WHERE mailbox_id = ? AND key = ?"
-        return try Bool.fetchOne(db, sql: sql, arguments: [mailbox, key]) ?? false
-    }
-
-    /// Notes that a message is still to be marked, moved or deleted, or that this is done.
-    public func setSettled(_ isSettled: Bool, message: Int64) throws {
-        setSettled.bind(1, isSettled ? 1 : 0)
-        setSettled.bind(2, message)
-        try setSettled.run()
-    }
-
-    /// Messages of a mailbox that an earlier run stored but did not come to mark, move or delete.
-    public func unsettled(mailbox: Int64) throws -> [(id: Int64, key: String, outcome: MessageOutcome)] {
-        let sql = "SELECT id, key, outcome FROM messages WHERE mailbox_id = ? AND is_settled = 0 ORDER BY id"
-        return try Row.fetchAll(db, sql: sql, arguments: [mailbox]).compactMap { row in
-            MessageOutcome(rawValue: row[2]).map { (row[0], row[1], $0) }
-        }
-    }
-
-    /// Corrects the outcome of a message.
-    public func setOutcome(_ outcome: MessageOutcome, message: Int64) throws {
-        try db.execute(sql: "UPDATE messages SET outcome = ? WHERE id = ?", arguments: [outcome.rawValue, message])
-    }
-
-    /// Enters what was not stored of a message.
-    public func refuse(_ refusal: Refusal, message: Int64) throws {
-        try db.execute(
-            sql: "INSERT INTO refusals (message_id, scope, code, place, member, detail, records) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            arguments: [
-                message, refusal.scope.rawValue, refusal.code, refusal.place, refusal.member, refusal.detail, refusal.records,
-            ])
-    }
-
-    /// Forgets what was not stored of a message, before it is tried again.
-    public func clearRefusals(message: Int64) throws {
-        try db.execute(sql: "DELETE FROM refusals WHERE message_id = ?", arguments: [message])
-    }
 
     /// Keeps an attachment as it came, once for all reports in it.
     private func keepRaw(_ origin: Origin) throws -> Int64? {
@@ -445,80 +346,5 @@ public final class ReportWriter {
         insert.bind(24, raw)
         insert.bind(25, origin.member)
         try insert.run()
-    }
-
-    // MARK: - Conflicts
-
-    /// Decides which of two reports with one identity is counted: a superset replaces its subset, otherwise the first stays.
-    /// The new report's records are in, not counted. Returns whether it is counted now.
-    private func settleConflict(_ report: inout OpenReport) throws -> Bool {
-        guard let counted = report.rivals.first(where: \.isCounted) else { return false }
-        let days = report.header.window.days
-        let missing = try Bool.fetchOne(
-            db,
-            sql: """
-                WITH
-                old AS (
-                    SELECT source, disposition, dkim, spf, header_from_id, envelope_from_id, envelope_to_id, authentication_id, override_id,
-                           sum(messages) AS messages, count(*) AS records
-                    FROM records
-                    WHERE domain_id = :domain AND counted_as IN (0, 1) AND day BETWEEN :first AND :last AND report_id = :old
-                    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9),
-                new AS (
-                    SELECT source, disposition, dkim, spf, header_from_id, envelope_from_id, envelope_to_id, authentication_id, override_id,
-                           sum(messages) AS messages, count(*) AS records
-                    FROM records
-                    WHERE domain_id = :domain AND counted_as = 2 AND day BETWEEN :first AND :last AND report_id = :new
-                    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9)
-                SELECT EXISTS (
-                    SELECT 1 FROM old LEFT JOIN new
-                        ON new.source = old.source AND new.disposition = old.disposition AND new.dkim = old.dkim AND new.spf = old.spf
-                        AND new.header_from_id = old.header_from_id AND new.envelope_from_id IS old.envelope_from_id
-                        AND new.envelope_to_id IS old.envelope_to_id AND new.authentication_id = old.authentication_id
-                        AND new.override_id IS old.override_id
-                    WHERE new.messages IS NULL OR new.messages < old.messages OR new.records < old.records)
-                """,
-            arguments: [
-                "domain": report.domain, "first": days.lowerBound.number, "last": days.upperBound.number, "old": counted.id,
-                "new": report.id,
-            ])
-        guard missing == false else { return false }
-        try addRollups(of: counted.id, report, countedAs: "IN (0, 1)", sign: -1)
-        try addRollups(of: report.id, report, countedAs: "= 2", sign: 1)
-        try recount(counted.id, report, as: "2", from: "IN (0, 1)", isCounted: false)
-        try recount(report.id, report, as: "(dkim = 0 AND spf = 0)", from: "= 2", isCounted: true)
-        return true
-    }
-
-    /// Adds the rows of a stored report to the rollups, or takes them away. Both reports of a conflict lie on the same days, so the first
-    /// and last day of a source stay right.
-    private func addRollups(of id: Int64, _ report: OpenReport, countedAs: String, sign: Int) throws {
-        let days = report.header.window.days
-        let rows = try Row.fetchCursor(
-            db,
-            sql: """
-                SELECT day, source, messages, disposition, dkim, spf, sequence FROM records
-                WHERE domain_id = ? AND counted_as \(countedAs) AND day BETWEEN ? AND ? AND report_id = ? ORDER BY sequence, day
-                """, arguments: [report.domain, days.lowerBound.number, days.upperBound.number, id])
-        var lastSequence: Int?
-        while let row = try rows.next() {
-            let source = try row.withUnsafeData(atIndex: 1) { data in data.flatMap { $0.withUnsafeBytes { IPAddress(bytes: $0) } } }
-            guard let source, let disposition = AppliedDisposition(rawValue: row[3]) else { continue }
-            let sequence: Int = row[6]
-            rollups.add(
-                domain: report.domain, day: row[0], source: source, messages: row[2], disposition: disposition,
-                dkim: row[4] == 1 ? .pass : .fail, spf: row[5] == 1 ? .pass : .fail, isFirstShare: sequence != lastSequence, sign: sign)
-            lastSequence = sequence
-        }
-    }
-
-    private func recount(_ id: Int64, _ report: OpenReport, as value: String, from: String, isCounted: Bool) throws {
-        let days = report.header.window.days
-        try db.execute(
-            sql: """
-                UPDATE records SET counted_as = \(value)
-                WHERE domain_id = ? AND counted_as \(from) AND day BETWEEN ? AND ? AND report_id = ?
-                """, arguments: [report.domain, days.lowerBound.number, days.upperBound.number, id])
-        try db.execute(sql: "UPDATE reports SET is_counted = ? WHERE id = ?", arguments: [isCounted, id])
     }
 }

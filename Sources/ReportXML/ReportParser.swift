@@ -1,4 +1,3 @@
-import CLibXML2
 import DMARC
 
 /// XML bytes → report and named deviations. One for each thread; a parser is used for one document after another.
@@ -21,7 +20,7 @@ public final class ReportParser {
     private let tokenCount = Vocabulary.names.count
     private let table = Vocabulary.makeTable()
     private let scratch: Scratch
-    private var context: Context?
+    private var context: XMLContext?
     private var pass = Pass.strict
     private var state: UnsafeMutablePointer<DocumentState>?
 
@@ -45,7 +44,7 @@ public final class ReportParser {
             to: DocumentState(
                 limits: limits, latestEnd: now + limits.maxFutureSeconds, table: table, scratch: scratch, tokenCount: tokenCount))
         self.state = state
-        if context == nil || context?.isWornOut == true { context = Context() }
+        if context == nil || context?.isWornOut == true { context = XMLContext() }
         context?.reset(state, recovering: pass == .repairing)
     }
 
@@ -70,14 +69,16 @@ public final class ReportParser {
     }
 
     /// Begins with what was held back until there was enough of it.
-    private func beginHeld(_ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing Context) {
+    private func beginHeld(_ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing XMLContext) {
         var head: [UInt8] = []
         swap(&head, &state.pointee.head)
         head.withUnsafeBytes { beginContent($0, state, context) }
     }
 
     /// Looks at the head of the document, then feeds it.
-    private func beginContent(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing Context) {
+    private func beginContent(
+        _ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing XMLContext
+    ) {
         // Nothing but blanks so far: they are dropped, and the head is still to come.
         if let first = bytes.first, first <= 0x20, bytes.allSatisfy({ $0 <= 0x20 }) {
             state.pointee.builder.note(.looseProlog)
@@ -102,7 +103,7 @@ public final class ReportParser {
         feed(UnsafeRawBufferPointer(rebasing: bytes[prolog.skippedBytes...]), state, context)
     }
 
-    private func feed(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing Context) {
+    private func feed(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing XMLContext) {
         guard state.pointee.isReadable else { return }
         if state.pointee.filter == nil {
             push(bytes, state, context)
@@ -112,7 +113,7 @@ public final class ReportParser {
     }
 
     private func filter(
-        _ bytes: UnsafeRawBufferPointer, isLast: Bool, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing Context
+        _ bytes: UnsafeRawBufferPointer, isLast: Bool, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing XMLContext
     ) {
         var mended: [UInt8] = []
         mended.reserveCapacity(bytes.count + 128)
@@ -125,7 +126,7 @@ public final class ReportParser {
     }
 
     /// Gives libxml2 1 KiB at a time and stops at the first sign that the document is no report.
-    private func push(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing Context) {
+    private func push(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing XMLContext) {
         var offset = 0
         while offset < bytes.count {
             if state.pointee.builder.rootIsClosed {
@@ -214,207 +215,5 @@ public final class ReportParser {
         if filter.droppedSchema { state.pointee.builder.note(.straySchemaBeforeRoot) }
         if filter.droppedJunk { state.pointee.builder.note(.junkInProlog) }
         if state.pointee.xmlError != nil { state.pointee.builder.note(.repaired) }
-    }
-}
-
-/// Everything that belongs to the document being read.
-private struct DocumentState: ~Copyable {
-    var builder: ReportBuilder
-    var filter: RepairFilter?
-    var head: [UInt8] = []
-    var hasBegun = false
-    let tokenCount: Int
-    /// The first error of libxml2: what, where, and whether it only came when the input had ended.
-    var xmlError: String?
-    var xmlErrorLine = 0
-    var xmlErrorAtEnd = false
-    /// It is about a raw `&`, which libxml2 may find out only at the end.
-    var xmlErrorIsReference = false
-    var isAtEnd = false
-    var isRecovering = false
-    private var tail: [UInt8] = []
-
-    init(limits: XMLLimits, latestEnd: Int, table: UnsafeMutablePointer<Element>, scratch: Scratch, tokenCount: Int) {
-        builder = ReportBuilder(limits: limits, latestEnd: latestEnd, table: table, scratch: scratch)
-        self.tokenCount = tokenCount
-    }
-
-    /// Whether more input can make a report of it.
-    var isReadable: Bool { builder.failure == nil && (xmlError == nil || isRecovering) }
-
-    mutating func noteTrailing(_ bytes: UnsafeRawBufferPointer) {
-        if bytes.contains(where: { $0 > 0x20 }) { builder.note(.trailingContent) }
-    }
-
-    /// Keeps the last bytes: whether a closing tag had begun decides if a cut can be tolerated.
-    mutating func keepTail(of piece: UnsafeRawBufferPointer) {
-        guard builder.depth <= 1 else { return }
-        if piece.count < 64 { tail.append(contentsOf: piece) } else { tail = Array(piece.suffix(64)) }
-        if tail.count > 128 { tail.removeFirst(tail.count - 64) }
-    }
-
-    /// `</` and a beginning of `feedback`, prefix aside, is all that follows the last complete tag.
-    var endsInClosingTag: Bool {
-        guard let open = tail.lastIndex(of: UInt8(ascii: "<")) else { return false }
-        var rest = tail[(open + 1)...]
-        guard rest.first == UInt8(ascii: "/") else { return false }
-        rest = rest.dropFirst()
-        while let last = rest.last, last <= 0x20 { rest = rest.dropLast() }
-        if let colon = rest.lastIndex(of: UInt8(ascii: ":")) { rest = rest[(colon + 1)...] }
-        return Array("feedback".utf8).starts(with: rest)
-    }
-}
-
-/// The owner of a libxml2 parser context, used for many documents: making one costs more than parsing a small report.
-private final class Context {
-    private let pointer: xmlParserCtxtPtr?
-    private let names = UnsafeMutablePointer<(address: UInt, token: UInt8, isAlias: UInt8)>.allocate(capacity: 256)
-    private var documents = 0
-    private var isBroken = false
-
-    /// Contexts keep every name they ever met, so a stranger could make one grow.
-    var isWornOut: Bool { isBroken || documents >= 1000 }
-
-    init() {
-        names.initialize(repeating: (0, 0, 0), count: 256)
-        var handler = Self.handler
-        pointer = xmlCreatePushParserCtxt(&handler, nil, nil, 0, nil)
-    }
-
-    deinit {
-        if let pointer {
-            if let document = pointer.pointee.myDoc { xmlFreeDoc(document) }
-            xmlFreeParserCtxt(pointer)
-        }
-        names.deallocate()
-    }
-
-    func wearOut() { isBroken = true }
-
-    /// Whether the input that waits begins with `&`.
-    var isWaitingForSemicolon: Bool {
-        guard let input = pointer?.pointee.input, let current = input.pointee.cur, current < input.pointee.end else { return false }
-        return current.pointee == UInt8(ascii: "&")
-    }
-
-    func reset(_ state: UnsafeMutablePointer<DocumentState>, recovering: Bool) {
-        guard let pointer else { return }
-        documents += 1
-        xmlCtxtResetPush(pointer, nil, 0, nil, nil)
-        let recover = recovering ? Int32(XML_PARSE_RECOVER.rawValue) : 0
-        xmlCtxtUseOptions(pointer, Int32(XML_PARSE_NONET.rawValue) | recover)
-        pointer.pointee.recovery = recovering ? 1 : 0
-        // As in a new context: the encoding is still to be detected. The reset leaves it at UTF-8.
-        pointer.pointee.charset = 0
-        state.pointee.isRecovering = recovering
-    }
-
-    func push(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>) {
-        guard let pointer else { return }
-        var session = Session(state: state, context: pointer, names: names)
-        withUnsafeMutablePointer(to: &session) { session in
-            pointer.pointee.userData = UnsafeMutableRawPointer(session)
-            _ = xmlParseChunk(pointer, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count), 0)
-            pointer.pointee.userData = nil
-        }
-    }
-
-    func finish(_ state: UnsafeMutablePointer<DocumentState>) {
-        guard let pointer else { return }
-        state.pointee.isAtEnd = true
-        var session = Session(state: state, context: pointer, names: names)
-        withUnsafeMutablePointer(to: &session) { session in
-            pointer.pointee.userData = UnsafeMutableRawPointer(session)
-            _ = xmlParseChunk(pointer, nil, 0, 1)
-            pointer.pointee.userData = nil
-        }
-    }
-
-    /// What a callback needs; lives on the stack of the `push` that it is called from.
-    struct Session {
-        let state: UnsafeMutablePointer<DocumentState>
-        let context: xmlParserCtxtPtr
-        let names: UnsafeMutablePointer<(address: UInt, token: UInt8, isAlias: UInt8)>
-
-        @inline(__always)
-        func token(_ name: UnsafePointer<xmlChar>) -> (token: UInt8, isAlias: UInt8) {
-            let address = UInt(bitPattern: name)
-            let slot = names + Int((address >> 3 ^ address >> 11) & 255)
-            if slot.pointee.address == address { return (slot.pointee.token, slot.pointee.isAlias) }
-            var length = 0
-            while name[length] != 0 { length += 1 }
-            let bytes = UnsafeBufferPointer(start: name, count: length)
-            let token = Vocabulary.token(bytes)
-            let alias: UInt8 = bytes.elementsEqual("identities".utf8) ? 1 : bytes.elementsEqual("data_range".utf8) ? 2 : 0
-            slot.pointee = (address, token, alias)
-            return (token, alias)
-        }
-
-        func stopIfFailed() {
-            if state.pointee.builder.failure != nil { xmlStopParser(context) }
-        }
-    }
-
-    /// The events that are listened to. No entity, DTD or reference handler: there is nothing to expand.
-    private static var handler: xmlSAXHandler {
-        var sax = xmlSAXHandler()
-        sax.initialized = UInt32(XML_SAX2_MAGIC)
-        sax.startElementNs = { user, name, prefix, uri, namespaceCount, _, attributeCount, _, _ in
-            guard let session = user?.assumingMemoryBound(to: Session.self).pointee, let name else { return }
-            let (token, alias) = session.token(name)
-            session.state.pointee.builder.startElement(
-                token: token, hasPrefix: prefix != nil, attributes: Int(attributeCount), namespaces: Int(namespaceCount),
-                tokenCount: session.state.pointee.tokenCount)
-            if session.state.pointee.builder.depth == 1 { session.startRoot(uri) }
-            if alias != 0 { session.state.pointee.builder.markAlias(alias == 1 ? .identitiesAlias : .repeatedOrMisnamedGroup) }
-            session.stopIfFailed()
-        }
-        sax.endElementNs = { user, _, _, _ in
-            guard let session = user?.assumingMemoryBound(to: Session.self).pointee else { return }
-            session.state.pointee.builder.endElement()
-            session.stopIfFailed()
-        }
-        let characters: charactersSAXFunc = { user, bytes, count in
-            guard let session = user?.assumingMemoryBound(to: Session.self).pointee, let bytes else { return }
-            session.state.pointee.builder.characters(bytes, Int(count))
-        }
-        sax.characters = characters
-        sax.cdataBlock = characters
-        sax.ignorableWhitespace = characters
-        sax.comment = { user, _ in user?.assumingMemoryBound(to: Session.self).pointee.state.pointee.builder.otherEvent() }
-        sax.processingInstruction = { user, _, _ in user?.assumingMemoryBound(to: Session.self).pointee.state.pointee.builder.otherEvent() }
-        sax.internalSubset = { user, _, _, _ in
-            guard let session = user?.assumingMemoryBound(to: Session.self).pointee else { return }
-            session.state.pointee.builder.fail(.doctype, "a document type declaration")
-            xmlStopParser(session.context)
-        }
-        sax.serror = { user, error in
-            guard let session = user?.assumingMemoryBound(to: Session.self).pointee, let error = error?.pointee else { return }
-            session.noteError(error)
-        }
-        return sax
-    }
-}
-
-extension Context.Session {
-    /// The namespace of RFC 9990 settles which standard is meant.
-    func startRoot(_ uri: UnsafePointer<xmlChar>?) {
-        guard let uri else { return }
-        if String(cString: uri) == "urn:ietf:params:xml:ns:dmarc-2.0" { state.pointee.builder.markRFC9990() }
-    }
-
-    /// Keeps the first error that makes the document not well-formed; a namespace that is not declared is none.
-    func noteError(_ error: xmlError) {
-        guard error.level == XML_ERR_FATAL, state.pointee.xmlError == nil else { return }
-        var message = error.message.map { String(cString: $0) } ?? "error \(error.code)"
-        while message.last?.isNewline == true { message.removeLast() }
-        state.pointee.xmlError = String(message.prefix(200))
-        state.pointee.xmlErrorLine = Int(error.line)
-        state.pointee.xmlErrorAtEnd = state.pointee.isAtEnd
-        let aboutReferences = [
-            XML_ERR_ENTITYREF_SEMICOL_MISSING, XML_ERR_ENTITYREF_NO_NAME, XML_ERR_NAME_REQUIRED, XML_ERR_UNDECLARED_ENTITY,
-        ]
-        state.pointee.xmlErrorIsReference = aboutReferences.contains { Int32($0.rawValue) == error.code }
-        state.pointee.builder.line = Int(error.line)
     }
 }

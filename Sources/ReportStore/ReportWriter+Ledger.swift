@@ -1,0 +1,101 @@
+import GRDB
+
+/// The ledger: every message and what became of it.
+extension ReportWriter {
+    /// The number of a mailbox, by its canonical identifier.
+    public func mailbox(_ identifier: String) throws -> Int64 {
+        try db.execute(sql: "INSERT OR IGNORE INTO mailboxes (identifier) VALUES (?)", arguments: [identifier])
+        return try Int64.fetchOne(db, sql: "SELECT id FROM mailboxes WHERE identifier = ?", arguments: [identifier]) ?? 0
+    }
+
+    /// The messages of a mailbox that need not be read again: all but the deferred ones.
+    public func knownMessages(mailbox: Int64) throws -> Set<String> {
+        let sql = "SELECT key FROM messages WHERE mailbox_id = ? AND outcome <> \(MessageOutcome.deferred.rawValue)"
+        var known = Set<String>()
+        let keys = try String.fetchCursor(db, sql: sql, arguments: [mailbox])
+        while let key = try keys.next() { known.insert(key) }
+        return known
+    }
+
+    /// Starts a run; its times are seconds since 1970.
+    public func beginRun(now: Int) throws -> Int64 {
+        try db.execute(sql: "INSERT INTO runs (started_utc) VALUES (?)", arguments: [now])
+        return db.lastInsertedRowID
+    }
+
+    /// Ends a run with its outcomes; `counts[outcome]` is 0 where missing.
+    public func finishRun(_ run: Int64, now: Int, counts: [MessageOutcome: Int]) throws {
+        func count(_ outcome: MessageOutcome) -> Int { counts[outcome] ?? 0 }
+        try db.execute(
+            sql: """
+                UPDATE runs SET finished_utc = ?, seen = ?, stored = ?, duplicate = ?, not_a_report = ?, refused = ?, deferred = ? WHERE id = ?
+                """,
+            arguments: [
+                now, counts.values.reduce(0, +), count(.stored), count(.duplicate), count(.notAReport), count(.refused), count(.deferred),
+                run,
+            ])
+    }
+
+    /// The messages that the ledger has for a run, by outcome: what `finishRun` is checked against.
+    public func ledgerCounts(run: Int64) throws -> [MessageOutcome: Int] {
+        var counts: [MessageOutcome: Int] = [:]
+        let sql = "SELECT outcome, count(*) FROM messages WHERE run_id = ? GROUP BY outcome"
+        for row in try Row.fetchAll(db, sql: sql, arguments: [run]) {
+            if let outcome = MessageOutcome(rawValue: row[0]) { counts[outcome] = row[1] }
+        }
+        return counts
+    }
+
+    /// Enters a message, with the outcome expected; `setOutcome` corrects it. A message that was deferred before is entered anew.
+    public func message(mailbox: Int64, key: String, run: Int64, now: Int, outcome: MessageOutcome) throws -> Int64 {
+        insertMessage.bind(1, mailbox)
+        insertMessage.bind(2, key)
+        insertMessage.bind(3, run)
+        insertMessage.bind(4, now)
+        insertMessage.bind(5, outcome.rawValue)
+        let id = try insertMessage.integer() ?? 0
+        // It was deferred before: what was said of it then is settled now.
+        if id < firstNewMessageID { try clearRefusals(message: id) }
+        return id
+    }
+
+    /// Whether the ledger has a final outcome for a message.
+    public func isKnown(_ key: String, mailbox: Int64) throws -> Bool {
+        let sql = "SELECT outcome <> \(MessageOutcome.deferred.rawValue) FROM messages WHERE mailbox_id = ? AND key = ?"
+        return try Bool.fetchOne(db, sql: sql, arguments: [mailbox, key]) ?? false
+    }
+
+    /// Notes that a message is still to be marked, moved or deleted, or that this is done.
+    public func setSettled(_ isSettled: Bool, message: Int64) throws {
+        setSettledStatement.bind(1, isSettled ? 1 : 0)
+        setSettledStatement.bind(2, message)
+        try setSettledStatement.run()
+    }
+
+    /// Messages of a mailbox that an earlier run stored but did not come to mark, move or delete.
+    public func unsettled(mailbox: Int64) throws -> [(id: Int64, key: String, outcome: MessageOutcome)] {
+        let sql = "SELECT id, key, outcome FROM messages WHERE mailbox_id = ? AND is_settled = 0 ORDER BY id"
+        return try Row.fetchAll(db, sql: sql, arguments: [mailbox]).compactMap { row in
+            MessageOutcome(rawValue: row[2]).map { (row[0], row[1], $0) }
+        }
+    }
+
+    /// Corrects the outcome of a message.
+    public func setOutcome(_ outcome: MessageOutcome, message: Int64) throws {
+        try db.execute(sql: "UPDATE messages SET outcome = ? WHERE id = ?", arguments: [outcome.rawValue, message])
+    }
+
+    /// Enters what was not stored of a message.
+    public func refuse(_ refusal: Refusal, message: Int64) throws {
+        try db.execute(
+            sql: "INSERT INTO refusals (message_id, scope, code, place, member, detail, records) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            arguments: [
+                message, refusal.scope.rawValue, refusal.code, refusal.place, refusal.member, refusal.detail, refusal.records,
+            ])
+    }
+
+    /// Forgets what was not stored of a message, before it is tried again.
+    public func clearRefusals(message: Int64) throws {
+        try db.execute(sql: "DELETE FROM refusals WHERE message_id = ?", arguments: [message])
+    }
+}

@@ -1,0 +1,47 @@
+/// Everything that belongs to the document being read.
+struct DocumentState: ~Copyable {
+    var builder: ReportBuilder
+    var filter: RepairFilter?
+    var head: [UInt8] = []
+    var hasBegun = false
+    let tokenCount: Int
+    /// The first error of libxml2: what, where, and whether it only came when the input had ended.
+    var xmlError: String?
+    var xmlErrorLine = 0
+    var xmlErrorAtEnd = false
+    /// It is about a raw `&`, which libxml2 may find out only at the end.
+    var xmlErrorIsReference = false
+    var isAtEnd = false
+    var isRecovering = false
+    private var tail: [UInt8] = []
+
+    init(limits: XMLLimits, latestEnd: Int, table: UnsafeMutablePointer<Element>, scratch: Scratch, tokenCount: Int) {
+        builder = ReportBuilder(limits: limits, latestEnd: latestEnd, table: table, scratch: scratch)
+        self.tokenCount = tokenCount
+    }
+
+    /// Whether more input can make a report of it.
+    var isReadable: Bool { builder.failure == nil && (xmlError == nil || isRecovering) }
+
+    mutating func noteTrailing(_ bytes: UnsafeRawBufferPointer) {
+        if bytes.contains(where: { $0 > 0x20 }) { builder.note(.trailingContent) }
+    }
+
+    /// Keeps the last bytes: whether a closing tag had begun decides if a cut can be tolerated.
+    mutating func keepTail(of piece: UnsafeRawBufferPointer) {
+        guard builder.depth <= 1 else { return }
+        if piece.count < 64 { tail.append(contentsOf: piece) } else { tail = Array(piece.suffix(64)) }
+        if tail.count > 128 { tail.removeFirst(tail.count - 64) }
+    }
+
+    /// `</` and a beginning of `feedback`, prefix aside, is all that follows the last complete tag.
+    var endsInClosingTag: Bool {
+        guard let open = tail.lastIndex(of: UInt8(ascii: "<")) else { return false }
+        var rest = tail[(open + 1)...]
+        guard rest.first == UInt8(ascii: "/") else { return false }
+        rest = rest.dropFirst()
+        while let last = rest.last, last <= 0x20 { rest = rest.dropLast() }
+        if let colon = rest.lastIndex(of: UInt8(ascii: ":")) { rest = rest[(colon + 1)...] }
+        return Array("feedback".utf8).starts(with: rest)
+    }
+}

@@ -1,0 +1,156 @@
+import CLibXML2
+import DMARC
+
+/// The owner of a libxml2 parser context, used for many documents: making one costs more than parsing a small report.
+final class XMLContext {
+    private let pointer: xmlParserCtxtPtr?
+    private let names = UnsafeMutablePointer<(address: UInt, token: UInt8, isAlias: UInt8)>.allocate(capacity: 256)
+    private var documents = 0
+    private var isBroken = false
+
+    /// Contexts keep every name they ever met, so a stranger could make one grow.
+    var isWornOut: Bool { isBroken || documents >= 1000 }
+
+    init() {
+        names.initialize(repeating: (0, 0, 0), count: 256)
+        var handler = Self.handler
+        pointer = xmlCreatePushParserCtxt(&handler, nil, nil, 0, nil)
+    }
+
+    deinit {
+        if let pointer {
+            if let document = pointer.pointee.myDoc { xmlFreeDoc(document) }
+            xmlFreeParserCtxt(pointer)
+        }
+        names.deallocate()
+    }
+
+    func wearOut() { isBroken = true }
+
+    /// Whether the input that waits begins with `&`.
+    var isWaitingForSemicolon: Bool {
+        guard let input = pointer?.pointee.input, let current = input.pointee.cur, current < input.pointee.end else { return false }
+        return current.pointee == UInt8(ascii: "&")
+    }
+
+    func reset(_ state: UnsafeMutablePointer<DocumentState>, recovering: Bool) {
+        guard let pointer else { return }
+        documents += 1
+        xmlCtxtResetPush(pointer, nil, 0, nil, nil)
+        let recover = recovering ? Int32(XML_PARSE_RECOVER.rawValue) : 0
+        xmlCtxtUseOptions(pointer, Int32(XML_PARSE_NONET.rawValue) | recover)
+        pointer.pointee.recovery = recovering ? 1 : 0
+        // As in a new context: the encoding is still to be detected. The reset leaves it at UTF-8.
+        pointer.pointee.charset = 0
+        state.pointee.isRecovering = recovering
+    }
+
+    func push(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>) {
+        guard let pointer else { return }
+        var session = Session(state: state, context: pointer, names: names)
+        withUnsafeMutablePointer(to: &session) { session in
+            pointer.pointee.userData = UnsafeMutableRawPointer(session)
+            _ = xmlParseChunk(pointer, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count), 0)
+            pointer.pointee.userData = nil
+        }
+    }
+
+    func finish(_ state: UnsafeMutablePointer<DocumentState>) {
+        guard let pointer else { return }
+        state.pointee.isAtEnd = true
+        var session = Session(state: state, context: pointer, names: names)
+        withUnsafeMutablePointer(to: &session) { session in
+            pointer.pointee.userData = UnsafeMutableRawPointer(session)
+            _ = xmlParseChunk(pointer, nil, 0, 1)
+            pointer.pointee.userData = nil
+        }
+    }
+
+    /// What a callback needs; lives on the stack of the `push` that it is called from.
+    struct Session {
+        let state: UnsafeMutablePointer<DocumentState>
+        let context: xmlParserCtxtPtr
+        let names: UnsafeMutablePointer<(address: UInt, token: UInt8, isAlias: UInt8)>
+
+        @inline(__always)
+        func token(_ name: UnsafePointer<xmlChar>) -> (token: UInt8, isAlias: UInt8) {
+            let address = UInt(bitPattern: name)
+            let slot = names + Int((address >> 3 ^ address >> 11) & 255)
+            if slot.pointee.address == address { return (slot.pointee.token, slot.pointee.isAlias) }
+            var length = 0
+            while name[length] != 0 { length += 1 }
+            let bytes = UnsafeBufferPointer(start: name, count: length)
+            let token = Vocabulary.token(bytes)
+            let alias: UInt8 = bytes.elementsEqual("identities".utf8) ? 1 : bytes.elementsEqual("data_range".utf8) ? 2 : 0
+            slot.pointee = (address, token, alias)
+            return (token, alias)
+        }
+
+        func stopIfFailed() {
+            if state.pointee.builder.failure != nil { xmlStopParser(context) }
+        }
+    }
+
+    /// The events that are listened to. No entity, DTD or reference handler: there is nothing to expand.
+    private static var handler: xmlSAXHandler {
+        var sax = xmlSAXHandler()
+        sax.initialized = UInt32(XML_SAX2_MAGIC)
+        sax.startElementNs = { user, name, prefix, uri, namespaceCount, _, attributeCount, _, _ in
+            guard let session = user?.assumingMemoryBound(to: Session.self).pointee, let name else { return }
+            let (token, alias) = session.token(name)
+            session.state.pointee.builder.startElement(
+                token: token, hasPrefix: prefix != nil, attributes: Int(attributeCount), namespaces: Int(namespaceCount),
+                tokenCount: session.state.pointee.tokenCount)
+            if session.state.pointee.builder.depth == 1 { session.startRoot(uri) }
+            if alias != 0 { session.state.pointee.builder.markAlias(alias == 1 ? .identitiesAlias : .repeatedOrMisnamedGroup) }
+            session.stopIfFailed()
+        }
+        sax.endElementNs = { user, _, _, _ in
+            guard let session = user?.assumingMemoryBound(to: Session.self).pointee else { return }
+            session.state.pointee.builder.endElement()
+            session.stopIfFailed()
+        }
+        let characters: charactersSAXFunc = { user, bytes, count in
+            guard let session = user?.assumingMemoryBound(to: Session.self).pointee, let bytes else { return }
+            session.state.pointee.builder.characters(bytes, Int(count))
+        }
+        sax.characters = characters
+        sax.cdataBlock = characters
+        sax.ignorableWhitespace = characters
+        sax.comment = { user, _ in user?.assumingMemoryBound(to: Session.self).pointee.state.pointee.builder.otherEvent() }
+        sax.processingInstruction = { user, _, _ in user?.assumingMemoryBound(to: Session.self).pointee.state.pointee.builder.otherEvent() }
+        sax.internalSubset = { user, _, _, _ in
+            guard let session = user?.assumingMemoryBound(to: Session.self).pointee else { return }
+            session.state.pointee.builder.fail(.doctype, "a document type declaration")
+            xmlStopParser(session.context)
+        }
+        sax.serror = { user, error in
+            guard let session = user?.assumingMemoryBound(to: Session.self).pointee, let error = error?.pointee else { return }
+            session.noteError(error)
+        }
+        return sax
+    }
+}
+
+extension XMLContext.Session {
+    /// The namespace of RFC 9990 settles which standard is meant.
+    func startRoot(_ uri: UnsafePointer<xmlChar>?) {
+        guard let uri else { return }
+        if String(cString: uri) == "urn:ietf:params:xml:ns:dmarc-2.0" { state.pointee.builder.markRFC9990() }
+    }
+
+    /// Keeps the first error that makes the document not well-formed; a namespace that is not declared is none.
+    func noteError(_ error: xmlError) {
+        guard error.level == XML_ERR_FATAL, state.pointee.xmlError == nil else { return }
+        var message = error.message.map { String(cString: $0) } ?? "error \(error.code)"
+        while message.last?.isNewline == true { message.removeLast() }
+        state.pointee.xmlError = String(message.prefix(200))
+        state.pointee.xmlErrorLine = Int(error.line)
+        state.pointee.xmlErrorAtEnd = state.pointee.isAtEnd
+        let aboutReferences = [
+            XML_ERR_ENTITYREF_SEMICOL_MISSING, XML_ERR_ENTITYREF_NO_NAME, XML_ERR_NAME_REQUIRED, XML_ERR_UNDECLARED_ENTITY,
+        ]
+        state.pointee.xmlErrorIsReference = aboutReferences.contains { Int32($0.rawValue) == error.code }
+        state.pointee.builder.line = Int(error.line)
+    }
+}
