@@ -40,7 +40,12 @@ struct MailboxTarget {
     func open(_ context: Context, _ limits: MailLimits, _ isKnown: @escaping @Sendable (String) -> Bool) throws(MailError) -> any Mailbox {
         switch place {
         case .path(let path):
-            return try openMailbox(path: path, standardInput: context.standardInput, limits: limits, isKnown: isKnown)
+            let targets = [after, afterRefused].compactMap { action -> String? in
+                if case .move(let folder) = action { return folder }
+                return nil
+            }
+            return try openMailbox(
+                path: path, standardInput: context.standardInput, limits: limits, excluding: targets, isKnown: isKnown)
         case .imap(let account, let imapLimits):
             let mailbox = IMAPMailbox(account: account, limits: imapLimits, isKnown: isKnown)
             do throws(IMAPError) {

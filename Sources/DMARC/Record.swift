@@ -86,6 +86,12 @@ public struct RecordBatch: Sendable {
     /// Words outside the vocabulary, rare.
     public var oddWords: [OddWord] = []
 
+    /// Bytes of the distinct texts in the tables.
+    public var textBytes = 0
+
+    /// What the batch takes of memory, in records: a record's share of texts counts as one more for each 16 bytes.
+    public var weight: Int { records.count + textBytes / 16 }
+
     /// An empty batch.
     public init() {}
 }

@@ -6,11 +6,11 @@ import Unpacking
 
 /// Takes the documents of one message and makes reports of them.
 ///
-/// A report of up to `heldBatches` batches is held until its message is complete. A larger one passes its records on while it is being read;
+/// A report of up to `heldWeight` is held until its message is complete. A larger one passes its records on while it is being read;
 /// for that its header must be known, so where the metadata come last the document is read twice.
 final class DocumentSink {
-    /// Batches of records that are held before a report counts as large.
-    private static let heldBatches = 8
+    /// Weight of the records that are held before a report counts as large.
+    private static let heldWeight = 40_000
 
     var kind: String {
         get { message.kind }
@@ -29,6 +29,7 @@ final class DocumentSink {
     private var attachmentIndex = -1
     private var attachmentBytes = UnsafeRawBufferPointer(start: nil, count: 0)
     private var kept: [UInt8]?
+    private var refusedInAttachment: UnpackError.Code?
 
     // The document.
     private var pass = ReportParser.Pass.strict
@@ -60,6 +61,7 @@ final class DocumentSink {
         attachmentIndex += 1
         attachmentBytes = bytes
         kept = nil
+        refusedInAttachment = nil
     }
 
     private func place(_ member: String) -> String {
@@ -69,6 +71,8 @@ final class DocumentSink {
 
     /// No document of the attachment could be reached.
     func refuse(attachment error: UnpackError) {
+        // A document of it that was refused for the same reason has said so already.
+        if refusedInAttachment == error.code { return }
         message.refusals.append(
             Refusal(
                 scope: .document, code: error.code.rawValue, place: message.place, member: attachment == nil ? "" : attachmentName,
@@ -144,7 +148,7 @@ final class DocumentSink {
         if needsHeader { return true }
         if isStreaming { return full.allSatisfy { emit(.records($0)) } }
         batches += full
-        guard batches.count > Self.heldBatches else { return true }
+        guard batches.reduce(0, { $0 + $1.weight }) > Self.heldWeight else { return true }
         guard let header = knownHeader ?? parser.headerIfComplete else {
             needsHeader = true
             batches = []
@@ -169,7 +173,13 @@ final class DocumentSink {
     private func documentEnds(_ facts: DocumentFacts, _ error: UnpackError?) -> NextStep {
         if let error {
             abandon()
-            refuse(document: (error.code.rawValue, error.found), facts)
+            refusedInAttachment = error.code
+            // What the parser had stopped at says more than that the rest was too much to look at.
+            if error.code == .unpackedTooLarge, let own = parser.failure {
+                refuse(document: (own.code.rawValue, own.found), facts)
+            } else {
+                refuse(document: (error.code.rawValue, error.found), facts)
+            }
             return .next
         }
         let report: ParsedReport

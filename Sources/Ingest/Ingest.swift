@@ -103,7 +103,7 @@ public struct Ingest: Sendable {
 
     /// Runs the workers and writes what they make, until the mailbox is empty.
     private func pump(_ mailbox: any Mailbox, into session: WritingSession) throws {
-        let lanes = Lanes<IngestEvent>(ahead: options.workers * 3, capacity: 16_000)
+        let lanes = Lanes<IngestEvent>(ahead: options.workers * 3, capacity: 40_000)
         let failure = FirstFailure()
         let workers = (0..<max(1, options.workers)).map { _ in
             Worker(lanes: lanes, mailbox: mailbox, options: options, failure: failure, shouldStop: shouldStop)

@@ -41,7 +41,13 @@ struct ReadMessage: Sendable {
     var kind = "not-a-report-mail"
     /// Our fault, or the system's: it stays where it is for the next run.
     var isDeferred = false
+    /// It was gone when it was to be read.
+    var isVanished = false
 
     /// Records held, for the bound on memory.
-    var weight: Int { documents.reduce(1) { $0 + $1.report.recordCount + ($1.bytes?.count ?? 0) / 256 } }
+    var weight: Int {
+        documents.reduce(1) { sum, document in
+            document.batches.reduce(sum + (document.bytes?.count ?? 0) / 64) { $0 + $1.weight }
+        }
+    }
 }

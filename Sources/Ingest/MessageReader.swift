@@ -25,6 +25,7 @@ final class MessageReader {
         do throws(MailError) {
             try message.read(into: &buffer)
         } catch {
+            result.isVanished = error.code == .vanished
             result.isDeferred = error.isOurFault
             result.refusals.append(Refusal(scope: .message, code: error.code.rawValue, place: message.place, detail: error.found))
             return result

@@ -13,6 +13,8 @@ public struct Tally: Sendable, Equatable {
     public var stored = Stored()
     /// What was not stored, in the order it was met; at most `maxRefusals`, the ledger has them all.
     public var refusals: [Refusal] = []
+    /// Messages left where they are for the next run, and why.
+    public var deferrals: [Refusal] = []
     /// Messages that could not be marked, moved or deleted afterwards: place and reason.
     public var unsettled: [Refusal] = []
 
@@ -66,6 +68,7 @@ public struct Tally: Sendable, Equatable {
         stored.messages += other.stored.messages
         refusals += other.refusals.prefix(max(0, Self.maxRefusals - refusals.count))
         failures += other.failures
+        deferrals += other.deferrals.prefix(max(0, Self.maxRefusals - deferrals.count))
         unsettled += other.unsettled.prefix(max(0, Self.maxRefusals - unsettled.count))
     }
 }

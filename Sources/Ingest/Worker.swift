@@ -73,7 +73,7 @@ final class Worker: @unchecked Sendable {
         for message in messages {
             let result = reader.read(message) { event in
                 waiting.append(event)
-                if case .records(let batch) = event { weight += batch.records.count }
+                if case .records(let batch) = event { weight += batch.weight }
                 return weight < Self.handOver || handOver()
             }
             waiting.append(.message(result))

@@ -104,7 +104,7 @@ final class WritingSession {
             try writer.abandonReport()
         case .reportEnds(let document):
             guard let current else { return }
-            note(try writer.closeReport(document.report, origin: origin(document, current.id, current.place)), document)
+            note(try writer.closeReport(document.report, origin: origin(document, current.id, current.place)), document, current.place)
         case .message(let message):
             try handle(message)
         }
@@ -120,12 +120,14 @@ final class WritingSession {
     }
 
     private func handle(_ message: ReadMessage) throws {
+        // Gone between listing and reading: another program's doing, and none of ours.
+        if message.isVanished { return }
         let expected: MessageOutcome =
             message.isDeferred ? .deferred : !message.documents.isEmpty ? .stored : message.refusals.isEmpty ? .notAReport : .refused
         let id: Int64
         if let current { id = current.id } else { id = try enter(message.key, expected) }
         for document in message.documents {
-            note(try writer.store(document.report, document.batches, origin: origin(document, id, message.place)), document)
+            note(try writer.store(document.report, document.batches, origin: origin(document, id, message.place)), document, message.place)
         }
         let outcome = outcome(of: message)
         if outcome != expected || current != nil { try writer.setOutcome(outcome, message: id) }
@@ -137,7 +139,7 @@ final class WritingSession {
     }
 
     /// Counts a document that was read.
-    private func note(_ outcome: DocumentOutcome, _ document: ReadDocument) {
+    private func note(_ outcome: DocumentOutcome, _ document: ReadDocument, _ place: String) {
         outcomes.append(outcome)
         tally.documents.seen += 1
         switch outcome {
@@ -152,7 +154,7 @@ final class WritingSession {
         for (reason, count) in document.report.refusedRecords where tally.refusals.count < Tally.maxRefusals {
             tally.refusals.append(
                 Refusal(
-                    scope: .records, code: reason.rawValue, place: current?.place ?? "", member: document.member,
+                    scope: .records, code: reason.rawValue, place: place, member: document.member,
                     detail: document.report.refusedRecordExamples[reason] ?? "", records: count))
         }
     }
@@ -178,6 +180,10 @@ final class WritingSession {
         tally.documents.seen += message.refusedDocuments
         tally.documents.refused += message.refusedDocuments
         guard outcome != .notAReport else { return }
+        if outcome == .deferred {
+            tally.deferrals += refusals.prefix(max(0, Tally.maxRefusals - tally.deferrals.count))
+            return
+        }
         tally.refusals += refusals.prefix(max(0, Tally.maxRefusals - tally.refusals.count))
     }
 
@@ -200,7 +206,11 @@ final class WritingSession {
         try writer.clearRefusals(message: id)
         try writer.refuse(refusal, message: id)
         tally.messages[outcome, default: 0] += 1
-        if tally.refusals.count < Tally.maxRefusals { tally.refusals.append(refusal) }
+        if outcome == .deferred {
+            tally.deferrals.append(refusal)
+        } else if tally.refusals.count < Tally.maxRefusals {
+            tally.refusals.append(refusal)
+        }
     }
 
     private func noteUnsettled(_ key: String, _ id: Int64, _ outcome: MessageOutcome) throws {

@@ -7,6 +7,7 @@ final class FileTree: Mailbox {
     private let place: String
     private let root: Descriptor
     private let limits: MailLimits
+    private let excluding: Set<String>
     private let isKnown: @Sendable (String) -> Bool
     /// The name of the only file, or nil for all that is below `root`.
     private let onlyFile: String?
@@ -40,7 +41,7 @@ final class FileTree: Mailbox {
     ///   - place: the path as given by the user.
     ///   - root: the directory.
     init(
-        identifier: String, place: String, root: Descriptor, onlyFile: String?, limits: MailLimits,
+        identifier: String, place: String, root: Descriptor, onlyFile: String?, limits: MailLimits, excluding: [String] = [],
         isKnown: @escaping @Sendable (String) -> Bool
     ) {
         self.identifier = identifier
@@ -48,6 +49,7 @@ final class FileTree: Mailbox {
         self.root = root
         self.onlyFile = onlyFile
         self.limits = limits
+        self.excluding = Set(excluding)
         self.isKnown = isKnown
     }
 
@@ -147,7 +149,8 @@ final class FileTree: Mailbox {
                 state.oddities.append(MailError(code: .malformedName, place: place, found: "a name that is no UTF-8"))
                 return
             }
-            names.append(folder.isEmpty ? text : folder + "/" + text)
+            let path = folder.isEmpty ? text : folder + "/" + text
+            if !excluding.contains(path) { names.append(path) }
         }
         if problem != 0 { state.oddities.append(.system(problem, place: below(path))) }
         for name in names {

@@ -9,6 +9,7 @@ final class Maildir: Mailbox {
     private let place: String
     private let root: Descriptor
     private let limits: MailLimits
+    private let excluding: [String]
     private let isKnown: @Sendable (String) -> Bool
     private let state = Mutex(State())
 
@@ -26,8 +27,10 @@ final class Maildir: Mailbox {
     ///   - place: the path as given by the user.
     ///   - root: the directory itself.
     init(
-        identifier: String, place: String, root: Descriptor, limits: MailLimits, isKnown: @escaping @Sendable (String) -> Bool
+        identifier: String, place: String, root: Descriptor, limits: MailLimits, excluding: [String] = [],
+        isKnown: @escaping @Sendable (String) -> Bool
     ) {
+        self.excluding = excluding
         self.identifier = identifier
         self.place = place
         self.root = root
@@ -50,7 +53,7 @@ final class Maildir: Mailbox {
 
     private func list(_ state: inout State) -> MaildirListing {
         if let listing = state.listing { return listing }
-        let (listing, oddities) = MaildirListing.read(root.number, place: place)
+        let (listing, oddities) = MaildirListing.read(root.number, place: place, excluding: Set(excluding.compactMap(subfolderName)))
         state.oddities = oddities
         for index in listing.entries.indices {
             if isKnown(listing.key(index)) {

@@ -33,11 +33,11 @@ final class MaildirListing: Sendable {
         self.folders = folders
     }
 
-    static func read(_ root: Int32, place: String) -> (MaildirListing, oddities: [MailError]) {
+    static func read(_ root: Int32, place: String, excluding: Set<String> = []) -> (MaildirListing, oddities: [MailError]) {
         var names: [UInt8] = []
         var entries: [Entry] = []
         var oddities: [MailError] = []
-        let folders = folders(root, place: place, &oddities)
+        let folders = folders(root, place: place, excluding, &oddities)
         for (index, folder) in folders.enumerated() {
             let first = entries.count
             // new before cur: a file that moves meanwhile is seen twice rather than not at all.
@@ -68,7 +68,9 @@ final class MaildirListing: Sendable {
     }
 
     /// The maildir itself and its Maildir++ subfolders, `.Name`, sorted.
-    private static func folders(_ root: Int32, place: String, _ oddities: inout [MailError]) -> [Folder] {
+    private static func folders(
+        _ root: Int32, place: String, _ excluding: Set<String>, _ oddities: inout [MailError]
+    ) -> [Folder] {
         var names: [String] = []
         let problem = forEachName(in: root, ".") { name in
             guard name[0] == UInt8(ascii: "."), let text = String(validating: name, as: UTF8.self) else { return }
@@ -76,7 +78,8 @@ final class MaildirListing: Sendable {
         }
         if problem != 0 { oddities.append(.system(problem, place: place)) }
         let subfolders = names.filter { name in
-            ["/cur", "/new"].allSatisfy { mode(of: name + $0, below: root).map { $0 & S_IFMT == S_IFDIR } ?? false }
+            !excluding.contains(name)
+                && ["/cur", "/new"].allSatisfy { mode(of: name + $0, below: root).map { $0 & S_IFMT == S_IFDIR } ?? false }
         }
         return [Folder(keyPrefix: "", path: "")]
             + subfolders.sorted().prefix(Int(UInt16.max) - 1).map { Folder(keyPrefix: $0 + "/", path: $0 + "/") }

@@ -28,10 +28,11 @@ public func mailboxKind(path: String) throws(MailError) -> MailboxKind {
 ///
 /// - Parameters:
 ///   - standardInput: the descriptor that `-` stands for; it stays open.
+///   - excluding: folders below it that are not read, because handled messages are moved there: `DMARC/done`.
 ///   - isKnown: whether the ledger knows the message of this key; called from whatever thread calls `next`.
 /// - Throws: as `mailboxKind`.
 public func openMailbox(
-    path: String, standardInput: Int32, limits: MailLimits, isKnown: @escaping @Sendable (_ key: String) -> Bool
+    path: String, standardInput: Int32, limits: MailLimits, excluding: [String] = [], isKnown: @escaping @Sendable (_ key: String) -> Bool
 ) throws(MailError) -> any Mailbox {
     let kind = try mailboxKind(path: path)
     if path == "-" {
@@ -49,10 +50,11 @@ public func openMailbox(
         let root = try directory(canonical, place: path)
         let place = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         if kind == .maildir {
-            return Maildir(identifier: canonical, place: place, root: root, limits: limits, isKnown: isKnown)
+            return Maildir(
+                identifier: canonical, place: place, root: root, limits: limits, excluding: excluding, isKnown: isKnown)
         }
         return FileTree(
-            identifier: canonical, place: place, root: root, onlyFile: nil, limits: limits, isKnown: isKnown)
+            identifier: canonical, place: place, root: root, onlyFile: nil, limits: limits, excluding: excluding, isKnown: isKnown)
     case .mbox, .file:
         let slash = canonical.lastIndex(of: "/") ?? canonical.startIndex
         let name = String(canonical[slash...].dropFirst())

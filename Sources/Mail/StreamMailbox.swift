@@ -19,6 +19,8 @@ final class StreamMailbox: Mailbox {
         var known = 0
         var isComplete = false
         var oddities: [MailError] = []
+        /// How often each key has been met.
+        var occurrences: [String: Int] = [:]
     }
 
     init(
@@ -102,7 +104,11 @@ final class StreamMailbox: Mailbox {
     private func message(
         _ bytes: [UInt8]?, _ length: Int, _ place: String, _ form: MessageForm, _ state: inout State
     ) -> Message? {
-        let key = bytes.map { $0.withUnsafeBytes(stableHashText) } ?? "too-large+\(length)+\(state.number)"
+        var key = bytes.map { $0.withUnsafeBytes(stableHashText) } ?? "too-large+\(length)+\(state.number)"
+        // The same mail once more in one stream is another message.
+        let occurrence = state.occurrences[key, default: 0] + 1
+        state.occurrences[key] = occurrence
+        if occurrence > 1 { key += "+\(occurrence)" }
         if isKnown(key) {
             state.known += 1
             return nil

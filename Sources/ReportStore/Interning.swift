@@ -6,11 +6,13 @@ import GRDB
 /// What was looked up is remembered for the run, up to a bound; then the database is asked again. After a rollback nothing remembered may
 /// be believed (`forget`).
 final class Interning {
-    /// Entries of one kind that are remembered.
+    /// Entries of one kind that are remembered, and bytes of names.
     private static let bound = 100_000
+    private static let maxNameBytes = 8 << 20
 
     private let db: Database
     private var names: [String: Int64] = [:]
+    private var nameBytes = 0
     private var reporters: [String: Int64] = [:]
     private var domains: [String: Int64] = [:]
     private var policies: [PublishedPolicy: Int64] = [:]
@@ -50,7 +52,11 @@ final class Interning {
 
     func name(_ text: String) throws -> Int64 {
         if let known = names[text] { return known }
-        if names.count >= Self.bound { names.removeAll(keepingCapacity: true) }
+        if names.count >= Self.bound || nameBytes >= Self.maxNameBytes {
+            names.removeAll()
+            nameBytes = 0
+        }
+        nameBytes += text.utf8.count
         insertName.bind(1, text)
         try insertName.run()
         let id: Int64
@@ -164,7 +170,7 @@ final class Interning {
 
     func overrides(_ reasons: [PolicyOverride]) throws -> Int64 {
         if let known = overrides[reasons] { return known }
-        if overrides.count >= Self.bound { overrides.removeAll() }
+        if overrides.count >= Self.bound / 20 { overrides.removeAll() }
         let json = "[" + reasons.map { "[\(Self.json($0.type)),\($0.comment.map(Self.json) ?? "null")]" }.joined(separator: ",") + "]"
         try db.execute(sql: "INSERT OR IGNORE INTO override_sets (reasons) VALUES (?)", arguments: [json])
         let id: Int64 =

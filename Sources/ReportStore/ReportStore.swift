@@ -28,7 +28,7 @@ public final class ReportStore: Sendable {
         if path != ":memory:" { try Self.prepareFile(path, access) }
         do {
             var queue = try Self.open(path, access)
-            let version = try queue.read { try Self.version(of: $0, path) }
+            let version = try queue.read { try Self.version(of: $0, path, access) }
             if version < Migrations.all.count {
                 if access == .readOnly { queue = try Self.open(path, .readWrite) }
                 try queue.writeWithoutTransaction { try Self.migrate($0, path) }
@@ -154,10 +154,13 @@ public final class ReportStore: Sendable {
     }
 
     /// The schema's number; 0 for an empty file.
-    private static func version(of db: Database, _ path: String) throws -> Int {
+    private static func version(of db: Database, _ path: String, _ access: Access) throws -> Int {
         let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         let application = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
-        guard application == applicationID || (application == 0 && version == 0) else {
+        // 0 and 0 are SQLite's defaults: ours only if the file is new and empty, and it is to be written.
+        let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") ?? 0
+        let isNew = application == 0 && version == 0 && tables == 0 && access == .readWrite
+        guard application == applicationID || isNew else {
             throw StoreError(code: .databaseDamaged, place: path, found: "an SQLite database, but not one of dmarcstat")
         }
         guard version <= Migrations.all.count else {
@@ -172,7 +175,7 @@ public final class ReportStore: Sendable {
     private static func migrate(_ db: Database, _ path: String) throws {
         try db.inTransaction(.immediate) {
             // Another process may have been quicker.
-            let version = try version(of: db, path)
+            let version = try version(of: db, path, .readWrite)
             for (_, sql) in Migrations.all.dropFirst(version) { try db.execute(sql: sql) }
             try db.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(Migrations.all.count)")
             return .commit

@@ -14,13 +14,13 @@ extension ReportWriter {
                 WITH
                 old AS (
                     SELECT source, disposition, dkim, spf, header_from_id, envelope_from_id, envelope_to_id, authentication_id, override_id,
-                           sum(messages) AS messages, count(*) AS records
+                           sum(messages) AS messages, count(DISTINCT sequence) AS records
                     FROM records
                     WHERE domain_id = :domain AND counted_as IN (0, 1) AND day BETWEEN :first AND :last AND report_id = :old
                     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9),
                 new AS (
                     SELECT source, disposition, dkim, spf, header_from_id, envelope_from_id, envelope_to_id, authentication_id, override_id,
-                           sum(messages) AS messages, count(*) AS records
+                           sum(messages) AS messages, count(DISTINCT sequence) AS records
                     FROM records
                     WHERE domain_id = :domain AND counted_as = 2 AND day BETWEEN :first AND :last AND report_id = :new
                     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9)
@@ -36,7 +36,7 @@ extension ReportWriter {
                 "domain": report.domain, "first": days.lowerBound.number, "last": days.upperBound.number, "old": counted.id,
                 "new": report.id,
             ])
-        guard missing == false else { return false }
+        guard missing == false, try isLarger(report.id, than: counted.id, report) else { return false }
         try addRollups(of: counted.id, report, countedAs: "IN (0, 1)", sign: -1)
         try addRollups(of: report.id, report, countedAs: "= 2", sign: 1)
         try recount(counted.id, report, as: "2", from: "IN (0, 1)", isCounted: false)
@@ -44,8 +44,39 @@ extension ReportWriter {
         return true
     }
 
-    /// Adds the rows of a stored report to the rollups, or takes them away. Both reports of a conflict lie on the same days, so the first
-    /// and last day of a source stay right.
+    /// Whether the new report says more than the counted one, and on each day of a long window has all of its sources: rounding may leave a
+    /// source without a share on a day. Two reports of the same records differ in their policy only; the first stays.
+    private func isLarger(_ new: Int64, than old: Int64, _ report: OpenReport) throws -> Bool {
+        let days = report.header.window.days
+        let sums = """
+            SELECT coalesce(sum(messages), 0), count(DISTINCT sequence) FROM records
+            WHERE domain_id = ? AND counted_as IN (0, 1, 2) AND day BETWEEN ? AND ? AND report_id = ?
+            """
+        func sum(_ id: Int64) throws -> (Int, Int) {
+            let arguments: StatementArguments = [report.domain, days.lowerBound.number, days.upperBound.number, id]
+            guard let row = try Row.fetchOne(db, sql: sums, arguments: arguments) else { return (0, 0) }
+            return (row[0], row[1])
+        }
+        guard try sum(new) > sum(old) else { return false }
+        guard report.header.window.isSpread else { return true }
+        let lost = try Bool.fetchOne(
+            db,
+            sql: """
+                SELECT EXISTS (
+                    SELECT day, source FROM records
+                    WHERE domain_id = :domain AND counted_as IN (0, 1) AND day BETWEEN :first AND :last AND report_id = :old AND messages > 0
+                    EXCEPT
+                    SELECT day, source FROM records
+                    WHERE domain_id = :domain AND counted_as = 2 AND day BETWEEN :first AND :last AND report_id = :new AND messages > 0)
+                """,
+            arguments: [
+                "domain": report.domain, "first": days.lowerBound.number, "last": days.upperBound.number, "old": old, "new": new,
+            ])
+        return lost == false
+    }
+
+    /// Adds the rows of a stored report to the rollups, or takes them away. What replaces a report has all of its sources
+    /// on all of its days, so the first and last day of a source stay right.
     private func addRollups(of id: Int64, _ report: OpenReport, countedAs: String, sign: Int) throws {
         let days = report.header.window.days
         let rows = try Row.fetchCursor(

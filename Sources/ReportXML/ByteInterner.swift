@@ -18,6 +18,8 @@ struct ByteInterner: ~Copyable {
     private var arenaCapacity: Int
     private var arenaCount = 0
     private(set) var count = 0
+    /// Bytes of all distinct strings.
+    var byteCount: Int { arenaCount }
 
     init() {
         capacity = Self.smallest

@@ -87,7 +87,9 @@ extension ReportBuilder {
     /// Ends a batch between two records: indexes of a record must all lead into the tables of its own batch.
     mutating func closeBatch() {
         var closed = RecordBatch()
+        closed.textBytes = 0
         swap(&closed, &batch)
+        closed.textBytes = nameTable.byteCount + authTable.byteCount + reasonTable.byteCount
         fullBatches.append(closed)
         nameTable.reset()
         nameDigests.removeAll(keepingCapacity: true)

@@ -19,6 +19,7 @@ extension ReportBuilder {
         envelopeTo = Record.absent
         sawAuthResults = false
         spfCount = 0
+        resultCount = 0
         authKey.count = 0
         reasonKey.count = 0
     }
@@ -113,6 +114,20 @@ extension ReportBuilder {
         return index
     }
 
+    /// Distinct texts of the batch: what the memory that it takes depends on.
+    private var internedBytes: Int { nameTable.byteCount + authTable.byteCount + reasonTable.byteCount }
+
+    /// A signature or SPF check begins; one too many is read over.
+    mutating func beginResult(_ tag: UInt8) {
+        resultCount += 1
+        if resultCount > limits.maxResultsPerRecord {
+            deviations.insert(.textClipped)
+            stack[depth] = .unknown
+        } else {
+            result(tag)
+        }
+    }
+
     @inline(__always)
     mutating func result(_ tag: UInt8, _ value: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)) {
         if !authKey.append(tag, value) { deviations.insert(.textClipped) }
@@ -165,7 +180,7 @@ extension ReportBuilder {
         recordCount += 1
         messageCount += messages
         if oddDisposition != nil || oddDKIM != nil || oddSPF != nil { keepOddWords(UInt32(sequence)) }
-        if batch.records.count >= limits.recordsPerBatch { closeBatch() }
+        if batch.records.count >= limits.recordsPerBatch || internedBytes >= limits.textBytesPerBatch { closeBatch() }
     }
 
     mutating func keepOddWords(_ sequence: UInt32) {

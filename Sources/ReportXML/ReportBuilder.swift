@@ -61,6 +61,7 @@ struct ReportBuilder: ~Copyable {
     var envelopeTo = Record.absent
     var sawAuthResults = false
     var spfCount = 0
+    var resultCount = 0
     var authKey: ResultKey
     var reasonKey: ResultKey
     var recordIndex = 0
@@ -125,10 +126,10 @@ struct ReportBuilder: ~Copyable {
         case .authResults: sawAuthResults = true
         case .dkim:
             if spfCount > 0 { deviations.insert(.looseAuthResults) }
-            result(1)
+            beginResult(1)
         case .spf:
             spfCount += 1
-            result(2)
+            beginResult(2)
         case .reason: reason(1)
         case .metadata:
             metadataGroups += 1

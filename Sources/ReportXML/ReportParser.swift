@@ -161,6 +161,9 @@ public final class ReportParser {
     /// Takes the full batches; after `finish` the last one, too. Each is self-contained.
     public func takeBatches() -> [RecordBatch] { state?.pointee.builder.takeBatches() ?? [] }
 
+    /// What stopped the document before its end, if it was stopped.
+    public var failure: ReportError? { state?.pointee.builder.failure }
+
     /// The header, once metadata and policy were read; nil while they are missing.
     public var headerIfComplete: ReportHeader? { state?.pointee.builder.headerIfComplete }
 

@@ -15,6 +15,10 @@ public struct XMLLimits: Sendable, Equatable {
     public var maxElementTextBytes = 65536
     /// Raw results or override reasons of one record.
     public var maxResultsBytes = 65536
+    /// Signatures and SPF checks of one record; RFC 9990 allows 100 signatures. What is more is left out.
+    public var maxResultsPerRecord = 120
+    /// Bytes of distinct texts after which a batch is closed, however few records are in it.
+    public var textBytesPerBatch = 256 << 10
     /// Records of one document, stored or refused.
     public var maxRecords = 1_000_000
     /// Messages of one record: no sum of SQLite's can then overflow.

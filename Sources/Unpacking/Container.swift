@@ -14,13 +14,13 @@ public enum Container: String, Sendable, Equatable {
 
 /// Tells what `bytes` are by their first bytes.
 ///
-/// XML may be preceded by a byte order mark (UTF-8, or UTF-16 in either order) and by up to 64 KiB of blanks and NULs.
+/// XML may be preceded by a byte order mark (UTF-8, or UTF-16 in either order) and by up to 256 KiB of blanks and NULs.
 public func sniff(_ bytes: UnsafeRawBufferPointer) -> Container {
     sniffPrefix(bytes, isComplete: true) ?? .none
 }
 
 /// Blanks and NULs that may precede a document.
-private let maxLeadingBlanks = 64 << 10
+private let maxLeadingBlanks = 256 << 10
 
 /// Tells what a stream is by its beginning. Returns nil if `bytes` are too few to tell and more may follow.
 func sniffPrefix(_ bytes: UnsafeRawBufferPointer, isComplete: Bool) -> Container? {

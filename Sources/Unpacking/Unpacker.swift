@@ -479,7 +479,7 @@ public final class Unpacker {
         spent.verified += count
         guard spent.verified > UnpackLimits.maxVerifiedBytes else { return nil }
         spent.isExhausted = true
-        return Failure(.unpackedTooLarge, "more than \(UnpackLimits.maxVerifiedBytes) bytes follow those that are of use")
+        return Failure(.unpackedTooLarge, "no report in it so far, and more than \(UnpackLimits.maxVerifiedBytes) bytes are still to come")
     }
 
     private func error(_ failure: Failure, _ member: String) -> UnpackError {

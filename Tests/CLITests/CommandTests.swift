@@ -180,7 +180,7 @@ struct CommandTests {
     func showNothing() throws {
         let runner = try CommandRunner()
         let cut = runner.run(["show", CommandRunner.reports[6]])
-        #expect(cut.status == 0 && cut.output.contains("07-cut-off.xml: xml-truncated: line"))
+        #expect(cut.status == 65 && cut.output.contains("07-cut-off.xml: xml-truncated: line"))
         let missing = runner.run(["show", "/nonexistent/report.xml"])
         #expect(missing.status == 74 && missing.errors.contains("/nonexistent/report.xml cannot be read"))
     }

@@ -214,6 +214,49 @@ struct IngestTests {
         #expect(try ingest(store, folder.path).documents == .init(seen: 2, duplicate: 2))
     }
 
+    @Test("of two reports that differ in their policy only, the first stays")
+    func policyConflict() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("1.xml", Written().text)
+        try folder.write("2.xml", Written().text.replacing("<p>none</p>", with: "<p>reject</p>"))
+        let store = try ReportStore(path: ":memory:", access: .readWrite)
+        #expect(try ingest(store, folder.path).documents == .init(seen: 2, stored: 1, conflict: 1))
+        #expect(try store.value("SELECT is_counted FROM reports ORDER BY id LIMIT 1") == 1)
+    }
+
+    @Test("the larger of two reports with a long window counts, whatever the shares of its days", arguments: [false, true])
+    func spreadConflict(reversed: Bool) throws {
+        let folder = try TemporaryFolder()
+        var report = Written()
+        report.begin = 1_760_019_093
+        report.end = 1_760_602_882
+        for (name, count) in [(reversed ? "2.xml" : "1.xml", 10), (reversed ? "1.xml" : "2.xml", 21)] {
+            report.records = [("192.0.2.1", count, true, true)]
+            try folder.write(name, report.text)
+        }
+        let store = try ReportStore(path: ":memory:", access: .readWrite)
+        #expect(try ingest(store, folder.path).documents == .init(seen: 2, stored: 1, conflict: 1))
+        #expect(try store.value("SELECT sum(messages) FROM daily") == 21)
+        #expect(try store.figures() == store.recomputedFigures())
+    }
+
+    @Test("mail that is moved below its own mailbox is not read again")
+    func movedBelow() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("a.xml", Written().text)
+        let store = try ReportStore(path: ":memory:", access: .readWrite)
+        func run() throws -> Tally {
+            var options = Samples.options()
+            options.after = .move("done")
+            return try Ingest(store: store, options: options).run { isKnown throws(MailError) in
+                try openMailbox(path: folder.path, standardInput: 0, limits: MailLimits(), excluding: ["done"], isKnown: isKnown)
+            }
+        }
+        #expect(try run().seen == 1)
+        #expect(FileManager.default.fileExists(atPath: folder.url.appending(path: "done/a.xml").path))
+        #expect(try run().seen == 0)
+    }
+
     @Test("reports without an id are told apart by their content")
     func withoutID() throws {
         let folder = try TemporaryFolder()

@@ -71,6 +71,13 @@ struct StoreTests {
         try DatabaseQueue(path: foreign).write { try $0.execute(sql: "PRAGMA application_id = 7; CREATE TABLE t (a)") }
         #expect(error { () throws(StoreError) in _ = try ReportStore(path: foreign, access: .readWrite) } == .databaseDamaged)
 
+        // Neither number set, as SQLite leaves them: still somebody else's.
+        let plain = folder.appending(path: "plain.sqlite").path
+        try DatabaseQueue(path: plain).write { try $0.execute(sql: "CREATE TABLE t (a)") }
+        #expect(error { () throws(StoreError) in _ = try ReportStore(path: plain, access: .readOnly) } == .databaseDamaged)
+        #expect(error { () throws(StoreError) in _ = try ReportStore(path: plain, access: .readWrite) } == .databaseDamaged)
+        #expect(try DatabaseQueue(path: plain).read { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_master") } == 1)
+
         let newer = folder.appending(path: "newer.sqlite").path
         _ = try ReportStore(path: newer, access: .readWrite)
         try DatabaseQueue(path: newer).write { try $0.execute(sql: "PRAGMA user_version = 99") }

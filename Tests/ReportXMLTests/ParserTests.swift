@@ -281,3 +281,28 @@ struct InternerTests {
         #expect(!interner.intern(UnsafeRawBufferPointer(start: nil, count: 0)).isNew)
     }
 }
+
+@Suite("Cost of a record")
+struct RecordCostTests {
+    @Test("results beyond the limit are read over, however many and however different")
+    func results() throws {
+        let results = (0..<3000).map { "<dkim><domain>\($0).example</domain><selector>s</selector><result>fail</result></dkim>" }.joined()
+        let record = Sample.record().replacing("<auth_results>", with: "<auth_results>" + results)
+        let (report, batches) = try ReportParser().read(Sample.whole([record, Sample.record()])).get()
+        #expect(report.recordCount == 2)
+        #expect(report.deviations.contains(.textClipped))
+        #expect(batches.flatMap(\.authentications).allSatisfy { $0.dkim.count + $0.spf.count <= XMLLimits().maxResultsPerRecord })
+    }
+
+    @Test("a batch is closed by its texts as well as by its records")
+    func texts() throws {
+        let long = String(repeating: "x", count: 900)
+        let records = (0..<600).map { index in
+            Sample.record().replacing("<identifiers>", with: "<identifiers><envelope_from>\(index)\(long).example</envelope_from>")
+        }
+        let (report, batches) = try ReportParser().read(Sample.whole(records)).get()
+        #expect(report.recordCount == 600)
+        #expect(batches.count >= 2)
+        #expect(batches.allSatisfy { $0.textBytes < XMLLimits().textBytesPerBatch + 2048 })
+    }
+}

@@ -26,9 +26,9 @@ struct SniffTests {
         #expect(bytes.withUnsafeBytes(sniff) == .xml)
     }
 
-    @Test("passes over 64 KiB of blanks and no more")
+    @Test("passes over 256 KiB of blanks and no more")
     func blanks() {
-        let blanks = [UInt8](repeating: 0x0a, count: 64 << 10)
+        let blanks = [UInt8](repeating: 0x0a, count: 256 << 10)
         #expect((blanks + [0x3c]).withUnsafeBytes(sniff) == .xml)
         #expect((blanks + [0x0a, 0x3c]).withUnsafeBytes(sniff) == .none)
         #expect(blanks.withUnsafeBytes(sniff) == .none)

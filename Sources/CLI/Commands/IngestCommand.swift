@@ -65,6 +65,7 @@ struct IngestCommand: ContextCommand {
         let targets = try targets(configuration, context)
         let path = try database.path(context)
         if dryRun { return try survey(targets, path, presentation, context) }
+        try requireSomething(targets, context)
         let store = try ReportStore(path: path, access: .readWrite)
         let lock = try StoreLock(database: path, waitSeconds: 10)
         let meter = ProgressMeter(context)
@@ -92,7 +93,26 @@ struct IngestCommand: ContextCommand {
         try report(tally, presentation, context)
         if let failure { throw AlreadySaid(status: failure) }
         if tally.messages[.deferred, default: 0] > 0 { throw AlreadySaid(status: .inputOutput) }
-        if strict, tally.messages[.refused, default: 0] > 0 { throw AlreadySaid(status: .refused) }
+        if strict, !tally.refusals.isEmpty { throw AlreadySaid(status: .refused) }
+    }
+
+    /// A mistyped path makes no database.
+    private func requireSomething(_ targets: [MailboxTarget], _ context: Context) throws {
+        var failure: ExitStatus?
+        for target in targets {
+            guard case .path(let path) = target.place else { return }
+            do throws(MailError) {
+                _ = try mailboxKind(path: path)
+                return
+            } catch {
+                failure = failure ?? ExitStatus(systemError: error.errno)
+            }
+        }
+        for target in targets {
+            guard case .path(let path) = target.place else { continue }
+            do throws(MailError) { _ = try mailboxKind(path: path) } catch { _ = explain(error, context) }
+        }
+        if let failure { throw AlreadySaid(status: failure) }
     }
 
     /// What is to be collected from: the paths, else the mailboxes of the configuration.
@@ -178,11 +198,11 @@ struct IngestCommand: ContextCommand {
     private func extendLifetime(_ lock: borrowing StoreLock) {}
 
     private func report(_ tally: Tally, _ presentation: Presentation, _ context: Context) throws {
-        let deferred = tally.refusals.filter { _ in tally.messages[.deferred, default: 0] > 0 && presentation.isText }
-        if !deferred.isEmpty {
-            for refusal in deferred.prefix(20) where refusal.scope == .message {
-                context.say("dmarcstat: \(refusal.place): \(refusal.code): \(refusal.detail)")
+        if presentation.isText {
+            for refusal in tally.deferrals.prefix(20) {
+                context.say("dmarcstat: \(refusal.place): \(refusal.code): \(refusal.detail). It is left for the next run.")
             }
+            if tally.deferrals.count > 20 { context.say("dmarcstat: and \(tally.deferrals.count - 20) more") }
         }
         for refusal in tally.unsettled.prefix(20) {
             context.say("dmarcstat: \(refusal.place): stored, but not moved or marked: \(refusal.detail). The next run tries again.")

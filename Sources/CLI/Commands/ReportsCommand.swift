@@ -11,7 +11,7 @@ struct ReportsCommand: ContextCommand {
             EXAMPLES:
               dmarcstat reports --since 7d
               dmarcstat reports --domain example.org --reporter google.com
-              dmarcstat reports --sort failed --limit 10
+              dmarcstat reports --sort messages --limit 10
             """)
 
     @OptionGroup var database: DatabaseOptions

@@ -34,6 +34,13 @@ struct ShowCommand: ContextCommand {
         } else {
             let reports = try FileReports.read(report, context)
             try view.present(reports)
+            // Programs see the reports only; why one is missing is for people.
+            if !presentation.isText {
+                for report in reports {
+                    if let refusal = report.refusal { context.say("dmarcstat: \(report.place): \(refusal.code): \(refusal.detail)") }
+                }
+            }
+            if reports.allSatisfy({ $0.detail == nil }) { throw AlreadySaid(status: .refused) }
             presentation.suggest("dmarcstat ingest " + quoted(report) + database.words)
         }
     }
