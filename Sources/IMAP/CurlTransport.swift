@@ -29,7 +29,7 @@ final class CurlTransport: Transport {
         // libcurl writes at most CURL_ERROR_SIZE bytes into it while the handle lives.
         let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
-        let seconds = min(limits.connectSeconds, deadline.secondsLeft)
+        let seconds = min(.after(seconds: limits.connectSeconds), deadline).secondsLeft
         Self.set(handle, account, Int(seconds * 1000), greeting, message)
         let result = withExtendedLifetime(greeting) { withoutBrokenPipe { curl_easy_perform(curl) } }
         let words = String(cString: message)

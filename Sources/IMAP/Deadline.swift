@@ -12,7 +12,9 @@ struct Deadline: Comparable {
     }
 
     static func after(seconds: Double) -> Deadline {
-        Deadline(nanoseconds: now.nanoseconds + UInt64(max(0, min(seconds, 1e9)) * 1e9))
+        // A limit that is no number is none: NaN would trap.
+        let seconds = seconds.isNaN ? 0 : max(0, min(seconds, 1e9))
+        return Deadline(nanoseconds: now.nanoseconds + UInt64(seconds * 1e9))
     }
 
     static func < (left: Deadline, right: Deadline) -> Bool { left.nanoseconds < right.nanoseconds }

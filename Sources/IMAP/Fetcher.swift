@@ -85,7 +85,7 @@ final class Fetcher {
                 // What has arrived whole is handed out all the same, as far as it is without a gap.
                 let whole = uids[done..<end].prefix { received[$0] != nil }.count
                 hand(out: done + whole, &received, refusal: nil)
-                guard error.code == .responseTooLarge, end - done > 0 else { throw error }
+                guard error.isMessageTooLarge, end - done > 0 else { throw error }
                 guard end - done == 1, batch.count == 1 else {
                     // One of them is larger than the server says: which one?
                     aloneUntil = max(aloneUntil, end)
@@ -120,7 +120,7 @@ final class Fetcher {
     private func fetch(_ batch: [UInt32], _ bytes: Int, _ received: inout [UInt32: [UInt8]]) throws(IMAPError) -> IMAPError? {
         // Some servers only guess RFC822.SIZE.
         let budget = 2 * bytes + (64 << 10) * batch.count
-        let most = min(budget, 2 * limits.batchBytes + limits.maxMessageBytes)
+        let most = batch.count == 1 ? limits.maxMessageBytes : min(budget, 2 * limits.batchBytes + limits.maxMessageBytes)
         let deadline = core.runDeadline
         var fetched: [UInt32: [UInt8]] = [:]
         defer { received = fetched }
@@ -167,7 +167,6 @@ final class Fetcher {
             shared.queue += messages
             shared.sizes += counts
             shared.queuedBytes += bytes
-            shared.waiting = 0
         }
     }
 

@@ -41,17 +41,20 @@ public struct IMAPError: Error, Equatable, Sendable {
     public let found: String
     /// Whether it may be otherwise in a second, on a new connection.
     let mayPass: Bool
+    /// Whether it is one message that is too large, and not what the server says around it.
+    let isMessageTooLarge: Bool
 
     /// An error; `found` is clipped and cleaned.
     public init(code: Code, place: String = "", found: String) {
         self.init(code: code, place: place, found: found, mayPass: code == .lost)
     }
 
-    init(code: Code, place: String = "", found: String, mayPass: Bool) {
+    init(code: Code, place: String = "", found: String, mayPass: Bool, isMessageTooLarge: Bool = false) {
         self.code = code
         self.place = place
         self.found = clipped(Array(found.utf8))
         self.mayPass = mayPass
+        self.isMessageTooLarge = isMessageTooLarge
     }
 
     /// Whether the connection can be used no more after it.

@@ -20,8 +20,8 @@ public struct IMAPLimits: Sendable, Equatable {
     /// Bytes of messages that wait to be handed out. Default 8 MiB.
     public var aheadBytes = 8 << 20
     /// Bytes of messages in memory: those that wait, and those handed out but not read yet. Fetching pauses above it, unless somebody
-    /// waits for the next message. Default 48 MiB.
-    public var heldBytes = 48 << 20
+    /// waits for the next message. Default 24 MiB.
+    public var heldBytes = 24 << 20
     /// Seconds for name, TCP, TLS and greeting. Default 10.
     public var connectSeconds = 10.0
     /// Seconds for the answer to a command; while messages arrive, for each 64 KiB or message. Default 60.
@@ -39,6 +39,16 @@ public struct IMAPLimits: Sendable, Equatable {
 
     /// The defaults.
     public init() {}
+
+    /// The same with at least one message at a time: with none nothing would ever be done.
+    var sane: IMAPLimits {
+        var limits = self
+        limits.batchMessages = max(1, batchMessages)
+        limits.listMessages = max(1, listMessages)
+        limits.maxMessageBytes = max(0, min(maxMessageBytes, 1 << 31))
+        limits.batchBytes = max(0, min(batchBytes, 1 << 31))
+        return limits
+    }
 
     /// Bytes that libcurl may pass on as greeting and capabilities.
     static let maxGreetingBytes = 64 << 10

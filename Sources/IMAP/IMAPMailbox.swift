@@ -134,7 +134,7 @@ final class MailboxCore: @unchecked Sendable {
 
     init(_ account: IMAPAccount, _ limits: IMAPLimits, _ isKnown: @escaping @Sendable (String) -> Bool, _ connect: @escaping Connect) {
         self.account = account
-        self.limits = limits
+        self.limits = limits.sane
         self.isKnown = isKnown
         self.connect = connect
     }
@@ -259,19 +259,19 @@ final class MailboxCore: @unchecked Sendable {
     func next(_ limit: Int) throws(IMAPError) -> [Message] {
         guard limit > 0 else { return [] }
         try begin()
+        // Said before the wait: whoever fetches must hear of it.
+        shared.update { $0.waiting += 1 }
+        defer { shared.update { $0.waiting -= 1 } }
         let taken: (messages: [Message], failure: IMAPError?)? = shared.wait { [limits] shared in
             if shared.handedOut == shared.queue.count {
                 if shared.isComplete { return ([], nil) }
                 if let failure = shared.failure { return ([], failure) }
                 if shared.isClosing { return ([], IMAPError(code: .cancelled, found: "the mailbox was closed")) }
-                // Counted once, whoever asks: `next` is called by one thread at a time.
-                shared.waiting = 1
                 return nil
             }
-            shared.waiting = 0
             var bytes = 0
             var end = shared.handedOut
-            while end < shared.queue.count, end - shared.handedOut < limit, bytes < limits.batchBytes {
+            while end < shared.queue.count, end - shared.handedOut < limit, end == shared.handedOut || bytes < limits.batchBytes {
                 bytes += shared.sizes[end]
                 end += 1
             }

@@ -42,7 +42,8 @@ final class Monitor<Value>: @unchecked Sendable {
         return body(value)
     }
 
-    /// Calls `body`, now and after each change, until it gives a result; nil when the deadline comes first.
+    /// Calls `body`, now and after each change, until it gives a result; nil when the deadline comes first. Unless it gives a result it
+    /// must not change the value: nobody is woken then.
     func wait<Result>(until deadline: Deadline? = nil, _ body: (inout Value) -> Result?) -> Result? {
         pthread_mutex_lock(mutex)
         defer {

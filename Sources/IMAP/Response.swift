@@ -84,6 +84,10 @@ struct Malformed: Error, Equatable {
     var reason: String
     /// Whether a limit was met.
     var isTooLarge = false
+    /// Whether it was that on the bytes of a message.
+    var isMessage = false
 
-    var error: IMAPError { IMAPError(code: isTooLarge ? .responseTooLarge : .malformed, found: reason) }
+    var error: IMAPError {
+        IMAPError(code: isTooLarge ? .responseTooLarge : .malformed, found: reason, mayPass: false, isMessageTooLarge: isMessage)
+    }
 }

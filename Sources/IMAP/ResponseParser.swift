@@ -20,7 +20,7 @@ struct ResponseParser {
         guard let first = parser.peek else { throw Malformed(reason: "an empty line") }
         if first == UInt8(ascii: "+") {
             parser.position = 1
-            // Deviation: Exchange and others send "+" without the space.
+            // Deviation: Yandex sends "+" without the space (github.com/djc/imap-proto/issues/67).
             parser.skip(0x20)
             return .continuation(parser.rest)
         }
@@ -73,7 +73,7 @@ struct ResponseParser {
 
     ///     resp-text = ["[" resp-text-code "]" SP] [text]
     private mutating func status(_ word: StatusWord) throws(Malformed) -> Status {
-        // Deviation: some servers send "OK" with neither space nor text.
+        // Deviation: Exchange sends "OK" with neither space nor text (github.com/OfflineIMAP/offlineimap/pull/623).
         skip(0x20)
         var code: ResponseCode?
         if peek == UInt8(ascii: "[") {
@@ -82,7 +82,7 @@ struct ResponseParser {
             }
             code = try Self.code(text[position + 1..<closing])
             position = closing + 1
-            // Deviation: Courier leaves the space out when no text follows.
+            // The space is missing where no text follows: nothing is lost by that.
             skip(0x20)
         }
         return Status(word: word, code: code, text: rest)
@@ -128,7 +128,7 @@ struct ResponseParser {
         var numbers: [UInt32] = []
         while peek == 0x20 {
             position += 1
-            // Deviations: Courier ends the list with a space; CONDSTORE (RFC 7162 section 3.1.5) appends "(MODSEQ n)".
+            // A space at the end is let pass, as in `end`; CONDSTORE (RFC 7162 section 3.1.5) appends "(MODSEQ n)".
             guard let byte = peek, byte != UInt8(ascii: "(") else { return numbers }
             let number = try number32()
             guard number > 0 else { throw malformed("a message number 0") }
@@ -241,8 +241,10 @@ struct ResponseParser {
             default:
                 try skipValue()
             }
+            // Deviation: QQ and an older Cyrus put a space before the closing parenthesis (github.com/jakartaee/mail-api/issues/209,
+            // github.com/djc/imap-proto/issues/190).
+            if peek != UInt8(ascii: ")") { try space() }
             if peek == UInt8(ascii: ")") { break }
-            try space()
         }
         try byte(")")
         try end()
@@ -293,7 +295,7 @@ struct ResponseParser {
     }
 
     private mutating func end() throws(Malformed) {
-        // Deviation: Exchange and Zimbra have been seen to leave a space at the end of a line.
+        // Deviation: Outlook ends STATUS with a space (github.com/djc/imap-proto/pull/152); other lines are read alike.
         skip(0x20)
         guard position == text.count else { throw malformed("the end of the line was expected") }
     }

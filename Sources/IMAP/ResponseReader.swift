@@ -196,7 +196,9 @@ struct ResponseReader {
         guard last - position <= 10, let count = Int(String(decoding: text[position + 1...last], as: UTF8.self)), bodyBytes + count <= limit
         else {
             let digits = clipped(text[position + 1...last].prefix(40))
-            throw Malformed(reason: "a literal of \(digits) bytes; the limit is \(limit): \(clipped(text.prefix(80)))", isTooLarge: true)
+            throw Malformed(
+                reason: "a literal of \(digits) bytes; the limit is \(limit): \(clipped(text.prefix(80)))", isTooLarge: true,
+                isMessage: isFetch)
         }
         return count
     }

@@ -350,7 +350,7 @@ final class Session {
         // Some servers answer BAD to a SEARCH in an empty folder.
         guard folder?.messageCount != 0 else { return [] }
         var uids: [UInt32] = []
-        let criterion = since.map { "SINCE " + searchDate(daysSince1970: $0 - 1) } ?? "ALL"
+        let criterion = since.map { "SINCE " + searchDate(daysSince1970: max($0, -700_000) - 1) } ?? "ALL"
         try require(Command("UID SEARCH " + criterion)) { [limits] (response) throws(IMAPError) in
             guard case .search(let found) = response else { return }
             guard uids.count + found.count <= limits.maxListedMessages else {
@@ -403,7 +403,9 @@ final class Session {
             guard let body = message.body else { return }
             bytes += body.count
             guard bytes <= maxBytes else {
-                throw IMAPError(code: .responseTooLarge, found: "messages of \(bytes) bytes where \(maxBytes) are the limit")
+                throw IMAPError(
+                    code: .responseTooLarge, found: "messages of \(bytes) bytes where \(maxBytes) are the limit", mayPass: false,
+                    isMessageTooLarge: true)
             }
             handle(uid, body)
         }
