@@ -10,6 +10,8 @@ import Glibc
 /// `mutex` only, in `locked` and `wait`.
 final class Lanes<Element: Sendable>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+    /// Held by whoever asks for work; never taken by one that holds `mutex`.
+    private let sourceMutex: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
     private var lanes: [Int: (elements: [Element], weight: Int, isClosed: Bool)] = [:]
     private var current = 0
@@ -24,16 +26,20 @@ final class Lanes<Element: Sendable>: @unchecked Sendable {
         self.ahead = ahead
         self.capacity = capacity
         mutex = .allocate(capacity: 1)
+        sourceMutex = .allocate(capacity: 1)
         changed = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
+        pthread_mutex_init(sourceMutex, nil)
         pthread_cond_init(changed, nil)
     }
 
     deinit {
         pthread_cond_destroy(changed)
         pthread_mutex_destroy(mutex)
+        pthread_mutex_destroy(sourceMutex)
         changed.deallocate()
         mutex.deallocate()
+        sourceMutex.deallocate()
     }
 
     private func locked<Result>(_ body: () throws -> Result) rethrows -> Result {
@@ -45,12 +51,18 @@ final class Lanes<Element: Sendable>: @unchecked Sendable {
     /// Gives up the lock until something has changed.
     private func wait() { pthread_cond_wait(changed, mutex) }
 
-    /// Opens the next lane for what `source` gives; nil when it gives nothing more, or after `cancel`. `source` is called by one thread at a time.
+    /// Opens the next lane for what `source` gives; nil when it gives nothing more, or after `cancel`. `source` is called by one thread at a
+    /// time, and while it waits for a server the lanes go on.
     func open<Work>(_ source: () -> [Work]) -> (lane: Int, work: [Work])? {
-        locked {
+        pthread_mutex_lock(sourceMutex)
+        defer { pthread_mutex_unlock(sourceMutex) }
+        let mayOpen = locked {
             while !isCancelled, !isExhausted, next >= current + ahead { wait() }
-            if isCancelled || isExhausted { return nil }
-            let work = source()
+            return !isCancelled && !isExhausted
+        }
+        guard mayOpen else { return nil }
+        let work = source()
+        return locked {
             guard !work.isEmpty else {
                 isExhausted = true
                 pthread_cond_broadcast(changed)

@@ -1,0 +1,228 @@
+import CLI
+import Foundation
+import Testing
+
+@testable import IMAP
+
+/// The whole way: a real server, a configuration, the command.
+@Suite("Ingest over IMAP", .enabled(if: Dovecot.isThere, "\(Dovecot.hindrance ?? "")"))
+struct IngestOverIMAPTests {
+    private static let root = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    /// A folder with a configuration and a database.
+    private final class Setup {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "dmarcstat-imap-\(UUID().uuidString)")
+        let server: Dovecot
+
+        init(_ server: Dovecot) throws {
+            self.server = server
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            let password = folder.appending(path: "password").path
+            _ = FileManager.default.createFile(
+                atPath: password, contents: Data((Dovecot.password + "\n").utf8), attributes: [.posixPermissions: 0o600])
+        }
+
+        deinit { try? FileManager.default.removeItem(at: folder) }
+
+        func mailbox(_ user: String, name: String = "rua", tls: TLSMode = .implicit, more: String = "", caFile: Bool = true) -> String {
+            """
+            [[mailbox]]
+            name = "\(name)"
+            kind = "imap"
+            host = "localhost"
+            port = \(tls == .implicit ? server.port : server.startTLSPort)
+            tls = "\(tls.rawValue)"
+            user = "\(user)"
+            password_file = "\(folder.path)/password"
+            \(caFile ? "ca_file = \"\(server.caFile)\"" : "")
+            \(more)
+
+            """
+        }
+
+        /// Runs a command with this configuration.
+        func run(_ configuration: String, _ arguments: String...) throws -> (status: Int32, output: String, errors: String) {
+            let file = folder.appending(path: "config.toml")
+            try Data(configuration.utf8).write(to: file)
+            let output = MemoryChannel()
+            let errors = MemoryChannel()
+            let context = Context(environment: [:], standardOutput: output, standardError: errors, now: 1_795_219_200)
+            let status = DmarcstatMain.run(
+                arguments: arguments + ["--config", file.path, "--database", folder.path + "/dmarc.sqlite"], context: context)
+            #expect(!(output.text + errors.text).contains(Dovecot.password))
+            return (status, output.text, errors.text)
+        }
+
+        func ingest(_ configuration: String, _ more: String...) throws -> Answer {
+            let file = folder.appending(path: "config.toml")
+            try Data(configuration.utf8).write(to: file)
+            let output = MemoryChannel()
+            let errors = MemoryChannel()
+            let context = Context(environment: [:], standardOutput: output, standardError: errors, now: 1_795_219_200)
+            let arguments = ["ingest", "--format", "json", "--config", file.path, "--database", folder.path + "/dmarc.sqlite"] + more
+            let status = DmarcstatMain.run(arguments: arguments, context: context)
+            #expect(!(output.text + errors.text).contains(Dovecot.password))
+            try #require(!output.text.isEmpty, "\(errors.text)")
+            var answer = try JSONDecoder().decode(Answer.self, from: Data(output.text.utf8))
+            answer.status = status
+            answer.errors = errors.text
+            return answer
+        }
+    }
+
+    private struct Answer: Decodable {
+        struct Messages: Decodable, Equatable {
+            var seen: Int
+            var stored: Int
+            var duplicate: Int
+            var not_a_report: Int
+            var refused: Int
+            var deferred: Int
+            var known: Int
+        }
+
+        struct Stored: Decodable, Equatable {
+            var reports: Int
+            var records: Int
+            var messages: Int
+        }
+
+        var messages: Messages
+        var stored: Stored
+        var status: Int32?
+        var errors: String?
+    }
+
+    /// The mails of a maildir, in the order of their names.
+    private static func mails(_ maildir: URL) throws -> [String] {
+        var files: [URL] = []
+        for sub in ["cur", "new"] {
+            files += try FileManager.default.contentsOfDirectory(at: maildir.appending(path: sub), includingPropertiesForKeys: nil)
+        }
+        return try files.filter { !$0.lastPathComponent.hasPrefix(".") }.sorted { $0.lastPathComponent < $1.lastPathComponent }
+            .map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
+    }
+
+    private static func demo() throws -> [String] { try mails(root.appending(path: "reports-sample/maildir")) }
+
+    @Test("the demo mailbox gives its totals; then nothing is fetched but what is new", arguments: [TLSMode.implicit, .startTLS])
+    func totals(tls: TLSMode) throws {
+        let server = Dovecot.plain
+        let user = "totals-\(tls.rawValue)"
+        let demo = try Self.demo()
+        server.deliver(Array(demo.dropLast(5)), to: user)
+        let setup = try Setup(server)
+        let configuration = setup.mailbox(user, tls: tls)
+        let first = try setup.ingest(configuration)
+        #expect(first.status == 0, "\(first.errors ?? "")")
+        #expect(first.messages.seen == demo.count - 5)
+        let second = try setup.ingest(configuration)
+        #expect(second.messages == .init(seen: 0, stored: 0, duplicate: 0, not_a_report: 0, refused: 0, deferred: 0, known: demo.count - 5))
+        server.deliver(Array(demo.suffix(5)), to: user, start: demo.count)
+        let third = try setup.ingest(configuration)
+        #expect(third.messages.seen == 5)
+        #expect(first.messages.stored + third.messages.stored == 430)
+        #expect(first.messages.duplicate + third.messages.duplicate == 2)
+        #expect(first.messages.refused + third.messages.refused == 1)
+        #expect(first.messages.not_a_report + third.messages.not_a_report == 2)
+        // As much as from the maildir itself.
+        let direct = try Setup(server)
+        let fromDisk = try direct.ingest("", Self.root.appending(path: "reports-sample/maildir").path)
+        #expect(first.stored.messages + third.stored.messages == fromDisk.stored.messages)
+        #expect(first.stored.records + third.stored.records == fromDisk.stored.records)
+        let seen = try FileManager.default.contentsOfDirectory(atPath: server.maildir(user) + "/cur").filter {
+            $0.contains("S") && $0.hasSuffix("S")
+        }
+        #expect(seen.isEmpty, "nothing is marked as read by fetching")
+    }
+
+    @Test("handled and refused mail go where each is to go")
+    func moving() throws {
+        let server = Dovecot.plain
+        server.deliver(try Self.demo(), to: "moving")
+        let setup = try Setup(server)
+        let answer = try setup.ingest(setup.mailbox("moving", more: "after = \"move:DMARC/done\"\nafter_refused = \"move:DMARC/refused\""))
+        #expect(answer.status == 0, "\(answer.errors ?? "")")
+        func count(_ folder: String) throws -> Int {
+            try ["cur", "new"].reduce(0) {
+                try $0 + FileManager.default.contentsOfDirectory(atPath: server.maildir("moving", folder) + "/" + $1).count
+            }
+        }
+        #expect(try count("") == 0)
+        #expect(try count(".DMARC.done") == 434)
+        #expect(try count(".DMARC.refused") == 1)
+        #expect(try setup.ingest(setup.mailbox("moving")).messages.seen == 0)
+    }
+
+    @Test("one mailbox that fails does not stop the others, and the exit status says so")
+    func oneFails() throws {
+        let server = Dovecot.plain
+        server.deliver(Array(try Self.demo().prefix(20)), to: "works")
+        let setup = try Setup(server)
+        let broken = setup.mailbox("works", name: "stranger", caFile: false)
+        let answer = try setup.ingest(broken + setup.mailbox("works"))
+        #expect(answer.messages.seen == 20)
+        #expect(answer.status == 77)
+        #expect(answer.errors?.contains("imap-certificate") == true)
+        let only = try setup.ingest(broken + setup.mailbox("works"), "--mailbox", "rua")
+        #expect(only.status == 0 && only.messages.known == 20)
+    }
+
+    @Test("dry run and doctor change nothing and say what there is")
+    func dryRunAndDoctor() throws {
+        let server = Dovecot.plain
+        server.deliver(Array(try Self.demo().prefix(7)), to: "dry")
+        let setup = try Setup(server)
+        let configuration = setup.mailbox("dry")
+        let survey = try setup.run(configuration, "ingest", "--dry-run", "--format", "csv")
+        #expect(survey.status == 0 && survey.output == "mailbox,new,known\r\nrua/INBOX,7,0\r\n", "\(survey)")
+        #expect(!FileManager.default.fileExists(atPath: setup.folder.path + "/dmarc.sqlite"))
+        let doctor = try setup.run(configuration, "doctor", "--format", "ndjson")
+        #expect(doctor.status == 0, "\(doctor)")
+        for check in ["connection", "certificate", "login", "folder", "message-count"] {
+            #expect(doctor.output.contains("\"check\":\"\(check)\",\"result\":\"ok\""), "\(check)\n\(doctor.output)")
+        }
+        let wrong = try setup.run(configuration.replacing("[[mailbox]]", with: "[[mailbox]]\nfolders = [\"Nowhere\"]"), "doctor")
+        #expect(wrong.status != 0)
+        #expect(wrong.output.contains("imap-no-folder"))
+    }
+
+    /// Made with the corpus generator in `../shared/tools`, where that is at hand.
+    private static let generator = root.deletingLastPathComponent().appending(path: "shared/tools/gen_corpus.py").path
+
+    @Test(
+        "a few thousand mails give exact totals",
+        .enabled(if: FileManager.default.fileExists(atPath: generator), "the corpus generator is not beside the project"))
+    func corpus() throws {
+        let server = Dovecot.plain
+        let setup = try Setup(server)
+        let corpus = setup.folder.appending(path: "corpus")
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = [
+            "python3", Self.generator, "--reports", "2000", "--profile", "mixed", "--seed", "77", "--duplicates", ".05", "--broken", ".05",
+            "--jobs", "1", "--out", corpus.path,
+        ]
+        process.standardOutput = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        struct Truth: Decodable {
+            struct Total: Decodable {
+                var reports: Int
+                var records: Int
+                var messages: Int
+                var duplicates: Int
+                var broken: Int
+            }
+            var total: Total
+        }
+        let truth = try JSONDecoder().decode(Truth.self, from: Data(contentsOf: corpus.appending(path: "truth.json"))).total
+        server.deliver(try Self.mails(corpus.appending(path: "maildir")), to: "corpus")
+        let answer = try setup.ingest(setup.mailbox("corpus"))
+        #expect(answer.status == 0, "\(answer.errors ?? "")")
+        #expect(answer.stored == .init(reports: truth.reports, records: truth.records, messages: truth.messages))
+        #expect(answer.messages.duplicate == truth.duplicates)
+        #expect(answer.messages.refused + answer.messages.not_a_report == truth.broken)
+    }
+}
