@@ -53,7 +53,8 @@ let package = Package(
         .testTarget(name: "ReportXMLTests", dependencies: ["ReportXML", "DMARC"], swiftSettings: strict),
         .testTarget(name: "UnpackingTests", dependencies: ["Unpacking", "CZlib"], swiftSettings: strict),
         .testTarget(name: "MailTests", dependencies: ["Mail"], swiftSettings: strict),
-        .testTarget(name: "IMAPTests", dependencies: ["IMAP", "Mail", "CLI"], swiftSettings: strict),
+        .testTarget(
+            name: "IMAPTests", dependencies: ["IMAP", "Mail", "CLI", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
         .testTarget(
             name: "ReportStoreTests",
             dependencies: ["ReportStore", "DMARC", "Migrations", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),

@@ -22,6 +22,8 @@ import statistics
 import subprocess
 import sys
 
+import imap
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TOOLS = os.path.join(os.path.dirname(ROOT), "shared", "tools")
 WORK = os.environ.get("BENCH_DIR", "/tmp/dmarcstat-bench")
@@ -212,7 +214,7 @@ def main():
     parser.add_argument("--binary", default=os.path.join(ROOT, ".build", "release", "dmarcstat"))
     parser.add_argument("--pairs", type=int, default=5, help="runs of tool and yardstick in turn (default 5)")
     parser.add_argument("--quick", action="store_true", help="smaller corpora, no large database")
-    parser.add_argument("--only", choices=("small", "mixed", "huge", "large"), action="append", help="only this corpus; may be repeated")
+    parser.add_argument("--only", choices=("small", "mixed", "huge", "large", "imap"), action="append", help="only this corpus; may be repeated")
     arguments = parser.parse_args()
     binary = os.path.abspath(arguments.binary)
     if not os.access(binary, os.X_OK):
@@ -221,7 +223,7 @@ def main():
         print("bench: %s is not here, so there is nothing to measure against" % TOOLS)
         return 0
     os.makedirs(WORK, exist_ok=True)
-    wanted = arguments.only or ["small", "mixed", "huge"] + ([] if arguments.quick else ["large"])
+    wanted = arguments.only or ["small", "mixed", "huge", "imap"] + ([] if arguments.quick else ["large"])
     print("host: %s, %d processors, %s" % (platform.platform(), os.cpu_count(), platform.machine()))
 
     floor = yardstick()
@@ -247,6 +249,8 @@ def main():
     if "large" in wanted:
         how = ["--reports", "2000", "--profile", "mixed"] if arguments.quick else ["--reports", "100000", "--profile", "mixed", "--days", "730"]
         right = measure_queries(binary, corpus("large-quick" if arguments.quick else "large", how + ["--seed", "3"]), 15) and right
+    if "imap" in wanted:
+        right = imap.measure(binary, corpus("small" + ("-quick" if arguments.quick else ""), sizes["small"]), Run) and right
     return 0 if right else 1
 
 

@@ -17,7 +17,7 @@ while read -r name; do packages+=("$name"); done < <(
 case "${1:-}" in
     "") ;;
     --test) packages+=(python3 dovecot-imapd openssl) ;;
-    --bench) packages+=(python3 gcc libc6-dev libexpat1-dev libdeflate-dev) ;;
+    --bench) packages+=(python3 gcc libc6-dev libexpat1-dev libdeflate-dev dovecot-imapd openssl) ;;
     *) say "unknown argument: $1 (expected --test, --bench or nothing)"; exit 64 ;;
 esac
 

@@ -1,5 +1,6 @@
 import CLI
 import Foundation
+import GRDB
 import Testing
 
 @testable import IMAP
@@ -109,7 +110,8 @@ struct IngestOverIMAPTests {
     @Test("the demo mailbox gives its totals; then nothing is fetched but what is new", arguments: [TLSMode.implicit, .startTLS])
     func totals(tls: TLSMode) throws {
         let server = Dovecot.plain
-        let user = "totals-\(tls.rawValue)"
+        // Other suites have users of the same server.
+        let user = "command-totals-\(tls.rawValue)"
         let demo = try Self.demo()
         server.deliver(Array(demo.dropLast(5)), to: user)
         let setup = try Setup(server)
@@ -140,41 +142,61 @@ struct IngestOverIMAPTests {
     @Test("handled and refused mail go where each is to go")
     func moving() throws {
         let server = Dovecot.plain
-        server.deliver(try Self.demo(), to: "moving")
+        server.deliver(try Self.demo(), to: "command-moving")
         let setup = try Setup(server)
-        let answer = try setup.ingest(setup.mailbox("moving", more: "after = \"move:DMARC/done\"\nafter_refused = \"move:DMARC/refused\""))
+        let answer = try setup.ingest(
+            setup.mailbox("command-moving", more: "after = \"move:DMARC/done\"\nafter_refused = \"move:DMARC/refused\""))
         #expect(answer.status == 0, "\(answer.errors ?? "")")
         func count(_ folder: String) throws -> Int {
             try ["cur", "new"].reduce(0) {
-                try $0 + FileManager.default.contentsOfDirectory(atPath: server.maildir("moving", folder) + "/" + $1).count
+                try $0 + FileManager.default.contentsOfDirectory(atPath: server.maildir("command-moving", folder) + "/" + $1).count
             }
         }
         #expect(try count("") == 0)
         #expect(try count(".DMARC.done") == 434)
         #expect(try count(".DMARC.refused") == 1)
-        #expect(try setup.ingest(setup.mailbox("moving")).messages.seen == 0)
+        #expect(try setup.ingest(setup.mailbox("command-moving")).messages.seen == 0)
+    }
+
+    @Test("killed between commit and move, the next run finishes the move and fetches nothing")
+    func killedBeforeMove() throws {
+        let server = Dovecot.plain
+        let demo = try Self.demo()
+        server.deliver(demo, to: "command-killed")
+        let setup = try Setup(server)
+        let first = try setup.ingest(setup.mailbox("command-killed"))
+        #expect(first.messages.seen == demo.count)
+        // What a kill after the commit leaves behind: everything stored, nothing settled.
+        try DatabaseQueue(path: setup.folder.path + "/dmarc.sqlite").write { try $0.execute(sql: "UPDATE messages SET is_settled = 0") }
+        let second = try setup.ingest(setup.mailbox("command-killed", more: "after = \"move:done\"\nafter_refused = \"delete\""))
+        #expect(second.messages.seen == 0 && second.messages.known == demo.count && second.status == 0)
+        let moved = try ["cur", "new"].reduce(0) {
+            try $0 + FileManager.default.contentsOfDirectory(atPath: server.maildir("command-killed", ".done") + "/" + $1).count
+        }
+        #expect(moved == demo.count - 1)
+        #expect(try setup.ingest(setup.mailbox("command-killed", more: "after = \"move:done\"")).messages.known == 0)
     }
 
     @Test("one mailbox that fails does not stop the others, and the exit status says so")
     func oneFails() throws {
         let server = Dovecot.plain
-        server.deliver(Array(try Self.demo().prefix(20)), to: "works")
+        server.deliver(Array(try Self.demo().prefix(20)), to: "command-works")
         let setup = try Setup(server)
-        let broken = setup.mailbox("works", name: "stranger", caFile: false)
-        let answer = try setup.ingest(broken + setup.mailbox("works"))
+        let broken = setup.mailbox("command-works", name: "stranger", caFile: false)
+        let answer = try setup.ingest(broken + setup.mailbox("command-works"))
         #expect(answer.messages.seen == 20)
         #expect(answer.status == 77)
         #expect(answer.errors?.contains("imap-certificate") == true)
-        let only = try setup.ingest(broken + setup.mailbox("works"), "--mailbox", "rua")
+        let only = try setup.ingest(broken + setup.mailbox("command-works"), "--mailbox", "rua")
         #expect(only.status == 0 && only.messages.known == 20)
     }
 
     @Test("dry run and doctor change nothing and say what there is")
     func dryRunAndDoctor() throws {
         let server = Dovecot.plain
-        server.deliver(Array(try Self.demo().prefix(7)), to: "dry")
+        server.deliver(Array(try Self.demo().prefix(7)), to: "command-dry")
         let setup = try Setup(server)
-        let configuration = setup.mailbox("dry")
+        let configuration = setup.mailbox("command-dry")
         let survey = try setup.run(configuration, "ingest", "--dry-run", "--format", "csv")
         #expect(survey.status == 0 && survey.output == "mailbox,new,known\r\nrua/INBOX,7,0\r\n", "\(survey)")
         #expect(!FileManager.default.fileExists(atPath: setup.folder.path + "/dmarc.sqlite"))
@@ -218,8 +240,8 @@ struct IngestOverIMAPTests {
             var total: Total
         }
         let truth = try JSONDecoder().decode(Truth.self, from: Data(contentsOf: corpus.appending(path: "truth.json"))).total
-        server.deliver(try Self.mails(corpus.appending(path: "maildir")), to: "corpus")
-        let answer = try setup.ingest(setup.mailbox("corpus"))
+        server.deliver(try Self.mails(corpus.appending(path: "maildir")), to: "command-corpus")
+        let answer = try setup.ingest(setup.mailbox("command-corpus"))
         #expect(answer.status == 0, "\(answer.errors ?? "")")
         #expect(answer.stored == .init(reports: truth.reports, records: truth.records, messages: truth.messages))
         #expect(answer.messages.duplicate == truth.duplicates)
