@@ -10,8 +10,8 @@ struct SourceTable {
     private static let seed = UInt64.random(in: .min ... .max)
 
     init() {
-        slots = [Int32](repeating: -1, count: 1024)
-        mask = 1023
+        slots = [Int32](repeating: -1, count: 8192)
+        mask = 8191
     }
 
     /// The number of `address`, a new one if it has none yet.

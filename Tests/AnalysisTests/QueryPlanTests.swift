@@ -19,7 +19,7 @@ struct QueryPlanTests {
     @Test(
         "questions about records read one contiguous range of the primary key",
         arguments: [
-            TopFailures.failuresSQL, TopFailures.detailsSQL, TopFailures.passesSQL, Trend.sourcesAndReportsSQL,
+            TopFailures.failuresSQL, TopFailures.allFailuresSQL, TopFailures.detailsSQL, TopFailures.passesSQL, Trend.sourcesAndReportsSQL,
             Scope.recordFiguresSQL, RecordExport.recordsSQL,
         ])
     func ranges(sql: String) throws {
