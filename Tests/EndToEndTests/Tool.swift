@@ -92,10 +92,14 @@ final class Workdir: Sendable {
         let name = UUID().uuidString
         let files = ["out", "err"].map { url.appending(path: ".\(name).\($0)") }
         for file in files { try Data().write(to: file) }
-        process.standardOutput = try FileHandle(forWritingTo: files[0])
-        process.standardError = try FileHandle(forWritingTo: files[1])
+        let handles = try files.map { try FileHandle(forWritingTo: $0) }
+        process.standardOutput = handles[0]
+        process.standardError = handles[1]
         let ended = DispatchSemaphore(value: 0)
         process.terminationHandler = { _ in ended.signal() }
+        // Foundation keeps a process, and with it these, for ever: a thousand commands later its `select` writes behind its set of 1,024
+        // descriptors (sys/select.h, FD_SETSIZE).
+        defer { for handle in handles { try? handle.close() } }
         try process.run()
         return Started(process: process, ended: ended, output: files[0], errors: files[1])
     }

@@ -25,6 +25,8 @@ func run(_ program: String, _ arguments: [String], in folder: String, log: Strin
     process.standardOutput = output
     process.standardError = output
     process.standardInput = FileHandle.nullDevice
+    // Foundation keeps a process, and with it this, for ever.
+    defer { try? output?.close() }
     do { try process.run() } catch { return 127 }
     process.waitUntilExit()
     return process.terminationStatus

@@ -238,6 +238,7 @@ struct CSVTests {
         ]
         let pipe = Pipe()
         process.standardOutput = pipe
+        defer { try? pipe.fileHandleForReading.close() }
         try process.run()
         let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()

@@ -72,6 +72,8 @@ struct SecretSupply: Sendable {
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardInput = FileHandle.nullDevice
+        // Foundation keeps a process, and with it its pipe, for ever.
+        defer { try? pipe.fileHandleForReading.close() }
         do { try process.run() } catch { throw IMAPError(code: .noSecret, found: "\(name) cannot be started") }
         // A command that hangs is ended; reading then comes to its end, too.
         let watch = DispatchWorkItem { process.terminate() }
