@@ -19,6 +19,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CGMime", pkgConfig: "gmime-3.0", providers: [.apt(["libgmime-3.0-dev"])]),
         .systemLibrary(name: "CLibCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CLibPSL", pkgConfig: "libpsl", providers: [.apt(["libpsl-dev", "publicsuffix"])]),
         .target(name: "DMARC", swiftSettings: strict),
         .target(name: "ReportXML", dependencies: ["DMARC", "CLibXML2"], swiftSettings: strict),
         .target(name: "Unpacking", dependencies: ["CLibArchive", "CZlib"], swiftSettings: strict),
@@ -37,9 +38,11 @@ let package = Package(
         .target(
             name: "Analysis",
             dependencies: [
-                "DMARC", "ReportStore", .product(name: "GRDB", package: "GRDB.swift"),
+                "DMARC", "ReportStore", "CLibPSL", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
-            ], swiftSettings: strict),
+            ],
+            // The table of services is embedded, so that the binary needs no file beside it.
+            resources: [.embedInCode("Services/services.tsv")], swiftSettings: strict),
         .target(name: "Rendering", swiftSettings: strict),
         .target(name: "Ingest", dependencies: ["DMARC", "ReportXML", "Unpacking", "Mail", "ReportStore"], swiftSettings: strict),
         .target(

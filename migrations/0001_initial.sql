@@ -157,6 +157,7 @@ CREATE TABLE records (
     envelope_to_id    INTEGER,              -- names; NULL: absent
     authentication_id INTEGER NOT NULL,     -- authentication_sets
     override_id       INTEGER,              -- override_sets; NULL: none
+    verdict           INTEGER NOT NULL DEFAULT 2, -- derived: that of its flow. From 2, so that every value takes one byte and is changed in place
     PRIMARY KEY (domain_id, counted_as, day, report_id, sequence)
 ) STRICT, WITHOUT ROWID;
 
@@ -201,6 +202,88 @@ CREATE TABLE sources (
     PRIMARY KEY (domain_id, source)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sources_first_day ON sources (domain_id, first_day);
+
+-- Everything below is derived from the tables above, by the refresh of verdicts after an ingest.
+
+-- A flow: what one source sends for one policy domain with one outcome of authentication. A verdict is given to a flow.
+CREATE TABLE flows (
+    source            BLOB NOT NULL,
+    domain_id         INTEGER NOT NULL,
+    authentication_id INTEGER NOT NULL,
+    aligned           INTEGER NOT NULL,     -- 0 nothing, 1 SPF, 2 DKIM, 3 both
+    messages          INTEGER NOT NULL,
+    records           INTEGER NOT NULL,     -- rows of records
+    first_day         INTEGER NOT NULL,
+    last_day          INTEGER NOT NULL,
+    reporter_bits     INTEGER NOT NULL,     -- each reporter's name sets one of 64 bits: about how many saw it
+    day_bits          INTEGER NOT NULL,     -- each day sets one of 64 bits
+    overrides         INTEGER NOT NULL,     -- records that a reporter overrode, capped: forwarded + 2^20 mailing_list + 2^40 arc=pass
+    verdict           INTEGER NOT NULL,     -- 2 unknown 3 authorized 4 dkim-only 5 forwarded 6 mailing-list 7 misconfigured 8 unaligned 9 spoofed
+    confidence        INTEGER NOT NULL,     -- per mille
+    notes             INTEGER NOT NULL,     -- bits: VerdictNotes
+    evidence          INTEGER NOT NULL,     -- bits: EvidenceCodes
+    PRIMARY KEY (source, domain_id, authentication_id, aligned)
+) STRICT, WITHOUT ROWID;
+
+-- Where each selector is seen: beside aligned SPF (at home with you), beside the SPF of somebody else (a service, a forwarder), beside none.
+CREATE TABLE selector_places (
+    domain_id     INTEGER NOT NULL,         -- names: d= of the signature
+    selector_id   INTEGER NOT NULL,         -- names; 0: the reports do not say
+    policy_id     INTEGER NOT NULL,         -- domains: for whom
+    beside        INTEGER NOT NULL,         -- 0 own SPF, aligned; -1 own SPF that fails; -2 none or an error; -3 foreign SPF that fails; else names: the organisation whose SPF passes
+    verified      INTEGER NOT NULL,         -- 1 the signature passed, 0 it did not
+    messages      INTEGER NOT NULL,
+    records       INTEGER NOT NULL,
+    first_day     INTEGER NOT NULL,
+    last_day      INTEGER NOT NULL,
+    reporter_bits INTEGER NOT NULL,         -- as in flows
+    PRIMARY KEY (domain_id, selector_id, policy_id, beside, verified)
+) STRICT, WITHOUT ROWID;
+
+-- What is known of organisations that authenticate beside a foreign domain in From: services, forwarders, lists, strangers.
+CREATE TABLE organisations (
+    name_id       INTEGER PRIMARY KEY,      -- names: an organisational domain
+    surviving     INTEGER NOT NULL,         -- records with a signature of the policy domain that passed
+    broken        INTEGER NOT NULL,         -- records with such a signature that did not
+    unsigned      INTEGER NOT NULL,         -- records with none
+    messages      INTEGER NOT NULL,
+    first_day     INTEGER NOT NULL,
+    last_day      INTEGER NOT NULL,
+    reporter_bits INTEGER NOT NULL,         -- as in flows
+    day_bits      INTEGER NOT NULL,
+    domain_bits   INTEGER NOT NULL,         -- each policy domain's name sets one of 64 bits
+    source_bits   INTEGER NOT NULL,         -- each source sets one of 64 bits
+    signs         INTEGER NOT NULL          -- records with a passing signature of its own
+) STRICT;
+
+-- What is known of policy domains.
+CREATE TABLE domain_habits (
+    domain_id     INTEGER PRIMARY KEY,      -- domains
+    records       INTEGER NOT NULL,
+    aligned       INTEGER NOT NULL,         -- of them, with aligned SPF
+    signed        INTEGER NOT NULL,         -- of those with aligned SPF, with a passing signature of its own
+    reporter_bits INTEGER NOT NULL,         -- as in flows
+    day_bits      INTEGER NOT NULL
+) STRICT;
+
+-- The rate that you can do something about is read from here.
+CREATE TABLE daily_verdicts (
+    domain_id INTEGER NOT NULL,
+    verdict   INTEGER NOT NULL,
+    day       INTEGER NOT NULL,
+    messages  INTEGER NOT NULL,
+    passed    INTEGER NOT NULL,
+    PRIMARY KEY (domain_id, verdict, day)
+) STRICT, WITHOUT ROWID;
+
+-- How far the verdicts have come: one row.
+CREATE TABLE verdict_state (
+    id        INTEGER PRIMARY KEY CHECK (id = 1),
+    report_id INTEGER NOT NULL,             -- reports up to this one are in them
+    rules     TEXT NOT NULL,                -- version of the rules, of the table of services and of the list of public suffixes
+    is_stale  INTEGER NOT NULL CHECK (is_stale IN (0, 1)) -- 1: a report that is in them is not counted any more: all are to be made anew
+) STRICT;
+INSERT INTO verdict_state (id, report_id, rules, is_stale) VALUES (1, 0, '', 0);
 
 -- Views: the stable way in for SQL of your own (docs/SCHEMA.md). Only counted reports, words instead of codes, addresses as text.
 CREATE VIEW v_daily AS

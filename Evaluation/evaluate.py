@@ -1,0 +1,533 @@
+#!/usr/bin/env python3
+"""Scores the verdicts of dmarcstat against worlds in which the right answers are known.
+
+    evaluate.py --binary .build/release/dmarcstat                    everything: some minutes
+    evaluate.py --binary .build/release/dmarcstat --quick            own worlds, two seeds, reduced: for the tests
+    evaluate.py --binary … --floors floors.tsv --check               exit 1, naming each figure below its floor
+    evaluate.py --self-test                                          proves that the scorer can fail
+
+What is counted, and what the worlds cannot decide, is in README.md. Standard library only.
+Exit codes: 0 done · 1 a figure is below its floor (--check) or below the must figure (--must) · 2 could not be run.
+"""
+import argparse
+import csv
+import hashlib
+import io
+import ipaddress
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROJECT = os.path.dirname(HERE)
+OWN = os.path.join(HERE, "worlds.py")
+OTHER = os.path.join(PROJECT, "..", "shared", "tools", "gen_corpus.py")
+
+VERDICTS = ("authorized", "dkim-only", "forwarded", "mailing-list", "spoofed", "unaligned", "misconfigured", "unknown")
+EITHER = "spoofed|unaligned"
+MEASURES = ("precision-messages", "recall-messages", "precision-sources", "recall-sources")
+# verdict: ((precision, recall) by messages, (…) by sources), goal by messages = by sources. ANALYSIS section 3.
+MUST = {
+    "authorized": (.999, .999, .995, .995), "dkim-only": (.98, .98, .97, .97), "forwarded": (.98, .95, .97, .93),
+    "mailing-list": (.92, .95, .88, .93), "spoofed": (.95, .93, .96, .96), "unaligned": (.95, .90, .85, .80),
+    "misconfigured": (.85, .80, .80, .70),
+}
+GOAL = {
+    "authorized": (1, 1), "dkim-only": (.999, .999), "forwarded": (.998, .975), "mailing-list": (.97, .98), "spoofed": (.98, .97),
+    "unaligned": (.985, .98), "misconfigured": (.95, .95),
+}
+MISCONFIGURED_SOURCES = 30
+CONFIDENT, CONFIDENT_MUST = .9, .99
+# What the classes of the other generator mean as verdicts.
+CLASSES = {"own": "authorized", "esp": "authorized", "esp_spf_only": "authorized", "esp_dkim_only": "dkim-only", "forwarded": "forwarded",
+           "mailing_list": "mailing-list", "unaligned": "unaligned", "spoofed": "spoofed", "impostor": EITHER}
+
+
+class Trouble(Exception):
+    """Something that keeps the evaluation from being run: said without a traceback, exit 2."""
+
+
+# ------------------------------------------------------------------------------------------------------- reading answers
+
+def address(text):
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
+
+
+def read_labels(path):
+    """-> {(domain, source): {verdict: messages}}, {(domain, source, verdict): {note: messages}}"""
+    meant, notes = defaultdict(lambda: defaultdict(int)), {}
+    with open(path, encoding="utf-8", newline="") as f:
+        for row in csv.DictReader(f, delimiter="\t"):
+            verdict = row.get("verdict") or CLASSES.get(row.get("class"))
+            if verdict not in VERDICTS and verdict != EITHER:
+                raise Trouble("%s: unknown label %r" % (path, row))
+            key = row["domain"], address(row["source"])
+            meant[key][verdict] += int(row["messages"])
+            parts = notes.setdefault(key + (verdict,), defaultdict(int))
+            for part in (row.get("note") or "").split(";"):
+                if "=" in part:
+                    name, _, count = part.partition("=")
+                    parts[name] += int(count)
+            if "class" in row and row["class"]:
+                parts[row["class"]] += int(row["messages"])
+    return meant, notes
+
+
+def read_said(text, where):
+    """-> {(domain, source): {verdict: messages}}, [(domain, source, verdict, messages, confidence)]"""
+    reader = csv.DictReader(io.StringIO(text))
+    for column in ("source", "domain", "messages", "verdict", "confidence"):
+        if column not in (reader.fieldnames or ()):
+            raise Trouble("%s: the answer has no column %r, only %s" % (where, column, reader.fieldnames))
+    said, rows = defaultdict(lambda: defaultdict(int)), []
+    for r in reader:
+        verdict = r["verdict"]
+        if verdict not in VERDICTS:
+            raise Trouble("%s: there is no verdict %r" % (where, verdict))
+        confidence = float(r["confidence"] or 0)
+        if not 0 <= confidence <= 1:
+            raise Trouble("%s: confidence %r is not within 0…1" % (where, r["confidence"]))
+        key = r["domain"], address(r["source"])
+        said[key][verdict] += int(r["messages"])
+        rows.append(key + (verdict, int(r["messages"]), confidence))
+    return said, rows
+
+
+# --------------------------------------------------------------------------------------------------------------- scoring
+
+def settle(meant, said):
+    """An impostor may be called either: count its messages as meant for whatever was said, and as spoofed if neither was."""
+    if EITHER not in meant:
+        return meant
+    plain = {v: n for v, n in meant.items() if v != EITHER}
+    left = meant[EITHER]
+    for v in ("spoofed", "unaligned"):
+        take = min(left, max(0, said.get(v, 0) - plain.get(v, 0)))
+        if take:
+            plain[v] = plain.get(v, 0) + take
+            left -= take
+    if left:
+        plain["spoofed"] = plain.get("spoofed", 0) + left
+    return plain
+
+
+class Score:
+    """The counts of one group of worlds; adding worlds is adding counts."""
+
+    def __init__(self):
+        self.meant, self.said, self.hit = ([defaultdict(float), defaultdict(float)] for _ in range(3))   # [messages, pairs]
+        self.pairs = defaultdict(int)                           # verdict -> sources for which it was meant
+        self.confusion = [defaultdict(float), defaultdict(float)]
+        self.bins = [[0, 0.0, 0, 0.0] for _ in range(10)]       # rows, right rows, messages, right messages
+        self.confident = [0, 0.0, 0, 0.0]
+        self.notes = defaultdict(lambda: [0, 0.0, 0, 0.0])      # (verdict, note) -> messages, hit, pairs, hit by pairs
+        self.wrong = []
+        self.messages_meant = self.messages_said = 0
+
+    def add(self, meant, notes, said, rows, where=""):
+        right = {}
+        for pair in sorted(set(meant) | set(said)):
+            s = said.get(pair, {})
+            raw = meant.get(pair, {})
+            m = settle(raw, s)
+            total = sum(m.values()) or sum(s.values())
+            if not total:
+                continue
+            self.messages_meant += sum(m.values())
+            self.messages_said += sum(s.values())
+            hits = {v: min(m.get(v, 0), s.get(v, 0)) for v in VERDICTS}
+            for v in VERDICTS:
+                for k, weight in enumerate((1, 1 / total)):
+                    self.meant[k][v] += m.get(v, 0) * weight
+                    self.said[k][v] += s.get(v, 0) * weight
+                    self.hit[k][v] += hits[v] * weight
+                    if hits[v]:
+                        self.confusion[k][v, v] += hits[v] * weight
+                if m.get(v):
+                    self.pairs[v] += 1
+                if s.get(v):
+                    right[pair + (v,)] = hits[v] / s[v]
+            # What is left over of both sides is matched in proportion: who said what about which message cannot be known.
+            missed = {v: m.get(v, 0) - hits[v] for v in VERDICTS if m.get(v, 0) > hits[v]}
+            extra = {v: s.get(v, 0) - hits[v] for v in VERDICTS if s.get(v, 0) > hits[v]}
+            lost, gained = sum(missed.values()), sum(extra.values())
+            for a, x in missed.items():
+                if not gained:
+                    for k, weight in enumerate((1, 1 / total)):
+                        self.confusion[k][a, "(nothing)"] += x * weight
+                for b, y in extra.items():
+                    for k, weight in enumerate((1, 1 / total)):
+                        self.confusion[k][a, b] += x * y / max(lost, gained) * weight
+            if lost or gained:
+                self.wrong.append((lost or gained, pair, dict(raw), dict(s), where))
+            for v, count in raw.items():
+                hit = hits.get(v, 0) / m[v] if v in m else None
+                if v == EITHER:
+                    hit = min(1, sum(hits[x] for x in ("spoofed", "unaligned")) / max(1, sum(m.get(x, 0) for x in ("spoofed", "unaligned"))))
+                parts = notes.get(pair + (v,)) or {"-": count}
+                for note, n in parts.items():
+                    entry = self.notes[v, note]
+                    entry[0] += n
+                    entry[1] += n * hit
+                    entry[2] += 1
+                    entry[3] += hit
+        for domain, source, verdict, messages, confidence in rows:
+            if not messages:
+                continue
+            share = right.get((domain, source, verdict), 0)
+            entries = [self.bins[min(9, int(confidence * 10))]]
+            if confidence >= CONFIDENT:
+                entries.append(self.confident)
+            for e in entries:
+                e[0] += 1
+                e[1] += share
+                e[2] += messages
+                e[3] += share * messages
+
+    def figures(self):
+        """-> {(verdict, measure): figure or None}; None: nothing was said, so there is no precision to speak of."""
+        found = {}
+        for v in VERDICTS[:-1]:
+            if not self.pairs[v]:
+                continue
+            for k, unit in enumerate(("messages", "sources")):
+                found[v, "precision-" + unit] = self.hit[k][v] / self.said[k][v] if self.said[k][v] else None
+                found[v, "recall-" + unit] = self.hit[k][v] / self.meant[k][v]
+        rows, right, messages, right_messages = self.confident
+        found["confident", "right-rows"] = right / rows if rows else None
+        found["confident", "right-messages"] = right_messages / messages if messages else None
+        return found
+
+
+# ------------------------------------------------------------------------------------------------------------- printing
+
+def number(x, width=7):
+    return "%*s" % (width, "-" if x is None else "%.4f" % x)
+
+
+def report(name, score, notes, worst, out):
+    """Prints one group; -> the number of figures below the must column."""
+    say = lambda text="": print(text, file=out)             # noqa: E731
+    figures, misses = score.figures(), 0
+    say("== %s: %d messages, %d pairs of domain and source" % (name, score.messages_meant, round(sum(score.meant[1].values()))))
+    if score.messages_meant != score.messages_said:
+        say("   !! messages meant %d, said %d: the store and the labels disagree" % (score.messages_meant, score.messages_said))
+    say("%-14s %-19s %7s %7s %7s %9s  %s" % ("verdict", "measure", "figure", "must", "goal", "to goal", ""))
+    for v in VERDICTS[:-1]:
+        if not score.pairs[v]:
+            continue
+        for i, measure in enumerate(MEASURES):
+            x, must, goal = figures[v, measure], MUST[v][i], GOAL[v][i % 2]
+            ok = x is not None and x >= must
+            misses += not ok
+            say("%-14s %-19s %s %7g %7g %9s  %s" % (v if not i else "", measure, number(x), must, goal,
+                                                    "-" if x is None else "%+.4f" % min(0, x - goal), "ok" if ok else "MISS"))
+        said = score.said[0][v]
+        say("%14s meant %d messages of %d sources, said %d messages" % ("", score.meant[0][v], score.pairs[v], said))
+    if 0 < score.pairs["misconfigured"] < MISCONFIGURED_SOURCES:
+        say("   (misconfigured: %d sources; the figure is defined over at least %d)" % (score.pairs["misconfigured"], MISCONFIGURED_SOURCES))
+    for k, unit in enumerate(("messages", "sources")):
+        say("confusion by %s (down: meant, across: said)" % unit)
+        columns = [v for v in VERDICTS + ("(nothing)",) if any(score.confusion[k].get((a, v)) for a in VERDICTS)]
+        say("%-14s %s" % ("", " ".join("%13s" % c for c in columns)))
+        for a in VERDICTS:
+            if any(score.confusion[k].get((a, c)) for c in columns):
+                say("%-14s %s" % (a, " ".join("%13s" % ("." if not score.confusion[k].get((a, c)) else "%.*f" % (k, score.confusion[k][a, c])) for c in columns)))
+    say("confidence: said … right by rows, by messages (rows, messages)")
+    for i, (rows, right, messages, right_messages) in enumerate(score.bins):
+        if rows:
+            say("  %.1f-%.1f   %s %s   (%d, %d)" % (i / 10, (i + 1) / 10, number(right / rows), number(right_messages / messages), rows, messages))
+    rows, right, messages, right_messages = score.confident
+    for unit, x in (("rows", figures["confident", "right-rows"]), ("messages", figures["confident", "right-messages"])):
+        ok = x is not None and x >= CONFIDENT_MUST
+        misses += not ok
+        say("  >= %.1f by %-8s %s, must %g  %s" % (CONFIDENT, unit, number(x), CONFIDENT_MUST, "ok" if ok else "MISS"))
+    say("  (%d of %d rows, %d of %d messages are >= %.1f)" % (rows, sum(b[0] for b in score.bins), messages, sum(b[2] for b in score.bins), CONFIDENT))
+    if notes:
+        say("by situation: recall by messages, by sources (messages, sources)")
+        for (v, note), (n, hit, pairs, pair_hit) in sorted(score.notes.items()):
+            say("  %-17s %-28s %s %s   (%d, %d)" % (v, note, number(hit / n), number(pair_hit / pairs), n, pairs))
+    if worst:
+        say("worst pairs")
+        for lost, pair, meant, said, where in sorted(score.wrong, key=lambda w: (-w[0], w[1]))[:worst]:
+            say("  %7d  %s %s  meant %s  said %s  %s" % (lost, pair[0], pair[1], meant, said, where))
+    say()
+    return misses
+
+
+# --------------------------------------------------------------------------------------------------------------- running
+
+class Case:
+    """One world: how to make it, and where."""
+
+    def __init__(self, group, script, arguments):
+        self.group, self.script, self.arguments = group, script, arguments
+
+    def make(self, keep):
+        """-> (directory of reports, labels, first day, last day); made once for the same arguments and generator."""
+        with open(self.script, "rb") as f:
+            key = hashlib.sha256(f.read() + "\0".join(self.arguments).encode()).hexdigest()[:20]
+        own = self.script == OWN
+        path = os.path.join(keep, "%s-%s" % (self.group, key))
+        done = os.path.join(path, "totals.json" if own else "truth.json")
+        if not os.path.exists(done):
+            fresh = tempfile.mkdtemp(prefix="making-", dir=keep)
+            made = os.path.join(fresh, "world")
+            run([sys.executable, self.script, "--out", made] + self.arguments)
+            shutil.rmtree(path, ignore_errors=True)
+            os.rename(made, path)
+            shutil.rmtree(fresh, ignore_errors=True)
+        with open(done, encoding="utf-8") as f:
+            totals = json.load(f)
+        if own:
+            return os.path.join(path, "reports"), os.path.join(path, "labels.tsv"), totals["first_day"], totals["last_day"]
+        days = sorted(day for d in totals["domains"].values() for day in d["days"])
+        return os.path.join(path, "files"), os.path.join(path, "labels.tsv"), days[0], days[-1]
+
+
+def run(command, **more):
+    done = subprocess.run(command, capture_output=True, text=True, **more)
+    if done.returncode:
+        raise Trouble("%s: exit %d\n%s" % (" ".join(command), done.returncode, done.stderr.strip()[:2000]))
+    return done.stdout
+
+
+def judge(binary, case, keep):
+    reports, labels, first, last = case.make(keep)
+    place = tempfile.mkdtemp(prefix="judging-", dir=keep)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("DMARCSTAT")}
+    environment.update(XDG_CONFIG_HOME=place, XDG_DATA_HOME=place, LC_ALL="C.UTF-8", TZ="UTC")
+    try:
+        database = os.path.join(place, "world.sqlite")
+        run([binary, "ingest", reports, "--database", database], env=environment)
+        text = run([binary, "sources", "--database", database, "--since", first, "--until", last, "--format", "csv", "--limit", "all"], env=environment)
+        return read_labels(labels) + read_said(text, " ".join(case.arguments))
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def seeds(text):
+    found = []
+    for part in text.split(","):
+        a, _, b = part.partition("-")
+        found += range(int(a), int(b or a) + 1)
+    return found
+
+
+def cases(args):
+    """-> cases, in the order of the groups they are printed in"""
+    found, numbers = [], args.seeds
+    if args.quick:
+        for seed in numbers[:2]:
+            found.append(Case("quick-large", OWN, ["--seed", str(seed), "--world", "varied", "--reports", "700", "--domains", "8", "--days", "120"]))
+            found.append(Case("quick-small", OWN, ["--seed", str(seed), "--world", "small", "--reports", "300", "--days", "150"]))
+        return found
+    for seed in numbers:
+        for world in ("varied", "small", "tiny"):
+            found.append(Case("own-large" if world == "varied" else "own-small", OWN, ["--seed", str(seed), "--world", world]))
+    other = args.generator or (OTHER if os.path.exists(OTHER) else None)
+    if not other:
+        print("evaluate.py: gen_corpus.py is not at hand: own worlds only", file=sys.stderr)
+        return found
+    common = ["--format", "files", "--labels", "--jobs", "1"]
+    for seed in numbers:
+        found.append(Case("gen-large", other, ["--reports", "3000", "--profile", "mixed", "--domains", "20", "--seed", str(seed)] + common))
+        found.append(Case("gen-small", other, ["--reports", "600", "--profile", "small", "--domains", "1", "--seed", str(seed)] + common))
+    return found
+
+
+def read_floors(path):
+    floors = {}
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as f:
+            for line in f:
+                if line.strip() and not line.startswith("#"):
+                    try:
+                        group, verdict, measure, floor = line.split()
+                        floors[group, verdict, measure] = float(floor)
+                    except ValueError:
+                        if line.split()[:1] != ["group"]:
+                            raise Trouble("%s: not a floor: %r" % (path, line))
+    return floors
+
+
+def below(floors, figures):
+    """-> what is under its floor, as text. Groups that were not run are left alone; a verdict nobody says has no precision: under."""
+    groups, found = {g for g, _, _ in figures}, []
+    for key, floor in sorted(floors.items()):
+        if key[0] not in groups:
+            continue
+        x = figures.get(key)
+        if x is None or x < floor:
+            found.append("%s %s %s: %s, floor %.4f" % (key + (number(x).strip(), floor)))
+    return found
+
+
+def raised(floors, figures):
+    new = dict(floors)
+    for key, x in figures.items():
+        if x is not None:
+            new[key] = max(new.get(key, 0), int(x * 10000) / 10000)
+    return new
+
+
+def write_floors(path, floors):
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        f.write("# Figures that may only rise: evaluate.py --floors FILE --raise\ngroup\tverdict\tmeasure\tfloor\n")
+        for key, floor in sorted(floors.items()):
+            f.write("%s\t%s\t%s\t%.4f\n" % (key + (floor,)))
+    os.replace(path + ".new", path)
+
+
+# ------------------------------------------------------------------------------------------------------------- self-test
+
+def self_test():
+    """Perfect answers score one, wrong ones do not, and floors notice."""
+    rng = random.Random(7)
+    meant, notes = defaultdict(dict), {}
+    for i in range(400):
+        pair = "d%d.example" % (i % 5), "192.0.2.%d" % (i % 250) if i % 2 else "2001:db8::%x" % (i + 1)
+        for v in rng.sample(VERDICTS[:-1] + (EITHER,), rng.choice((1, 1, 2))):
+            meant[pair][v] = rng.randrange(1, 90)
+
+    def score(answer, confidence=.95):
+        text = io.StringIO()
+        w = csv.writer(text)
+        w.writerow(("source", "domain", "messages", "failed", "verdict", "confidence"))
+        for (d, ip), verdicts in answer.items():
+            for v, n in verdicts.items():
+                w.writerow((ip, d, n, 0, v, confidence))
+        s = Score()
+        s.add(meant, notes, *read_said(text.getvalue(), "self-test"))
+        return s
+    checks = []
+
+    def check(name, truth):
+        checks.append(name)
+        if not truth:
+            raise Trouble("self-test: %s does not hold" % name)
+    for either in ("spoofed", "unaligned"):
+        perfect = {p: defaultdict(int) for p in meant}
+        for p, vs in meant.items():
+            for v, n in vs.items():
+                perfect[p][either if v == EITHER else v] += n
+        s = score(perfect)
+        check("perfect answers score 1 (impostors %s)" % either, all(abs(x - 1) < 1e-9 for x in s.figures().values()))
+        check("a perfect confusion matrix is diagonal", all(a == b for a, b in s.confusion[0]))
+        check("messages are conserved", s.messages_meant == s.messages_said)
+        check("no must figure is missed by perfect answers", report("perfect", s, True, 3, io.StringIO()) == 0)
+    best = {("all", v, m): x for (v, m), x in s.figures().items()}
+    floors = raised({}, best)
+    check("perfect answers are above their own floors", not below(floors, best))
+    keys = list(perfect)
+    other = keys[:]
+    rng.shuffle(other)
+    shuffled = {}
+    for a, b in zip(keys, other):
+        n, m = sum(perfect[a].values()), sum(perfect[b].values())
+        shuffled[a] = {v: max(1, round(x * n / m)) for v, x in perfect[b].items()}
+    bad = score(shuffled)
+    check("shuffled answers score low", all(x < .6 for x in bad.figures().values()))
+    check("shuffled answers miss", report("shuffled", bad, False, 0, io.StringIO()) > 20)
+    worse = {("all", v, m): x for (v, m), x in bad.figures().items()}
+    check("shuffled answers are under the floors", len(below(floors, worse)) == len(floors))
+    check("floors never fall", raised(floors, worse) == floors)
+    neither = {p: {"unknown" if EITHER in meant[p] else v: n for v, n in vs.items()} for p, vs in perfect.items()}
+    check("an impostor called neither is a spoofer missed", score(neither).figures()["spoofed", "recall-messages"] < 1)
+    silent = score({p: {"unknown": sum(vs.values())} for p, vs in perfect.items()})
+    check("who says nothing has no recall, no precision", silent.figures()["forwarded", "recall-messages"] == 0
+          and silent.figures()["forwarded", "precision-messages"] is None)
+    check("and is under the floors", len(below(floors, {("all", v, m): x for (v, m), x in silent.figures().items()})) >= 28)
+    half = {p: dict(vs) for p, vs in perfect.items()}
+    del half[keys[0]]
+    check("a source left out lowers recall", min(x for (v, m), x in score(half).figures().items() if m == "recall-sources") < 1)
+    check("low confidence is not counted as confident", score(perfect, .5).figures()["confident", "right-rows"] is None)
+    # By hand: 10 messages meant 6 forwarded + 4 spoofed, said 10 forwarded.
+    tiny = Score()
+    tiny.add({("d", "1"): {"forwarded": 6, "spoofed": 4}}, {}, {("d", "1"): {"forwarded": 10}}, [("d", "1", "forwarded", 10, .95)])
+    f = tiny.figures()
+    check("arithmetic by hand", (f["forwarded", "precision-messages"], f["forwarded", "recall-messages"], f["spoofed", "recall-messages"],
+                                 f["confident", "right-messages"], tiny.confusion[0]["spoofed", "forwarded"]) == (.6, 1, 0, .6, 4))
+    for text, why in (("source,domain\n", "a missing column"), ("source,domain,messages,verdict,confidence\n1,d,1,fine,1\n", "an unknown verdict"),
+                      ("source,domain,messages,verdict,confidence\n1,d,1,spoofed,1.5\n", "an impossible confidence")):
+        try:
+            read_said(text, "self-test")
+        except Trouble:
+            checks.append(why)
+        else:
+            raise Trouble("self-test: %s was accepted" % why)
+    print("self-test: %d checks hold" % len(checks))
+
+
+def main(argv=None):
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--binary", metavar="PATH")
+    p.add_argument("--generator", metavar="PATH", help="gen_corpus.py (default: ../shared/tools, if it is there)")
+    p.add_argument("--seeds", type=seeds, default=seeds("1-6"), help="1-6 (default), 2, 1,4")
+    p.add_argument("--groups", help="only these groups of worlds, e.g. own-small,gen-large")
+    p.add_argument("--quick", action="store_true", help="own worlds only, two seeds, reduced")
+    p.add_argument("--floors", metavar="FILE")
+    p.add_argument("--check", action="store_true", help="exit 1 if a figure is below its floor")
+    p.add_argument("--raise", dest="lift", action="store_true", help="write today's figures as floors, where they are higher")
+    p.add_argument("--must", action="store_true", help="exit 1 if a figure is below the must column")
+    p.add_argument("--keep", metavar="DIR", help="where worlds are kept between runs (default .build/evaluation)")
+    p.add_argument("--worst", type=int, default=0, metavar="N", help="list the N worst pairs of each group")
+    p.add_argument("--no-situations", action="store_true", help="leave out the recall by situation")
+    p.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    p.add_argument("--self-test", action="store_true")
+    a = p.parse_args(argv)
+    try:
+        if a.self_test:
+            self_test()
+            return 0
+        if not a.binary:
+            p.error("--binary is needed")
+        if (a.check or a.lift) and not a.floors:
+            p.error("--check and --raise need --floors")
+        binary = os.path.abspath(a.binary)
+        if not os.access(binary, os.X_OK):
+            raise Trouble("%s cannot be run" % binary)
+        keep = os.path.abspath(a.keep or os.path.join(PROJECT, ".build", "evaluation"))
+        os.makedirs(keep, exist_ok=True)
+        todo = cases(a)
+        if a.groups:
+            todo = [c for c in todo if c.group in a.groups.split(",")]
+        if not todo:
+            raise Trouble("there is nothing to evaluate")
+        scores = {}
+        with ThreadPoolExecutor(max(1, a.jobs)) as pool:
+            for case, found in zip(todo, pool.map(lambda c: judge(binary, c, keep), todo)):
+                everything = case.group.split("-")[0] + "-all"
+                for group in (case.group, everything):
+                    scores.setdefault(group, Score()).add(*found, where=" ".join(case.arguments))
+        misses, figures = 0, {}
+        for group in sorted(scores, key=lambda g: (not g.startswith(("own", "quick")), g.endswith("all"), g)):
+            misses += report(group, scores[group], not a.no_situations, a.worst, sys.stdout)
+            figures.update({(group, v, m): x for (v, m), x in scores[group].figures().items()})
+        print("%d figures below the must column" % misses)
+        failed = False
+        if a.floors:
+            floors = read_floors(a.floors)
+            if a.check:
+                for line in below(floors, figures):
+                    print("below its floor: " + line)
+                    failed = True
+            if a.lift:
+                write_floors(a.floors, raised(floors, figures))
+        return 1 if failed or (a.must and misses) else 0
+    except Trouble as trouble:
+        print("evaluate.py: %s" % trouble, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

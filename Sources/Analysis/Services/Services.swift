@@ -1,0 +1,62 @@
+/// What a well-known service does.
+public enum ServiceKind: String, CaseIterable, Hashable, Sendable {
+    /// Sends for its customers: newsletters, invoices, tickets.
+    case bulkSender = "bulk-sender"
+    /// Mailboxes for people; their servers send, forward and host lists.
+    case mailboxProvider = "mailbox-provider"
+    /// Passes mail on.
+    case forwarder
+    /// Hosts mailing lists.
+    case listHost = "list-host"
+    /// Checks mail on its way in or out.
+    case securityGateway = "security-gateway"
+    /// Hosts websites and the mail of their domains.
+    case hosting
+}
+
+/// A well-known service, from `services.tsv`.
+public struct Service: Hashable, Sendable {
+    /// As it writes itself.
+    public let name: String
+    /// What it does.
+    public let kind: ServiceKind
+    /// Names in SPF, DKIM and return paths; each stands for everything below it, too.
+    public let domains: [String]
+    /// Where it documents how to authenticate a domain.
+    public let page: String
+}
+
+/// The table of well-known services: read from the binary, no look-ups.
+public struct Services: Sendable {
+    /// All of them, as in the file.
+    public let all: [Service]
+    private let byDomain: [String: Int]
+
+    /// The table of the file `services.tsv`. Parsed at each call: keep it.
+    public init() { self.init(text: String(decoding: PackageResources.services_tsv, as: UTF8.self)) }
+
+    /// Lines `name TAB kind TAB domains TAB page`; `#` begins a comment. Lines of another form are left out: a test keeps the file free of them.
+    init(text: String) {
+        var all: [Service] = []
+        var byDomain: [String: Int] = [:]
+        for line in text.split(separator: "\n") where !line.hasPrefix("#") {
+            let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+            guard fields.count == 4, let kind = ServiceKind(rawValue: fields[1]) else { continue }
+            let domains = fields[2].split(separator: ",").map(String.init)
+            for domain in domains { byDomain[domain] = all.count }
+            all.append(Service(name: fields[0], kind: kind, domains: domains, page: fields[3]))
+        }
+        self.all = all
+        self.byDomain = byDomain
+    }
+
+    /// The service that a canonical name belongs to: of the longest entry that is the name or stands above it.
+    public func service(of name: String) -> Service? {
+        var rest = Substring(name)
+        while true {
+            if let index = byDomain[String(rest)] { return all[index] }
+            guard let dot = rest.firstIndex(of: ".") else { return nil }
+            rest = rest[rest.index(after: dot)...]
+        }
+    }
+}
