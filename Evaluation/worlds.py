@@ -340,7 +340,7 @@ class Domain:
         self.all = rng.choice(("softfail", "softfail", "fail", "neutral"))
         self.signs = not (world.large and k % 9 == 4)
         self.hosted = world.providers[turn % len(world.providers)] if turn % 3 == 1 else None
-        self.volume = min(9000.0, rng.lognormvariate(5.2, 1.5)) if world.large else rng.uniform(22, 40) if world.name == "small" else rng.uniform(18, 30)
+        self.volume = min(4000.0, rng.lognormvariate(5.2, 1.3)) if world.large else rng.uniform(22, 40) if world.name == "small" else rng.uniform(18, 30)
         self.selectors = rng.choice((("huis1", "huis2"), ("2025a", "2026a"), ("mta", "mta-b"), ("sleutel", "sleutel2"), ("default", "default2")))
         self.roll = world.days * rng.uniform(.3, .7) if rng.random() < .5 else world.days * 9
         self.subs = [s + "." + self.name for s in rng.sample(("nieuws", "winkel", "post", "klant"), rng.choice((0, 1, 1, 2)))]
@@ -534,8 +534,8 @@ class Domain:
         else:
             verdict, hint = "forwarded", "arc" if relay.chain else "forwarded" if relay.known else None
             note = "gateway" if relay.kind == "gateway" else "provider" if relay.kind == "provider" else "narrow" if len(relay.targets) == 1 else ""
-        if not sigs or not any(d.endswith(self.name) for d, _, _ in sigs):
-            note = (note + "+" if note else "") + "unsigned"
+        if not any(d.endswith(self.name) for d, _, _ in mail.sigs):
+            note = (note + "+" if note else "") + ("service-signed" if mail.sigs else "unsigned")
         elif mail.service:
             note = (note + "+" if note else "") + "service-mail"
         if broken and relay.kind in ("forwarder", "provider"):
@@ -558,7 +558,7 @@ class Domain:
         # A forwarder in the domain's own SPF record cannot be told from a sender of its own: not in this world.
         usual = [r for r in w.relays if r.kind == "forwarder"]
         mine = rng.sample(usual, min(len(usual), rng.randint(10, 26) if w.large else rng.randint(8, 12)))
-        total = v * rng.uniform(.04, .10)
+        total = v * rng.uniform(.04, .10) * (1 if self.signs else .5)
         weights = [1 / (i + 1.5) for i in range(len(mine))]
         for r, x in zip(mine, weights):
             self.flow(total * .55 * x / sum(weights), through(r, makers, rates), r.targets)
@@ -567,9 +567,9 @@ class Domain:
                 self.flow(total * .45 / len(w.providers) * (.3 if r.provider is self.hosted else 1), through(r, makers, rates), r.targets)
         gates = [r for r in w.relays if r.kind == "gateway"]
         for r in rng.sample(gates, rng.choice((0, 1, 2)) if w.large else rng.choice((0, 1))):
-            self.flow(v * rng.uniform(.01, .03), through(r, makers, rates), r.targets)
+            self.flow(v * rng.uniform(.004, .012), through(r, makers, rates), r.targets)
         chosen = rng.sample(w.lists, min(len(w.lists), rng.randint(2, 6) if w.large else rng.randint(2, 4)))
-        total = max(.8, v * rng.uniform(.015, .035))
+        total = max(.8, v * rng.uniform(.015, .035)) * (1 if self.signs else .4)
         for i, r in enumerate(chosen):
             # People post on some days; then every subscriber's receiver sees it.
             phase, often = rng.randrange(5), rng.choice((2, 3, 5))

@@ -132,6 +132,7 @@ CREATE TABLE authentication_results (
     human_result TEXT,
     PRIMARY KEY (set_id, position)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX authentication_results_domain ON authentication_results (domain_id);
 
 -- Lists of override reasons, interned as JSON: [["local_policy","arc=pass"],["other",null]].
 CREATE TABLE override_sets (
@@ -207,14 +208,14 @@ CREATE INDEX sources_first_day ON sources (domain_id, first_day);
 
 -- A flow: what one source sends for one policy domain with one outcome of authentication. A verdict is given to a flow.
 CREATE TABLE flows (
-    source            BLOB NOT NULL,
-    domain_id         INTEGER NOT NULL,
-    authentication_id INTEGER NOT NULL,
+    source            BLOB NOT NULL,        -- as in records
+    domain_id         INTEGER NOT NULL,     -- domains: the policy domain
+    authentication_id INTEGER NOT NULL,     -- authentication_sets
     aligned           INTEGER NOT NULL,     -- 0 nothing, 1 SPF, 2 DKIM, 3 both
-    messages          INTEGER NOT NULL,
+    messages          INTEGER NOT NULL,     -- messages
     records           INTEGER NOT NULL,     -- rows of records
-    first_day         INTEGER NOT NULL,
-    last_day          INTEGER NOT NULL,
+    first_day         INTEGER NOT NULL,     -- first day
+    last_day          INTEGER NOT NULL,     -- last day
     reporter_bits     INTEGER NOT NULL,     -- each reporter's name sets one of 64 bits: about how many saw it
     day_bits          INTEGER NOT NULL,     -- each day sets one of 64 bits
     overrides         INTEGER NOT NULL,     -- records that a reporter overrode, capped: forwarded + 2^20 mailing_list + 2^40 arc=pass
@@ -224,6 +225,7 @@ CREATE TABLE flows (
     evidence          INTEGER NOT NULL,     -- bits: EvidenceCodes
     PRIMARY KEY (source, domain_id, authentication_id, aligned)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX flows_authentication ON flows (authentication_id);
 
 -- Where each selector is seen: beside aligned SPF (at home with you), beside the SPF of somebody else (a service, a forwarder), beside none.
 CREATE TABLE selector_places (
@@ -232,12 +234,31 @@ CREATE TABLE selector_places (
     policy_id     INTEGER NOT NULL,         -- domains: for whom
     beside        INTEGER NOT NULL,         -- 0 own SPF, aligned; -1 own SPF that fails; -2 none or an error; -3 foreign SPF that fails; else names: the organisation whose SPF passes
     verified      INTEGER NOT NULL,         -- 1 the signature passed, 0 it did not
-    messages      INTEGER NOT NULL,
-    records       INTEGER NOT NULL,
-    first_day     INTEGER NOT NULL,
-    last_day      INTEGER NOT NULL,
+    messages      INTEGER NOT NULL,         -- messages
+    records       INTEGER NOT NULL,         -- rows of records
+    first_day     INTEGER NOT NULL,         -- first day
+    last_day      INTEGER NOT NULL,         -- last day
     reporter_bits INTEGER NOT NULL,         -- as in flows
     PRIMARY KEY (domain_id, selector_id, policy_id, beside, verified)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX selector_places_beside ON selector_places (beside) WHERE beside > 0;
+
+-- Where each selector is at home, as shares of selector_places.
+CREATE TABLE selectors (
+    domain_id   INTEGER NOT NULL,           -- as in selector_places
+    selector_id INTEGER NOT NULL,           -- as in selector_places
+    policy_id   INTEGER NOT NULL,           -- as in selector_places
+    home        INTEGER NOT NULL,           -- 0 with you; names: an organisation; -1 nowhere
+    other_home  INTEGER NOT NULL,           -- a second one; -1 none
+    levels      INTEGER NOT NULL,           -- what verdicts use of the sums: powers of two, five bits each
+    PRIMARY KEY (domain_id, selector_id, policy_id)
+) STRICT, WITHOUT ROWID;
+
+-- Names of reports by their organisational domain (libpsl).
+CREATE TABLE organisation_names (
+    organisation_id INTEGER NOT NULL,       -- names
+    name_id         INTEGER NOT NULL,       -- names
+    PRIMARY KEY (organisation_id, name_id)
 ) STRICT, WITHOUT ROWID;
 
 -- What is known of organisations that authenticate beside a foreign domain in From: services, forwarders, lists, strangers.
@@ -246,33 +267,37 @@ CREATE TABLE organisations (
     surviving     INTEGER NOT NULL,         -- records with a signature of the policy domain that passed
     broken        INTEGER NOT NULL,         -- records with such a signature that did not
     unsigned      INTEGER NOT NULL,         -- records with none
-    messages      INTEGER NOT NULL,
-    first_day     INTEGER NOT NULL,
-    last_day      INTEGER NOT NULL,
+    messages      INTEGER NOT NULL,         -- messages
+    first_day     INTEGER NOT NULL,         -- first day
+    last_day      INTEGER NOT NULL,         -- last day
     reporter_bits INTEGER NOT NULL,         -- as in flows
-    day_bits      INTEGER NOT NULL,
+    day_bits      INTEGER NOT NULL,         -- as in flows
     domain_bits   INTEGER NOT NULL,         -- each policy domain's name sets one of 64 bits
     source_bits   INTEGER NOT NULL,         -- each source sets one of 64 bits
-    signs         INTEGER NOT NULL          -- records with a passing signature of its own
+    signs         INTEGER NOT NULL,         -- records with a passing signature of its own
+    relayed       INTEGER NOT NULL,         -- of the surviving, those whose selector is at home elsewhere
+    levels        INTEGER NOT NULL,         -- what verdicts use of these: powers of two, five bits each
+    more_levels   INTEGER NOT NULL          -- the same, continued
 ) STRICT;
 
 -- What is known of policy domains.
 CREATE TABLE domain_habits (
     domain_id     INTEGER PRIMARY KEY,      -- domains
-    records       INTEGER NOT NULL,
+    records       INTEGER NOT NULL,         -- rows of records
     aligned       INTEGER NOT NULL,         -- of them, with aligned SPF
     signed        INTEGER NOT NULL,         -- of those with aligned SPF, with a passing signature of its own
     reporter_bits INTEGER NOT NULL,         -- as in flows
-    day_bits      INTEGER NOT NULL
+    day_bits      INTEGER NOT NULL,         -- as in flows
+    levels        INTEGER NOT NULL          -- what verdicts use of these: powers of two, five bits each
 ) STRICT;
 
 -- The rate that you can do something about is read from here.
 CREATE TABLE daily_verdicts (
-    domain_id INTEGER NOT NULL,
-    verdict   INTEGER NOT NULL,
-    day       INTEGER NOT NULL,
-    messages  INTEGER NOT NULL,
-    passed    INTEGER NOT NULL,
+    domain_id INTEGER NOT NULL,             -- domains
+    verdict   INTEGER NOT NULL,             -- as in flows
+    day       INTEGER NOT NULL,             -- the day
+    messages  INTEGER NOT NULL,             -- messages
+    passed    INTEGER NOT NULL,             -- those that passed DMARC
     PRIMARY KEY (domain_id, verdict, day)
 ) STRICT, WITHOUT ROWID;
 

@@ -57,6 +57,19 @@ final class SQLRows {
         }
     }
 
+    /// The same for statements whose first parameter is an address.
+    func restart(address: IPAddress, _ arguments: Int...) throws {
+        sqlite3_reset(handle)
+        let code = address.withBytes {
+            sqlite3_bind_blob(handle, 1, $0.baseAddress, Int32($0.count), unsafeBitCast(-1, to: sqlite3_destructor_type.self))
+        }
+        guard code == SQLITE_OK else { throw failure(code) }
+        for (index, argument) in arguments.enumerated() {
+            let code = sqlite3_bind_int64(handle, Int32(index + 2), Int64(argument))
+            guard code == SQLITE_OK else { throw failure(code) }
+        }
+    }
+
     /// Column `index` as a whole number; NULL is 0.
     @inline(__always)
     func int(_ index: Int32) -> Int { Int(sqlite3_column_int64(handle, index)) }

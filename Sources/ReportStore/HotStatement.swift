@@ -6,14 +6,14 @@ import GRDBSQLite
 ///
 /// Texts and long bytes are copied by SQLite (`SQLITE_TRANSIENT`). An address or a digest is kept in memory of the statement's own instead, for
 /// SQLite allocates a copy for each: so a statement may have one such parameter.
-final class HotStatement {
+package final class HotStatement {
     private let statement: Statement
     private let handle: SQLiteStatement
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 16, alignment: 8)
 
     deinit { scratch.deallocate() }
 
-    init(_ db: Database, _ sql: String) throws {
+    package init(_ db: Database, _ sql: String) throws {
         statement = try db.makeStatement(sql: sql)
         handle = statement.sqliteStatement
     }
@@ -22,7 +22,7 @@ final class HotStatement {
     private static let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 
     @inline(__always)
-    func bind(_ index: Int32, _ value: Int) { sqlite3_bind_int64(handle, index, Int64(value)) }
+    package func bind(_ index: Int32, _ value: Int) { sqlite3_bind_int64(handle, index, Int64(value)) }
 
     @inline(__always)
     func bind(_ index: Int32, _ value: Int64) { sqlite3_bind_int64(handle, index, value) }
@@ -49,7 +49,7 @@ final class HotStatement {
     }
 
     @inline(__always)
-    func bind(_ index: Int32, _ address: IPAddress) {
+    package func bind(_ index: Int32, _ address: IPAddress) {
         address.withBytes { scratch.copyMemory(from: $0) }
         sqlite3_bind_blob(handle, index, scratch.baseAddress, Int32(address.byteCount), nil)
     }
@@ -91,7 +91,7 @@ final class HotStatement {
 
     /// Runs a statement that returns no row. Throws with the extended result code.
     @inline(__always)
-    func run() throws {
+    package func run() throws {
         let stepped = sqlite3_step(handle)
         let reset = sqlite3_reset(handle)
         guard stepped == SQLITE_DONE, reset == SQLITE_OK else { throw failure(reset == SQLITE_OK ? stepped : reset) }

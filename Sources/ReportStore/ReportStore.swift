@@ -54,6 +54,19 @@ public final class ReportStore: Sendable {
         }
     }
 
+    /// Calls `body` in one write transaction: for what is derived from the records. Committed when it returns, rolled back when it throws.
+    package func update<Result>(_ body: (Database) throws -> Result) throws -> Result {
+        try queue.writeWithoutTransaction { db in
+            var result: Result?
+            try db.inTransaction(.immediate) {
+                result = try body(db)
+                return .commit
+            }
+            guard let result else { throw StoreError(code: .ioError, place: path, found: "a transaction that did not end") }
+            return result
+        }
+    }
+
     /// As `write`, with SQLite's errors as ours.
     public func storing<Result>(_ body: () throws -> Result) throws(StoreError) -> Result {
         do { return try body() } catch { throw StoreError(error, place: path) }

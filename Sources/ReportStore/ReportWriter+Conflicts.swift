@@ -105,5 +105,7 @@ extension ReportWriter {
                 WHERE domain_id = ? AND counted_as \(from) AND day BETWEEN ? AND ? AND report_id = ?
                 """, arguments: [report.domain, days.lowerBound.number, days.upperBound.number, id])
         try db.execute(sql: "UPDATE reports SET is_counted = ? WHERE id = ?", arguments: [isCounted, id])
+        // Verdicts are made of sums, and what made a flow broad or old cannot be taken out of them.
+        if !isCounted { try db.execute(sql: "UPDATE verdict_state SET is_stale = 1 WHERE report_id >= ?", arguments: [id]) }
     }
 }

@@ -31,6 +31,8 @@ public struct Services: Sendable {
     /// All of them, as in the file.
     public let all: [Service]
     private let byDomain: [String: Int]
+    /// What tells one table from another.
+    let version: Int
 
     /// The table of the file `services.tsv`. Parsed at each call: keep it.
     public init() { self.init(text: String(decoding: PackageResources.services_tsv, as: UTF8.self)) }
@@ -47,6 +49,7 @@ public struct Services: Sendable {
             all.append(Service(name: fields[0], kind: kind, domains: domains, page: fields[3]))
         }
         self.all = all
+        version = text.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xFFFF_FFFF }
         self.byDomain = byDomain
     }
 

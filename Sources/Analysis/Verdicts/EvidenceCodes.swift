@@ -89,8 +89,10 @@ public struct EvidenceCodes: Hashable, Sendable {
     /// Bit n: the code with the raw value n.
     public private(set) var bits: Int
 
+    /// The set with these bits.
     public init(bits: Int = 0) { self.bits = bits }
 
+    /// Whether the code is in it.
     public func contains(_ code: EvidenceCode) -> Bool { bits >> code.rawValue & 1 == 1 }
 
     mutating func insert(_ code: EvidenceCode) { bits |= 1 << code.rawValue }

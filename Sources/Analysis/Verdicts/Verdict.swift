@@ -42,7 +42,9 @@ public enum Verdict: String, CaseIterable, Hashable, Sendable {
 
 /// Remarks beside a verdict.
 public struct VerdictNotes: OptionSet, Hashable, Sendable {
+    /// As in the database.
     public let rawValue: Int
+    /// From the database.
     public init(rawValue: Int) { self.rawValue = rawValue }
 
     /// Authorized, but nothing of the domain's own is signed.

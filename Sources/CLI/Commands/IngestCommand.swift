@@ -1,3 +1,4 @@
+import Analysis
 import ArgumentParser
 import Glibc
 import Ingest
@@ -89,11 +90,21 @@ struct IngestCommand: ContextCommand {
             }
         }
         meter.clear()
-        extendLifetime(lock)
+        // Whatever comes of the verdicts: what was stored is stored, and is said.
+        defer { extendLifetime(lock) }
+        let refreshed = Result { try refreshVerdicts(store) }
         try report(tally, presentation, context)
+        try refreshed.get()
         if let failure { throw AlreadySaid(status: failure) }
         if tally.messages[.deferred, default: 0] > 0 { throw AlreadySaid(status: .inputOutput) }
         if strict, !tally.refusals.isEmpty { throw AlreadySaid(status: .refused) }
+    }
+
+    /// What the new reports say about who is who. Left to the next run when this one is to stop.
+    private func refreshVerdicts(_ store: ReportStore) throws {
+        guard !StopRequest.wasMade else { return }
+        let refresh = VerdictRefresh()
+        if try refresh.isNeeded(store) { _ = try refresh.run(store) }
     }
 
     /// A mistyped path makes no database.

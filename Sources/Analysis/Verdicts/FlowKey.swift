@@ -1,0 +1,46 @@
+import DMARC
+
+/// The key of a flow, in the order of its table.
+struct FlowKey: Hashable, Comparable {
+    let source: IPAddress
+    let domain: Int
+    let authentication: Int
+    let aligned: Int
+
+    static func < (a: FlowKey, b: FlowKey) -> Bool {
+        if a.source != b.source { return a.source < b.source }
+        return (a.domain, a.authentication, a.aligned) < (b.domain, b.authentication, b.aligned)
+    }
+}
+
+/// Figures that add up, whatever the order.
+struct FlowSums {
+    var messages = 0
+    var records = 0
+    var firstDay = Int.max
+    var lastDay = Int.min
+    var reporterBits = 0
+    var dayBits = 0
+    var overrides = 0
+
+    @inline(__always)
+    mutating func add(messages: Int, day: Int, reporterBit: Int, override: Int) {
+        self.messages += messages
+        records += 1
+        firstDay = min(firstDay, day)
+        lastDay = max(lastDay, day)
+        reporterBits |= reporterBit
+        dayBits |= Levels.bit(of: day)
+        overrides += override
+    }
+
+    mutating func add(_ other: FlowSums) {
+        messages += other.messages
+        records += other.records
+        firstDay = min(firstDay, other.firstDay)
+        lastDay = max(lastDay, other.lastDay)
+        reporterBits |= other.reporterBits
+        dayBits |= other.dayBits
+        overrides += other.overrides
+    }
+}

@@ -1,0 +1,321 @@
+import DMARC
+import GRDB
+import ReportStore
+
+/// Adds new flows to what is known of selectors, organisations and policy domains, and finds out whose knowledge changed for verdicts.
+final class History {
+    private struct Place: Hashable {
+        let selector: SelectorKey
+        let beside: Int
+        let isVerified: Bool
+    }
+
+    private struct Organisation {
+        var surviving = 0
+        var broken = 0
+        var unsigned = 0
+        var signs = 0
+        var domainBits = 0
+        var sourceBits = 0
+        var sums = FlowSums()
+    }
+
+    private struct Habits {
+        var records = 0
+        var aligned = 0
+        var signed = 0
+        var reporterBits = 0
+        var dayBits = 0
+
+        mutating func add(_ sums: FlowSums, _ shape: FlowShape) {
+            records += sums.records
+            if case .aligned = shape.spf {
+                aligned += sums.records
+                if shape.seal == .verified { signed += sums.records }
+            }
+            reporterBits |= sums.reporterBits
+            dayBits |= sums.dayBits
+        }
+    }
+
+    private let db: Database
+    private var places: [Place: FlowSums] = [:]
+    private var organisations: [Int: Organisation] = [:]
+    private var habits: [Int: Habits] = [:]
+    private var domainBits: [Int: Int] = [:]
+
+    /// Knowledge that is not what it was: flows that rest on it are judged again.
+    private(set) var changedSelectors: Set<SelectorKey> = []
+    private(set) var changedOrganisations: Set<Int> = []
+    private(set) var changedDomains: Set<Int> = []
+
+    init(_ db: Database) { self.db = db }
+
+    func add(_ key: FlowKey, _ sums: FlowSums, _ shape: FlowShape) throws {
+        habits[key.domain, default: Habits()].add(sums, shape)
+        for signature in shape.own where shape.seal == .verified || shape.seal == .broken {
+            let place = Place(
+                selector: SelectorKey(domain: signature.domain, selector: signature.selector, policy: key.domain), beside: shape.beside,
+                isVerified: shape.seal == .verified)
+            places[place, default: FlowSums()].add(sums)
+        }
+        if case .aligned = shape.spf { return }
+        var names = shape.foreignVerified
+        if let name = shape.spfForeignPass, !names.contains(name) { names.append(name) }
+        guard !names.isEmpty else { return }
+        let bit = try domainBit(key.domain)
+        let sourceBit = key.source.withBytes { bytes in
+            Int(bitPattern: 1 << UInt(bytes.reduce(UInt64(14_695_981_039)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 } >> 20 & 63))
+        }
+        for name in names {
+            withUnsafeMutablePointer(to: &organisations[name, default: Organisation()]) { sum in
+                switch shape.seal {
+                case .verified: sum.pointee.surviving += sums.records
+                case .broken: sum.pointee.broken += sums.records
+                case .temporary, .none: sum.pointee.unsigned += sums.records
+                }
+                if shape.foreignVerified.contains(name) { sum.pointee.signs += sums.records }
+                sum.pointee.domainBits |= bit
+                sum.pointee.sourceBits |= sourceBit
+                sum.pointee.sums.add(sums)
+            }
+        }
+    }
+
+    private func domainBit(_ id: Int) throws -> Int {
+        if let bit = domainBits[id] { return bit }
+        let bit = Levels.bit(of: try String.fetchOne(db, sql: "SELECT name FROM domains WHERE id = ?", arguments: [id]) ?? "")
+        domainBits[id] = bit
+        return bit
+    }
+
+    // MARK: - Writing
+
+    /// Writes the sums, and what verdicts use of them.
+    func write() throws {
+        try writePlaces()
+        try writeOrganisations()
+        try writeHabits()
+        try findHomes()
+        try weighOrganisations()
+        try weighHabits()
+    }
+
+    private func writePlaces() throws {
+        let insert = try HotStatement(
+            db,
+            """
+            INSERT INTO selector_places (domain_id, selector_id, policy_id, beside, verified, messages, records, first_day, last_day, reporter_bits)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET messages = messages + excluded.messages, records = records + excluded.records,
+                first_day = min(first_day, excluded.first_day), last_day = max(last_day, excluded.last_day),
+                reporter_bits = reporter_bits | excluded.reporter_bits
+            """)
+        for (place, sums) in places {
+            insert.bind(1, place.selector.domain)
+            insert.bind(2, place.selector.selector)
+            insert.bind(3, place.selector.policy)
+            insert.bind(4, place.beside)
+            insert.bind(5, place.isVerified ? 1 : 0)
+            insert.bind(6, sums.messages)
+            insert.bind(7, sums.records)
+            insert.bind(8, sums.firstDay)
+            insert.bind(9, sums.lastDay)
+            insert.bind(10, sums.reporterBits)
+            try insert.run()
+        }
+    }
+
+    private func writeOrganisations() throws {
+        let insert = try HotStatement(
+            db,
+            """
+            INSERT INTO organisations (name_id, surviving, broken, unsigned, messages, first_day, last_day, reporter_bits, day_bits,
+                domain_bits, source_bits, signs, relayed, levels, more_levels)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, -1, -1)
+            ON CONFLICT DO UPDATE SET surviving = surviving + excluded.surviving, broken = broken + excluded.broken,
+                unsigned = unsigned + excluded.unsigned, messages = messages + excluded.messages,
+                first_day = min(first_day, excluded.first_day), last_day = max(last_day, excluded.last_day),
+                reporter_bits = reporter_bits | excluded.reporter_bits, day_bits = day_bits | excluded.day_bits,
+                domain_bits = domain_bits | excluded.domain_bits, source_bits = source_bits | excluded.source_bits,
+                signs = signs + excluded.signs
+            """)
+        for (name, sum) in organisations {
+            insert.bind(1, name)
+            insert.bind(2, sum.surviving)
+            insert.bind(3, sum.broken)
+            insert.bind(4, sum.unsigned)
+            insert.bind(5, sum.sums.messages)
+            insert.bind(6, sum.sums.firstDay)
+            insert.bind(7, sum.sums.lastDay)
+            insert.bind(8, sum.sums.reporterBits)
+            insert.bind(9, sum.sums.dayBits)
+            insert.bind(10, sum.domainBits)
+            insert.bind(11, sum.sourceBits)
+            insert.bind(12, sum.signs)
+            try insert.run()
+        }
+    }
+
+    private func writeHabits() throws {
+        let insert = try HotStatement(
+            db,
+            """
+            INSERT INTO domain_habits (domain_id, records, aligned, signed, reporter_bits, day_bits, levels) VALUES (?, ?, ?, ?, ?, ?, -1)
+            ON CONFLICT DO UPDATE SET records = records + excluded.records, aligned = aligned + excluded.aligned,
+                signed = signed + excluded.signed, reporter_bits = reporter_bits | excluded.reporter_bits,
+                day_bits = day_bits | excluded.day_bits
+            """)
+        for (domain, sum) in habits {
+            insert.bind(1, domain)
+            insert.bind(2, sum.records)
+            insert.bind(3, sum.aligned)
+            insert.bind(4, sum.signed)
+            insert.bind(5, sum.reporterBits)
+            insert.bind(6, sum.dayBits)
+            try insert.run()
+        }
+    }
+
+    // MARK: - What verdicts use
+
+    /// Question: the places of a selector. Unit: one row a place. Index: primary key.
+    static let placesSQL = """
+        SELECT p.beside, p.verified, p.records, p.reporter_bits, n.name
+        FROM selector_places p LEFT JOIN names n ON n.id = p.beside AND p.beside > 0
+        WHERE p.domain_id = ?1 AND p.selector_id = ?2 AND p.policy_id = ?3
+        """
+
+    /// A selector is at home with the domain itself where a fair share of it stands beside aligned SPF; else with the organisations beside
+    /// whose SPF most of it stands. Forwarders relay services' mail as well, so a home is a share, never all or nothing.
+    private func findHomes() throws {
+        let rows = try SQLRows(db, Self.placesSQL)
+        let old = try SQLRows(db, StoredKnowledge.selectorSQL)
+        let insert = try HotStatement(
+            db,
+            """
+            INSERT INTO selectors (domain_id, selector_id, policy_id, home, other_home, levels) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET home = excluded.home, other_home = excluded.other_home, levels = excluded.levels
+            """)
+        for key in Set(places.keys.map(\.selector)) {
+            try rows.restart(key.domain, key.selector, key.policy)
+            var verified = 0
+            var broken = 0
+            var own = 0
+            var bits = 0
+            var beside: [(id: Int, name: String, records: Int)] = []
+            while try rows.next() {
+                let records = rows.int(2)
+                bits |= rows.int(3)
+                guard rows.int(1) == 1 else {
+                    broken += records
+                    continue
+                }
+                verified += records
+                switch rows.int(0) {
+                case Beside.ownAligned: own += records
+                case let id where id > 0: beside.append((id, rows.text(4), records))
+                default: break
+                }
+            }
+            var homes: [Int] = []
+            var atHome = 0
+            if own * 10 >= verified, own > 0 {
+                homes = [0]
+                atHome = own
+            } else {
+                let ranked = beside.sorted { ($1.records, $0.name) < ($0.records, $1.name) }
+                let best = ranked.filter { $0.records * 4 >= verified }.prefix(2)
+                homes = best.map(\.id)
+                atHome = best.reduce(0) { $0 + $1.records }
+            }
+            let home = homes.first ?? -1
+            let otherHome = homes.count > 1 ? homes[1] : -1
+            let levels = Levels.pack([
+                Levels.level(verified), Levels.level(broken), Levels.level(atHome), Levels.level(Levels.count(bits)),
+            ])
+            try old.restart(key.domain, key.selector, key.policy)
+            if try old.next(), old.int(0) == home, old.int(1) == otherHome, old.int(2) == levels { continue }
+            changedSelectors.insert(key)
+            insert.bind(1, key.domain)
+            insert.bind(2, key.selector)
+            insert.bind(3, key.policy)
+            insert.bind(4, home)
+            insert.bind(5, otherHome)
+            insert.bind(6, levels)
+            try insert.run()
+        }
+    }
+
+    /// Question: signatures that survived beside an organisation's SPF. Unit: one row a selector. Index: `selector_places_beside`.
+    static let carriedSQL = """
+        SELECT p.records, s.home, s.other_home
+        FROM selector_places p JOIN selectors s USING (domain_id, selector_id, policy_id)
+        WHERE p.beside = ?1 AND p.beside > 0 AND p.verified = 1
+        """
+    /// Question: organisations that a selector was seen beside. Unit: one row a place. Index: primary key.
+    static let besideSQL = """
+        SELECT DISTINCT beside FROM selector_places WHERE domain_id = ?1 AND selector_id = ?2 AND policy_id = ?3 AND beside > 0
+        """
+    /// Question: the sums of an organisation. Unit: one row. Index: primary key.
+    static let organisationSQL = """
+        SELECT surviving, broken, unsigned, first_day, last_day, reporter_bits, day_bits, domain_bits, source_bits, signs, levels, more_levels
+        FROM organisations WHERE name_id = ?1
+        """
+
+    private func weighOrganisations() throws {
+        var touched = Set(organisations.keys)
+        let besides = try SQLRows(db, Self.besideSQL)
+        for key in changedSelectors {
+            try besides.restart(key.domain, key.selector, key.policy)
+            while try besides.next() { touched.insert(besides.int(0)) }
+        }
+        let carried = try SQLRows(db, Self.carriedSQL)
+        let sums = try SQLRows(db, Self.organisationSQL)
+        let update = try HotStatement(db, "UPDATE organisations SET relayed = ?, levels = ?, more_levels = ? WHERE name_id = ?")
+        for name in touched {
+            try sums.restart(name)
+            guard try sums.next() else { continue }
+            var relayed = 0
+            var atHome = 0
+            try carried.restart(name)
+            while try carried.next() {
+                if carried.int(1) == name || carried.int(2) == name { atHome += carried.int(0) } else { relayed += carried.int(0) }
+            }
+            let levels = Levels.pack([
+                Levels.level(relayed), Levels.level(atHome), Levels.level(sums.int(1)), Levels.level(sums.int(2)),
+                Levels.level(Levels.count(sums.int(6))), Levels.level(Levels.count(sums.int(5))),
+            ])
+            let moreLevels = Levels.pack([
+                Levels.level(Levels.count(sums.int(7))), Levels.level(Levels.count(sums.int(8))),
+                Levels.level(sums.int(4) - sums.int(3) + 1),
+                Levels.level(sums.int(9)),
+            ])
+            if sums.int(10) != levels || sums.int(11) != moreLevels { changedOrganisations.insert(name) }
+            update.bind(1, relayed)
+            update.bind(2, levels)
+            update.bind(3, moreLevels)
+            update.bind(4, name)
+            try update.run()
+        }
+    }
+
+    /// Question: the sums of a policy domain. Unit: one row. Index: primary key.
+    static let habitsSQL = "SELECT records, aligned, signed, reporter_bits, levels FROM domain_habits WHERE domain_id = ?1"
+
+    private func weighHabits() throws {
+        let sums = try SQLRows(db, Self.habitsSQL)
+        let update = try HotStatement(db, "UPDATE domain_habits SET levels = ? WHERE domain_id = ?")
+        for domain in habits.keys {
+            try sums.restart(domain)
+            guard try sums.next() else { continue }
+            let levels = HabitFacts.levels(
+                records: sums.int(0), aligned: sums.int(1), signed: sums.int(2), reporters: Levels.count(sums.int(3)))
+            guard sums.int(4) != levels else { continue }
+            changedDomains.insert(domain)
+            update.bind(1, levels)
+            update.bind(2, domain)
+            try update.run()
+        }
+    }
+}

@@ -1,0 +1,392 @@
+import DMARC
+import Glibc
+
+/// The weights of evidence, in natural logarithms of odds. docs/decisions/0006-verdicts.md says where they come from.
+enum Weight {
+    /// Most of what keeps the envelope and fails SPF was passed on; few are servers that somebody forgot.
+    static let forgottenServer = -2.5
+    /// What passes through a forwarder is a mixture: this share of it arrives broken …
+    static let brokenOnTheWay = 0.12
+    /// … and lists break nearly all of it.
+    static let brokenByList = 0.93
+    /// Never surer than this on one reporter's word.
+    static let oneReporter = 890
+}
+
+extension Judge {
+    /// One flow's verdict.
+    func judge(_ flow: Flow, _ around: Surroundings) throws -> Judgement {
+        let shape = flow.shape
+        let habits = try knowledge.habits(domain: flow.domain)
+        let selectors = try shape.own.map { try knowledge.selector(key($0, flow.domain)) }
+        let facts = facts(of: flow, around)
+        var judgement: Judgement
+        switch (shape.spf, shape.seal) {
+        case (.aligned, _):
+            judgement = authorized(shape, facts)
+        case (.ownUnaligned, _):
+            judgement = ownUnaligned(shape, facts)
+        case (.ownTemporary, _) where around.tally.aligned > 0, (_, .temporary) where around.tally.aligned > 0:
+            judgement = Judgement(verdict: .authorized, confidence: 985, notes: .temporaryErrors, evidence: facts)
+            judgement.evidence.insert(.passesAtOtherTimes)
+        case (.foreignPass(let name), .verified):
+            judgement = try serviceOrForwarder(flow, name, selectors, facts)
+        case (_, .verified):
+            judgement = relayedOrForgotten(flow, selectors, around, habits, facts)
+        case (.foreignPass(let name), .broken):
+            judgement = try listOrForwarder(flow, name, selectors, around, habits, facts)
+        case (_, .broken), (_, .temporary):
+            judgement = try brokenOnTheWay(flow, selectors, around, habits, facts)
+        case (_, .none):
+            if let name = shape.spfForeignPass ?? shape.foreignVerified.first {
+                judgement = try strangerOrService(flow, name, around, habits, facts)
+            } else {
+                judgement = try nothingPasses(flow, around, habits, facts)
+            }
+        }
+        let known = try reporters(flow, selectors, around)
+        if known < 2 {
+            judgement.evidence.insert(.oneReporter)
+            judgement.confidence = min(judgement.confidence, Weight.oneReporter)
+        }
+        return judgement
+    }
+
+    /// How many reporters stand behind what is known: of the source, of the signature's selector, of the other organisation.
+    private func reporters(_ flow: Flow, _ selectors: [SelectorFacts], _ around: Surroundings) throws -> Double {
+        var most = Double(Levels.count(around.tally.reporterBits))
+        for selector in selectors { most = max(most, selector.reporters) }
+        if let name = flow.shape.spfForeignPass { most = max(most, try knowledge.organisation(name).reporters) }
+        return most
+    }
+
+    // MARK: - What is read off
+
+    private func facts(of flow: Flow, _ around: Surroundings) -> EvidenceCodes {
+        let shape = flow.shape
+        var codes = EvidenceCodes()
+        switch shape.spf {
+        case .aligned: codes.insert(.spfAligned)
+        case .ownUnaligned: codes.insert(.spfOwnUnaligned)
+        case .ownFail: codes.insert(.spfOwnFail)
+        case .ownTemporary: codes.insert(.temporaryError)
+        case .foreignPass: codes.insert(.spfForeignPass)
+        case .foreignFail: codes.insert(.spfForeignFail)
+        case .none: codes.insert(.spfNone)
+        }
+        codes.insert(.dkimAligned, if: shape.isDKIMAligned)
+        codes.insert(.dkimOwnBroken, if: shape.seal == .broken)
+        codes.insert(.temporaryError, if: shape.seal == .temporary)
+        codes.insert(.dkimForeignPass, if: !shape.foreignVerified.isEmpty)
+        codes.insert(.dkimNone, if: shape.seal == .none && shape.foreignVerified.isEmpty && shape.foreignBroken.isEmpty)
+        codes.insert(.overrideForwarded, if: flow.forwardedOverrides > 0)
+        codes.insert(.overrideMailingList, if: flow.listOverrides > 0)
+        codes.insert(.overrideArcPass, if: flow.arcOverrides > 0)
+        codes.insert(.thin, if: around.tally.records < 3)
+        codes.insert(.broad, if: Levels.count(around.tally.reporterBits) >= 3 && Levels.count(around.tally.dayBits) >= 5)
+        codes.insert(.narrow, if: around.tally.records >= 5 && Levels.count(around.tally.reporterBits) == 1)
+        return codes
+    }
+
+    private func judgement(_ stories: Stories, notes: VerdictNotes = []) -> Judgement {
+        let (verdict, share) = stories.likeliest
+        return Judgement(verdict: verdict, confidence: min(995, Int(share * 1000)), notes: notes, evidence: stories.evidence)
+    }
+
+    // MARK: - SPF is aligned: the domain's own DNS says who it is
+
+    private func authorized(_ shape: FlowShape, _ facts: EvidenceCodes) -> Judgement {
+        var notes: VerdictNotes = []
+        if shape.seal == .none { notes.insert(.dkimMissing) }
+        if shape.seal == .broken { notes.insert(.dkimBroken) }
+        if shape.seal == .temporary { notes.insert(.temporaryErrors) }
+        return Judgement(verdict: .authorized, confidence: 998, notes: notes, evidence: facts)
+    }
+
+    /// SPF passes for a name of the domain's own that strict alignment does not accept: a setting, not a relay.
+    private func ownUnaligned(_ shape: FlowShape, _ facts: EvidenceCodes) -> Judgement {
+        if shape.isDKIMAligned { return Judgement(verdict: .authorized, confidence: 990, evidence: facts) }
+        return Judgement(verdict: .misconfigured, confidence: 950, notes: shape.seal == .broken ? .dkimBroken : [], evidence: facts)
+    }
+
+    // MARK: - The signature holds, SPF passes for somebody else
+
+    private func serviceOrForwarder(_ flow: Flow, _ name: Int, _ selectors: [SelectorFacts], _ facts: EvidenceCodes) throws -> Judgement {
+        let organisation = try knowledge.organisation(name)
+        var stories = Stories([.forwarded, .dkimOnly], facts)
+        if let home = selectors.first(where: { $0.isHome(name) }) {
+            stories.add(min(5, 1 + log(1 + home.atHome)), .dkimOnly, .selectorAtHome)
+        } else {
+            let away = selectors.map(\.atHome).max() ?? 0
+            stories.add(min(5, 1 + log(1 + away)), .forwarded, away > 0 ? .selectorHomeElsewhere : nil)
+        }
+        // What carries signatures that are at home elsewhere passes mail on; a service carries what is at home with it.
+        let carried = organisation.relayed + organisation.atHome
+        if carried > 0 {
+            let share = (organisation.relayed + 0.5) / (carried + 1)
+            stories.add(max(-3, min(3, log(share / (1 - share)))), .forwarded, share > 0.5 ? .nameRelays : nil)
+        }
+        switch organisation.service {
+        case .bulkSender: stories.add(2, .dkimOnly, .knownService)
+        case .forwarder, .listHost, .securityGateway: stories.add(2, .forwarded, .knownForwarder)
+        case .hosting, .mailboxProvider, nil: break
+        }
+        var result = judgement(stories)
+        if result.verdict == .forwarded, selectors.contains(where: { $0.home > 0 }) { result.notes.insert(.serviceMail) }
+        return result
+    }
+
+    // MARK: - The signature holds, the envelope was kept: passed on, or sent by a server that SPF does not list
+
+    private func relayedOrForgotten(
+        _ flow: Flow, _ selectors: [SelectorFacts], _ around: Surroundings, _ habits: HabitFacts, _ facts: EvidenceCodes
+    ) -> Judgement {
+        let shape = flow.shape
+        let isOwnEnvelope = if case .ownFail = shape.spf { true } else { false }
+        // A sender without a return path of the domain's, whose signature is at home nowhere else, is a service.
+        let sender: Verdict = isOwnEnvelope ? .misconfigured : .dkimOnly
+        var stories = Stories([.forwarded, sender], facts)
+        stories.add(forgotten(flow, selectors, around, habits, sender, &stories), sender)
+        if shape.spfForeignFail.map({ name in selectors.contains { $0.isHome(name) } }) == true {
+            stories.add(2, .forwarded, .selectorHomeElsewhere)
+        }
+        var result = judgement(stories)
+        if result.verdict == .forwarded, selectors.contains(where: { $0.home > 0 }) || shape.spfForeignFail != nil {
+            result.notes.insert(.serviceMail)
+        }
+        if result.verdict == .dkimOnly, selectors.contains(where: { $0.home == 0 }), !isOwnEnvelope, case .none = shape.spf {
+            result.verdict = .misconfigured
+        }
+        return result
+    }
+
+    /// The odds that a source is the domain's own server, missing from SPF, against a relay.
+    private func forgotten(
+        _ flow: Flow, _ selectors: [SelectorFacts], _ around: Surroundings, _ habits: HabitFacts, _ verdict: Verdict,
+        _ stories: inout Stories
+    ) -> Double {
+        let tally = around.tally
+        let total = around.total
+        var odds = Weight.forgottenServer
+        func add(_ weight: Double, _ code: EvidenceCode? = nil) {
+            odds += weight
+            if let code, abs(weight) >= 0.5 { stories.evidence.insert(code) }
+        }
+        let kept = tally.surviving + tally.broken
+        // A signature that is at home nowhere else was made here.
+        if !selectors.isEmpty, selectors.allSatisfy({ $0.home < 0 }) {
+            let alone = selectors.map(\.verified).max() ?? 0
+            add(min(4.5, 1.5 + log(1 + alone)), .selectorUnknown)
+        } else if selectors.contains(where: { $0.home > 0 }) {
+            add(-2.5, .selectorHomeElsewhere)
+        }
+        add(periods(tally), tally.aligned > 0 ? .passesAtOtherTimes : nil)
+        add(neighbours(flow, around), .neighbourAuthorized)
+        // A forwarder passes on the mail of other domains, and of services.
+        let elsewhere = total.surviving - tally.surviving
+        if elsewhere > 0, total.aligned == tally.aligned { add(-1.5 - log(1 + Double(elsewhere)), .otherDomains) }
+        if total.aligned > tally.aligned, tally.aligned == 0, elsewhere == 0 { add(1, .otherDomains) }
+        if tally.serviceSealed > 0 {
+            add(-min(5, 2 + log(Double(tally.serviceSealed))), .manySigners)
+        } else if kept >= 5 {
+            add(min(2, 0.08 * Double(kept)), .oneSigner)
+        }
+        // … and breaks some of it.
+        if tally.broken == 0 {
+            add(min(2.5, -Double(tally.surviving) * log(1 - Weight.brokenOnTheWay)))
+        } else {
+            add(-min(2, 0.5 + 0.3 * Double(tally.broken)))
+        }
+        if tally.surviving >= 5 {
+            let reporters = Levels.count(tally.reporterBits)
+            add(reporters == 1 ? -1.5 : reporters >= 4 ? 0.7 : 0)
+            let size = Double(tally.survivingMessages) / Double(tally.surviving)
+            if size >= 8 { add(1) }
+        }
+        if tally.overridden > 0 { add(-1) }
+        return odds
+    }
+
+    /// A server that passed SPF before, or passes since, and fails between: two stories of one server. Both at a time is rather a provider.
+    private func periods(_ tally: Tally) -> Double {
+        guard let aligned = tally.alignedDays, let kept = tally.keptDays else { return 0 }
+        if kept.lowerBound + 3 >= aligned.upperBound || kept.upperBound <= aligned.lowerBound + 3 {
+            return min(6, 3 + log(Double(tally.aligned)))
+        }
+        // A few failures among many passes.
+        return 1
+    }
+
+    private func neighbours(_ flow: Flow, _ around: Surroundings) -> Double {
+        guard let own = around.network.authorized[flow.domain], around.tally.aligned == 0 else { return 0 }
+        // Next to many customers' servers a neighbour says little.
+        let tenants = around.network.domains.count
+        return max(0, min(3, 1.5 + 0.5 * log(Double(own.records))) - 0.5 * Double(tenants - 1))
+    }
+
+    // MARK: - The signature is broken, SPF passes for somebody else
+
+    private func listOrForwarder(
+        _ flow: Flow, _ name: Int, _ selectors: [SelectorFacts], _ around: Surroundings, _ habits: HabitFacts, _ facts: EvidenceCodes
+    ) throws -> Judgement {
+        let organisation = try knowledge.organisation(name)
+        var stories = Stories([.mailingList, .forwarded, .dkimOnly, .misconfigured, .spoofed], facts)
+        // A service that signs for the domain, whose signature does not verify.
+        if selectors.contains(where: { $0.isHome(name) }) {
+            stories.add(4, .dkimOnly, .selectorAtHome)
+            stories.add(organisation.broken > organisation.atHome ? 5 : 0, .misconfigured)
+        } else {
+            stories.add(-8, .dkimOnly)
+            stories.add(-8, .misconfigured)
+        }
+        let broken = Double(organisation.broken)
+        let relayed = Double(organisation.relayed)
+        let record =
+            broken * log(Weight.brokenByList / Weight.brokenOnTheWay) + relayed
+            * log((1 - Weight.brokenByList) / (1 - Weight.brokenOnTheWay))
+        stories.add(max(-6, min(6, record - 0.4)), .mailingList, record > 0 ? .nameBreaks : .nameRelays)
+        // Lists sign what they send; few forwarders do.
+        stories.add(organisation.signs > 0 ? 0.7 : -0.7, .mailingList, organisation.signs > 0 ? .dkimForeignPass : nil)
+        if flow.listOverrides > 0 { stories.add(1.5, .mailingList) }
+        switch organisation.service {
+        case .listHost: stories.add(3, .mailingList, .knownForwarder)
+        case .forwarder: stories.add(3, .forwarded, .knownForwarder)
+        case .securityGateway: stories.add(3, .forwarded, .knownGateway)
+        case .bulkSender: stories.add(1, .dkimOnly, .knownService)
+        case .hosting, .mailboxProvider, nil: break
+        }
+        stories.add(stranger(selectors, habits, &stories) - 3, .spoofed)
+        return judgement(stories)
+    }
+
+    /// A signature that never verifies anywhere is not the domain's.
+    private func stranger(_ selectors: [SelectorFacts], _ habits: HabitFacts, _ stories: inout Stories) -> Double {
+        let verified = selectors.map(\.verified).max() ?? 0
+        guard verified == 0 else { return -min(2, 0.3 * log(1 + verified)) }
+        stories.evidence.insert(.selectorUnknown)
+        return habits.signedShare > 0 ? 4 : 1
+    }
+
+    // MARK: - The signature is broken, and nobody else's passes
+
+    private func brokenOnTheWay(
+        _ flow: Flow, _ selectors: [SelectorFacts], _ around: Surroundings, _ habits: HabitFacts, _ facts: EvidenceCodes
+    ) throws -> Judgement {
+        let shape = flow.shape
+        let tally = around.tally
+        let total = around.total
+        var stories = Stories([.forwarded, .spoofed, .misconfigured], facts)
+        stories.add(stranger(selectors, habits, &stories) + 0.3, .spoofed)
+        // Who passes on whole signatures also passes on broken ones.
+        if total.surviving > 0 { stories.add(2 + log(1 + Double(total.surviving)), .forwarded, .sourceRelays) }
+        if around.network.surviving > total.surviving { stories.add(0.7, .forwarded, .networkRelays) }
+        if tally.broken >= 3 { stories.add(min(2.5, 0.5 * log(Double(tally.broken))), .forwarded, .sourceBreaks) }
+        // Strangers do not copy the signature of the service beside it.
+        if let name = shape.spfForeignFail, selectors.contains(where: { $0.isHome(name) }) || shape.foreignBroken.contains(name) {
+            stories.add(3, .forwarded, .manySigners)
+        } else if !shape.foreignBroken.isEmpty {
+            stories.add(2, .forwarded, .manySigners)
+        }
+        var notes: VerdictNotes = []
+        if !shape.foreignVerified.isEmpty {
+            stories.add(2.5, .forwarded, .dkimForeignPass)
+            if Levels.count(tally.reporterBits) == 1 { notes.insert(.gateway) }
+        }
+        if flow.forwardedOverrides + flow.arcOverrides > 0 { stories.add(2, .forwarded) }
+        if flow.listOverrides > 0 { stories.add(0.7, .forwarded) }
+        if total.silent > 0 { stories.add(1 + log(Double(total.silent)), .spoofed, .sourceBreaks) }
+        stories.add(forgotten(flow, [], around, habits, .misconfigured, &stories) - 1, .misconfigured)
+        if case .securityGateway? = try shape.foreignVerified.first.map({ try knowledge.organisation($0).service }) {
+            stories.add(2, .forwarded, .knownGateway)
+        }
+        var result = judgement(stories)
+        if result.verdict == .forwarded {
+            result.notes = notes
+            if shape.spfForeignFail != nil { result.notes.insert(.serviceMail) }
+        }
+        if result.verdict == .misconfigured { result.notes.insert(.dkimBroken) }
+        return result
+    }
+
+    // MARK: - No signature of the domain's own, somebody else's SPF or signature passes
+
+    private func strangerOrService(
+        _ flow: Flow, _ name: Int, _ around: Surroundings, _ habits: HabitFacts, _ facts: EvidenceCodes
+    ) throws -> Judgement {
+        let organisation = try knowledge.organisation(name)
+        var stories = Stories([.unaligned, .spoofed, .forwarded, .mailingList], facts)
+        stories.add(0.5, .unaligned)
+        switch organisation.service {
+        case .bulkSender: stories.add(4, .unaligned, .knownService)
+        case .mailboxProvider, .hosting: stories.add(2, .unaligned, .knownService)
+        case .forwarder, .listHost, .securityGateway: stories.add(1, .forwarded, .knownForwarder)
+        case nil: break
+        }
+        // A service is seen again and again.
+        if organisation.days >= 4 { stories.add(1, .unaligned, .broad) }
+        if organisation.reporters >= 3 { stories.add(0.5, .unaligned, .broad) }
+        if organisation.atHome > 0 { stories.add(2, .unaligned, .nameRelays) }
+        stories.add(min(1.5, 0.3 * log(1 + organisation.records)), .unaligned)
+        // Many addresses in few days for many domains: a burst.
+        if organisation.span <= 6, organisation.records >= 10 { stories.add(2, .spoofed, .scattered) }
+        if organisation.domains >= 5, organisation.atHome == 0 { stories.add(0.7, .spoofed, .otherDomains) }
+        // Where the domain does not sign, what a relay passes on looks like this.
+        let relayed = organisation.relayed + organisation.broken
+        let relays = relayed > 0 ? log((relayed + 0.5) / (organisation.unsigned + organisation.atHome + 0.5)) : -4
+        let unsigned = habits.signedShare < 0.5 ? 1.5 : habits.signedShare < 1 ? -1 : -2.5
+        let isList = organisation.broken > organisation.relayed
+        stories.add(relays + unsigned - (isList ? 2 : 0), .forwarded, relays > 0 ? .nameRelays : nil)
+        stories.add(relays + unsigned - (isList ? 0 : 2), .mailingList, relays > 0 ? .nameBreaks : nil)
+        if flow.listOverrides > 0 { stories.add(1, .mailingList) }
+        stories.evidence.insert(.domainSigns, if: habits.signedShare >= 0.75)
+        stories.evidence.insert(.domainDoesNotSign, if: habits.signedShare < 0.25 && habits.aligned > 0)
+        var result = judgement(stories)
+        if organisation.service == nil, result.verdict == .unaligned || result.verdict == .spoofed { result.notes.insert(.unrelated) }
+        return result
+    }
+
+    // MARK: - Nothing passes
+
+    private func nothingPasses(_ flow: Flow, _ around: Surroundings, _ habits: HabitFacts, _ facts: EvidenceCodes) throws -> Judgement {
+        let tally = around.tally
+        let total = around.total
+        let signs = habits.signedShare
+        var stories = Stories([.spoofed, .misconfigured, .forwarded, .unaligned], facts)
+        stories.evidence.insert(.domainSigns, if: signs >= 0.75)
+        stories.evidence.insert(.domainDoesNotSign, if: signs < 0.25 && habits.aligned > 0)
+        // The domain's own server.
+        stories.add(-4.5, .misconfigured)
+        stories.add(periods(tally), .misconfigured, tally.aligned > 0 ? .passesAtOtherTimes : nil)
+        stories.add(neighbours(flow, around), .misconfigured, .neighbourAuthorized)
+        let count = Double(tally.silent)
+        let days = Levels.count(tally.dayBits)
+        if count >= 5 {
+            let isBroad = Levels.count(tally.reporterBits) >= 3 && days >= 5
+            stories.add(min(4, log(count / 3) * 1.3) * (isBroad ? 1 : 0.3), .misconfigured, isBroad ? .broad : nil)
+            if Double(tally.silentMessages) / count >= 8 { stories.add(1, .misconfigured) }
+        }
+        if tally.surviving > 0 { stories.add(1, .misconfigured) }
+        stories.add(signs >= 0.75 ? -1.5 : signs < 0.25 ? 1.5 : 0, .misconfigured)
+        // Strangers try many names.
+        let others = total.silent - tally.silent
+        if others > 0 { stories.add(-1 - 0.5 * log(Double(others)), .misconfigured, .otherDomains) }
+        // A forwarder of mail that was never signed.
+        let relayed = total.surviving - (total.aligned > 0 ? 0 : tally.surviving) + total.broken
+        stories.add(-4, .forwarded)
+        if total.surviving > 0 || relayed > 0 {
+            stories.add(1.5 + log(1 + Double(max(total.surviving, relayed))), .forwarded, .sourceRelays)
+        }
+        if around.network.surviving > total.surviving { stories.add(0.7, .forwarded, .networkRelays) }
+        stories.add(signs >= 0.95 ? -1 : signs < 0.25 ? 2 : 0, .forwarded)
+        let overridden = Double(flow.forwardedOverrides + flow.arcOverrides) / Double(max(1, flow.records))
+        stories.add(1.5 * overridden, .forwarded)
+        // A service whose own SPF fails.
+        stories.add(-6, .unaligned)
+        if let name = flow.shape.spfForeignFail {
+            let organisation = try knowledge.organisation(name)
+            if organisation.service == .bulkSender { stories.add(6, .unaligned, .knownService) }
+            if organisation.unsigned > 3 { stories.add(3, .unaligned) }
+        }
+        return judgement(stories)
+    }
+}

@@ -1,0 +1,183 @@
+import DMARC
+import Glibc
+
+/// Where the judge looks up what history knows. Answers must be functions of the reports alone, not of the order in which they came.
+protocol Knowledge {
+    func selector(_ key: SelectorKey) throws -> SelectorFacts
+    func organisation(_ id: Int) throws -> OrganisationFacts
+    func habits(domain: Int) throws -> HabitFacts
+}
+
+/// Gives verdicts to the flows of one network.
+///
+/// Each piece of evidence adds its weight, a logarithm of odds, to the stories that it speaks for; the likeliest story is the verdict, and its
+/// share the confidence (docs/decisions/0006-verdicts.md). Nothing is looked at but the shape of authentication, counts and names' records.
+struct Judge<Source: Knowledge> {
+    let knowledge: Source
+
+    /// What one source did for one policy domain.
+    struct Tally {
+        var aligned = 0
+        var alignedDays: ClosedRange<Int>?
+        /// Envelope kept or unknown, own signature verified.
+        var surviving = 0
+        var survivingMessages = 0
+        /// Envelope kept or unknown, own signature broken.
+        var broken = 0
+        /// Nothing of the domain's own, and nobody else's either.
+        var silent = 0
+        var silentMessages = 0
+        /// Of `surviving` and `broken`, those whose signature is at home with a service.
+        var serviceSealed = 0
+        /// Of `surviving`, those whose selector is at home nowhere.
+        var homeless = 0
+        /// Someone else's SPF or signature passed.
+        var foreign = 0
+        var keptDays: ClosedRange<Int>?
+        var reporterBits = 0
+        var dayBits = 0
+        var overridden = 0
+        var records = 0
+    }
+
+    /// What one source did for everybody.
+    struct Total {
+        var aligned = 0
+        var surviving = 0
+        var broken = 0
+        var silent = 0
+        var foreign = 0
+        var domains = 0
+        var relayedDomains = 0
+    }
+
+    struct Neighbourhood {
+        /// For each policy domain: sources with aligned SPF, and their records.
+        var authorized: [Int: (sources: Int, records: Int)] = [:]
+        var domains: Set<Int> = []
+        var surviving = 0
+    }
+
+    /// Verdicts on all flows of one network, in their order. Flows of one source stand together.
+    func judge(_ flows: [Flow]) throws -> [Judgement] {
+        var tallies: [TallyKey: Tally] = [:]
+        for flow in flows { try add(flow, to: &tallies[TallyKey(source: flow.source, domain: flow.domain), default: Tally()]) }
+        var totals: [IPAddress: Total] = [:]
+        var network = Neighbourhood()
+        for (key, tally) in tallies {
+            totals[key.source, default: Total()].add(tally)
+            network.domains.insert(key.domain)
+            network.surviving += tally.surviving
+            if tally.aligned > 0 {
+                let sum = network.authorized[key.domain] ?? (0, 0)
+                network.authorized[key.domain] = (sum.sources + 1, sum.records + tally.aligned)
+            }
+        }
+        return try flows.map { flow in
+            let tally = tallies[TallyKey(source: flow.source, domain: flow.domain)] ?? Tally()
+            return try judge(flow, Surroundings(tally: tally, total: totals[flow.source] ?? Total(), network: network))
+        }
+    }
+
+    private struct TallyKey: Hashable {
+        let source: IPAddress
+        let domain: Int
+    }
+
+    struct Surroundings {
+        let tally: Tally
+        let total: Total
+        let network: Neighbourhood
+    }
+
+    private func add(_ flow: Flow, to tally: inout Tally) throws {
+        let shape = flow.shape
+        tally.records += flow.records
+        tally.reporterBits |= flow.reporterBits
+        tally.dayBits |= flow.dayBits
+        tally.overridden += flow.forwardedOverrides + flow.arcOverrides
+        let days = flow.firstDay...max(flow.firstDay, flow.lastDay)
+        switch shape.spf {
+        case .aligned, .ownUnaligned:
+            tally.aligned += flow.records
+            tally.alignedDays = joined(tally.alignedDays, days)
+            return
+        case .foreignPass:
+            tally.foreign += flow.records
+            return
+        case .ownTemporary:
+            // Says nothing about who it is.
+            return
+        case .ownFail, .foreignFail, .none:
+            break
+        }
+        switch shape.seal {
+        case .verified:
+            tally.surviving += flow.records
+            tally.survivingMessages += flow.messages
+            let facts = try shape.own.map { try knowledge.selector(key($0, flow.domain)) }
+            if facts.contains(where: { $0.home > 0 }) || shape.spfForeignFail != nil { tally.serviceSealed += flow.records }
+            if facts.allSatisfy({ $0.home < 0 }) { tally.homeless += flow.records }
+        case .broken:
+            tally.broken += flow.records
+            if !shape.foreignBroken.isEmpty || shape.spfForeignFail != nil { tally.serviceSealed += flow.records }
+        case .temporary:
+            return
+        case .none:
+            guard shape.isForeignSilent else {
+                tally.foreign += flow.records
+                return
+            }
+            tally.silent += flow.records
+            tally.silentMessages += flow.messages
+        }
+        tally.keptDays = joined(tally.keptDays, days)
+    }
+
+    private func joined(_ a: ClosedRange<Int>?, _ b: ClosedRange<Int>) -> ClosedRange<Int> {
+        guard let a else { return b }
+        return min(a.lowerBound, b.lowerBound)...max(a.upperBound, b.upperBound)
+    }
+
+    func key(_ signature: Outcome.Signature, _ domain: Int) -> SelectorKey {
+        SelectorKey(domain: signature.domain, selector: signature.selector, policy: domain)
+    }
+}
+
+extension Judge.Total {
+    mutating func add(_ tally: Judge.Tally) {
+        aligned += tally.aligned
+        surviving += tally.surviving
+        broken += tally.broken
+        silent += tally.silent
+        foreign += tally.foreign
+        domains += 1
+        if tally.surviving > 0, tally.aligned == 0 { relayedDomains += 1 }
+    }
+}
+
+/// The stories that are told of a flow, each with its weight so far.
+struct Stories {
+    private(set) var weights: [(verdict: Verdict, weight: Double)] = []
+    var evidence: EvidenceCodes
+
+    init(_ verdicts: [Verdict], _ evidence: EvidenceCodes) {
+        weights = verdicts.map { ($0, 0) }
+        self.evidence = evidence
+    }
+
+    /// Speaks for (or with a negative weight against) a story. The code is kept when it counts for something.
+    mutating func add(_ weight: Double, _ verdict: Verdict, _ code: EvidenceCode? = nil) {
+        guard let index = weights.firstIndex(where: { $0.verdict == verdict }) else { return }
+        weights[index].weight += weight
+        if let code, abs(weight) >= 0.5 { evidence.insert(code) }
+    }
+
+    /// The likeliest story and its share, 0…1; of equals the first.
+    var likeliest: (verdict: Verdict, share: Double) {
+        guard var best = weights.first else { return (.unknown, 0) }
+        for story in weights where story.weight > best.weight { best = story }
+        let sum = weights.reduce(0) { $0 + exp($1.weight - best.weight) }
+        return (best.verdict, 1 / sum)
+    }
+}

@@ -1,0 +1,89 @@
+/// What history knows of a selector.
+struct SelectorFacts: Hashable {
+    /// `selectors.home`: 0 with the domain itself, an organisation, or -1.
+    var home = -1
+    var otherHome = -1
+    /// Records with a verified signature, wherever.
+    var verified = 0.0
+    /// Records with a signature that did not verify.
+    var broken = 0.0
+    /// Records at its homes.
+    var atHome = 0.0
+    /// How many reporters saw it.
+    var reporters = 0.0
+
+    func isHome(_ organisation: Int) -> Bool { home == organisation || otherHome == organisation }
+
+    init() {}
+
+    init(home: Int, otherHome: Int, levels: Int) {
+        self.home = home
+        self.otherHome = otherHome
+        verified = Levels.value(Levels.unpack(levels, 0))
+        broken = Levels.value(Levels.unpack(levels, 1))
+        atHome = Levels.value(Levels.unpack(levels, 2))
+        reporters = Levels.value(Levels.unpack(levels, 3))
+    }
+}
+
+/// What history knows of an organisation that authenticates beside a foreign domain in From.
+struct OrganisationFacts: Hashable {
+    /// Records with a surviving signature whose selector is at home elsewhere.
+    var relayed = 0.0
+    /// Records with a surviving signature that is at home here.
+    var atHome = 0.0
+    /// Records with a signature of the policy domain that broke.
+    var broken = 0.0
+    /// Records without one.
+    var unsigned = 0.0
+    var days = 0.0
+    var reporters = 0.0
+    var domains = 0.0
+    var sources = 0.0
+    /// Days from the first to the last.
+    var span = 0.0
+    /// Records with a verified signature of its own.
+    var signs = 0.0
+    var service: ServiceKind?
+
+    init() {}
+
+    init(levels: Int, moreLevels: Int, service: ServiceKind?) {
+        relayed = Levels.value(Levels.unpack(levels, 0))
+        atHome = Levels.value(Levels.unpack(levels, 1))
+        broken = Levels.value(Levels.unpack(levels, 2))
+        unsigned = Levels.value(Levels.unpack(levels, 3))
+        days = Levels.value(Levels.unpack(levels, 4))
+        reporters = Levels.value(Levels.unpack(levels, 5))
+        domains = Levels.value(Levels.unpack(moreLevels, 0))
+        sources = Levels.value(Levels.unpack(moreLevels, 1))
+        span = Levels.value(Levels.unpack(moreLevels, 2))
+        signs = Levels.value(Levels.unpack(moreLevels, 3))
+        self.service = service
+    }
+
+    var records: Double { relayed + atHome + broken + unsigned }
+}
+
+/// What history knows of a policy domain.
+struct HabitFacts: Hashable {
+    var records = 0.0
+    var aligned = 0.0
+    /// Of what has aligned SPF, the share with a verified signature of the domain's own: 0, 1/4, 1/2, 3/4 or 1, downward but for the last.
+    var signedShare = 0.0
+    var reporters = 0.0
+
+    init() {}
+
+    init(levels: Int) {
+        records = Levels.value(Levels.unpack(levels, 0))
+        aligned = Levels.value(Levels.unpack(levels, 1))
+        signedShare = Double(Levels.unpack(levels, 2)) / 4
+        reporters = Levels.value(Levels.unpack(levels, 3))
+    }
+
+    static func levels(records: Int, aligned: Int, signed: Int, reporters: Int) -> Int {
+        let share = aligned == 0 ? 0 : signed * 20 >= aligned * 19 ? 4 : min(3, signed * 4 / aligned)
+        return Levels.pack([Levels.level(records), Levels.level(aligned), share, Levels.level(reporters)])
+    }
+}

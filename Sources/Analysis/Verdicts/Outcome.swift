@@ -1,0 +1,131 @@
+import DMARC
+
+/// A set of authentication results as verdicts see it: names by their key, with their organisations.
+struct Outcome {
+    enum SPF {
+        case pass, fail, none, temporary
+    }
+
+    enum Seal {
+        case verified, broken, temporary
+    }
+
+    struct Signature {
+        let domain: Int
+        /// 0: the report does not say.
+        let selector: Int
+        let organisation: Int
+        let seal: Seal
+    }
+
+    /// The check of the envelope's sender, else the first.
+    let spf: SPF
+    /// nil: the report names none.
+    let spfOrganisation: Int?
+    let signatures: [Signature]
+}
+
+/// A selector as it stands in the database.
+struct SelectorKey: Hashable {
+    let domain: Int
+    let selector: Int
+    /// For whom; 0 for signatures of other organisations.
+    let policy: Int
+}
+
+/// Where a signature was seen: `selector_places.beside`.
+enum Beside {
+    static let ownAligned = 0
+    static let ownFailing = -1
+    static let nothing = -2
+    static let foreignFailing = -3
+}
+
+/// How a flow authenticates, from the point of view of its policy domain.
+struct FlowShape {
+    enum SPFRelation {
+        case aligned
+        /// Passes for a name of the domain's own that strict alignment does not accept.
+        case ownUnaligned
+        case ownFail
+        /// A look-up failed for a while.
+        case ownTemporary
+        case foreignPass(Int)
+        case foreignFail(Int)
+        case none
+    }
+
+    enum OwnSeal {
+        case verified, broken, temporary, none
+    }
+
+    let spf: SPFRelation
+    let seal: OwnSeal
+    let isDKIMAligned: Bool
+    /// The domain's own signatures that decide `seal`.
+    let own: [Outcome.Signature]
+    /// Organisations, other than the domain's own, whose signature verified.
+    let foreignVerified: [Int]
+    /// The same, whose signature did not.
+    let foreignBroken: [Int]
+
+    /// - Parameters:
+    ///   - own: the organisation of the policy domain.
+    ///   - aligned: `flows.aligned`, the reporter's verdict.
+    init(_ outcome: Outcome, own organisation: Int, aligned: Int) {
+        isDKIMAligned = aligned & 2 != 0
+        if aligned & 1 != 0 {
+            spf = .aligned
+        } else if let name = outcome.spfOrganisation {
+            switch outcome.spf {
+            case .pass: spf = name == organisation ? .ownUnaligned : .foreignPass(name)
+            case .fail, .none: spf = name == organisation ? .ownFail : .foreignFail(name)
+            case .temporary: spf = name == organisation ? .ownTemporary : .foreignFail(name)
+            }
+        } else {
+            spf = .none
+        }
+        let mine = outcome.signatures.filter { $0.organisation == organisation }
+        if mine.contains(where: { $0.seal == .verified }) {
+            seal = .verified
+            own = mine.filter { $0.seal == .verified }
+        } else if mine.contains(where: { $0.seal == .broken }) {
+            seal = .broken
+            own = mine.filter { $0.seal == .broken }
+        } else {
+            seal = mine.isEmpty ? .none : .temporary
+            own = mine
+        }
+        var verified: [Int] = []
+        var broken: [Int] = []
+        for signature in outcome.signatures where signature.organisation != organisation {
+            if signature.seal == .verified {
+                if !verified.contains(signature.organisation) { verified.append(signature.organisation) }
+            } else if signature.seal == .broken {
+                if !broken.contains(signature.organisation) { broken.append(signature.organisation) }
+            }
+        }
+        foreignVerified = verified
+        foreignBroken = broken
+    }
+
+    /// The organisation whose SPF passed, if it is not the domain's own.
+    var spfForeignPass: Int? { if case .foreignPass(let name) = spf { name } else { nil } }
+
+    /// The organisation whose SPF was checked and did not pass, if it is not the domain's own.
+    var spfForeignFail: Int? { if case .foreignFail(let name) = spf { name } else { nil } }
+
+    /// Nothing of another organisation passed.
+    var isForeignSilent: Bool { spfForeignPass == nil && foreignVerified.isEmpty }
+
+    /// `selector_places.beside`.
+    var beside: Int {
+        switch spf {
+        case .aligned, .ownUnaligned: Beside.ownAligned
+        case .ownFail: Beside.ownFailing
+        case .ownTemporary, .none: Beside.nothing
+        case .foreignPass(let name): name
+        case .foreignFail: Beside.foreignFailing
+        }
+    }
+}

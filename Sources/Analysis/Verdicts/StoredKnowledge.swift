@@ -1,0 +1,63 @@
+import DMARC
+import GRDB
+
+/// Knowledge from the tables `selectors`, `organisations` and `domain_habits`, with a memory.
+final class StoredKnowledge: Knowledge {
+    /// Question: where a selector is at home. Unit: one row. Index: primary key.
+    static let selectorSQL = "SELECT home, other_home, levels FROM selectors WHERE domain_id = ?1 AND selector_id = ?2 AND policy_id = ?3"
+    /// Question: what an organisation is known for. Unit: one row. Index: primary key, rowid of `names`.
+    static let organisationSQL =
+        "SELECT o.levels, o.more_levels, n.name FROM organisations o JOIN names n ON n.id = o.name_id WHERE o.name_id = ?1"
+    /// Question: what is known of a policy domain. Unit: one row. Index: primary key.
+    static let habitsSQL = "SELECT levels FROM domain_habits WHERE domain_id = ?1"
+
+    private let services: Services
+    private let selectorRows: SQLRows
+    private let organisationRows: SQLRows
+    private let habitRows: SQLRows
+    private var selectors: [SelectorKey: SelectorFacts] = [:]
+    private var organisations: [Int: OrganisationFacts] = [:]
+    private var habits: [Int: HabitFacts] = [:]
+    /// What may be remembered of each: a bound on memory.
+    private static let mostRemembered = 300_000
+
+    init(_ db: Database, _ services: Services) throws {
+        self.services = services
+        selectorRows = try SQLRows(db, Self.selectorSQL)
+        organisationRows = try SQLRows(db, Self.organisationSQL)
+        habitRows = try SQLRows(db, Self.habitsSQL)
+    }
+
+    func selector(_ key: SelectorKey) throws -> SelectorFacts {
+        if let facts = selectors[key] { return facts }
+        try selectorRows.restart(key.domain, key.selector, key.policy)
+        var facts = SelectorFacts()
+        if try selectorRows.next() {
+            facts = SelectorFacts(home: selectorRows.int(0), otherHome: selectorRows.int(1), levels: selectorRows.int(2))
+        }
+        if selectors.count >= Self.mostRemembered { selectors.removeAll() }
+        selectors[key] = facts
+        return facts
+    }
+
+    func organisation(_ id: Int) throws -> OrganisationFacts {
+        if let facts = organisations[id] { return facts }
+        try organisationRows.restart(id)
+        var facts = OrganisationFacts()
+        if try organisationRows.next() {
+            let service = services.service(of: organisationRows.text(2))?.kind
+            facts = OrganisationFacts(levels: organisationRows.int(0), moreLevels: organisationRows.int(1), service: service)
+        }
+        if organisations.count >= Self.mostRemembered { organisations.removeAll() }
+        organisations[id] = facts
+        return facts
+    }
+
+    func habits(domain: Int) throws -> HabitFacts {
+        if let facts = habits[domain] { return facts }
+        try habitRows.restart(domain)
+        let facts = try habitRows.next() ? HabitFacts(levels: habitRows.int(0)) : HabitFacts()
+        habits[domain] = facts
+        return facts
+    }
+}
