@@ -59,10 +59,16 @@ final class History {
                 isVerified: shape.seal == .verified)
             places[place, default: FlowSums()].add(sums)
         }
+        for name in shape.foreignVerified {
+            let selector = SelectorKey(domain: name, selector: 0, policy: key.domain)
+            places[Place(selector: selector, beside: shape.beside, isVerified: true), default: FlowSums()].add(sums)
+        }
         if case .aligned = shape.spf { return }
         var names = shape.foreignVerified
         if let name = shape.spfForeignPass, !names.contains(name) { names.append(name) }
         guard !names.isEmpty else { return }
+        // Lists at a large host are told apart by the name below the organisation.
+        if shape.spfForeignPass != nil, let name = shape.spfName { names.append(name) }
         let bit = try domainBit(key.domain)
         let sourceBit = key.source.withBytes { bytes in
             Int(bitPattern: 1 << UInt(bytes.reduce(UInt64(14_695_981_039)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 } >> 20 & 63))
@@ -220,11 +226,13 @@ final class History {
             }
             var homes: [Int] = []
             var atHome = 0
+            let ranked = beside.sorted { ($1.records, $0.name) < ($0.records, $1.name) }
             if own * 10 >= verified, own > 0 {
                 homes = [0]
                 atHome = own
+                // Where the reports leave the selector out, all of them are one.
+                if key.selector == 0, let best = ranked.first, best.records * 12 >= verified { homes.append(best.id) }
             } else {
-                let ranked = beside.sorted { ($1.records, $0.name) < ($0.records, $1.name) }
                 let best = ranked.filter { $0.records * 4 >= verified }.prefix(2)
                 homes = best.map(\.id)
                 atHome = best.reduce(0) { $0 + $1.records }
@@ -251,7 +259,7 @@ final class History {
     static let carriedSQL = """
         SELECT p.records, s.home, s.other_home
         FROM selector_places p JOIN selectors s USING (domain_id, selector_id, policy_id)
-        WHERE p.beside = ?1 AND p.beside > 0 AND p.verified = 1
+        WHERE p.beside = ?1 AND p.beside > 0 AND p.verified = 1 AND p.selector_id > 0
         """
     /// Question: organisations that a selector was seen beside. Unit: one row a place. Index: primary key.
     static let besideSQL = """
@@ -282,6 +290,8 @@ final class History {
             while try carried.next() {
                 if carried.int(1) == name || carried.int(2) == name { atHome += carried.int(0) } else { relayed += carried.int(0) }
             }
+            // A name below its organisation, or none of the reports names selectors.
+            if relayed + atHome == 0 { relayed = sums.int(0) }
             let levels = Levels.pack([
                 Levels.level(relayed), Levels.level(atHome), Levels.level(sums.int(1)), Levels.level(sums.int(2)),
                 Levels.level(Levels.count(sums.int(6))), Levels.level(Levels.count(sums.int(5))),

@@ -29,6 +29,9 @@ extension Judge {
         case (.ownTemporary, _) where around.tally.aligned > 0, (_, .temporary) where around.tally.aligned > 0:
             judgement = Judgement(verdict: .authorized, confidence: 985, notes: .temporaryErrors, evidence: facts)
             judgement.evidence.insert(.passesAtOtherTimes)
+        case (.foreignTemporary(let name), .verified) where selectors.contains(where: { $0.isHome(name) }):
+            judgement = Judgement(verdict: .dkimOnly, confidence: 930, notes: .temporaryErrors, evidence: facts)
+            judgement.evidence.insert(.selectorAtHome)
         case (.foreignPass(let name), .verified):
             judgement = try serviceOrForwarder(flow, name, selectors, facts)
         case (_, .verified):
@@ -72,6 +75,7 @@ extension Judge {
         case .ownTemporary: codes.insert(.temporaryError)
         case .foreignPass: codes.insert(.spfForeignPass)
         case .foreignFail: codes.insert(.spfForeignFail)
+        case .foreignTemporary: codes.insert(.temporaryError)
         case .none: codes.insert(.spfNone)
         }
         codes.insert(.dkimAligned, if: shape.isDKIMAligned)
@@ -116,6 +120,9 @@ extension Judge {
         var stories = Stories([.forwarded, .dkimOnly], facts)
         if let home = selectors.first(where: { $0.isHome(name) }) {
             stories.add(min(5, 1 + log(1 + home.atHome)), .dkimOnly, .selectorAtHome)
+        } else if flow.shape.own.allSatisfy({ $0.selector == 0 }) {
+            // The report leaves the selector out: only the organisation's record speaks.
+            stories.add(0.5, .forwarded)
         } else {
             let away = selectors.map(\.atHome).max() ?? 0
             stories.add(min(5, 1 + log(1 + away)), .forwarded, away > 0 ? .selectorHomeElsewhere : nil)
@@ -154,7 +161,10 @@ extension Judge {
         if result.verdict == .forwarded, selectors.contains(where: { $0.home > 0 }) || shape.spfForeignFail != nil {
             result.notes.insert(.serviceMail)
         }
-        if result.verdict == .dkimOnly, selectors.contains(where: { $0.home == 0 }), !isOwnEnvelope, case .none = shape.spf {
+        if result.verdict == .dkimOnly, shape.spfName == nil,
+            zip(shape.own, selectors).contains(where: { $0.selector > 0 && $1.home == 0 }),
+            case .none = shape.spf
+        {
             result.verdict = .misconfigured
         }
         return result
@@ -174,7 +184,8 @@ extension Judge {
         }
         let kept = tally.surviving + tally.broken
         // A signature that is at home nowhere else was made here.
-        if !selectors.isEmpty, selectors.allSatisfy({ $0.home < 0 }) {
+        let isUnnamed = !flow.shape.own.isEmpty && flow.shape.own.allSatisfy { $0.selector == 0 }
+        if !selectors.isEmpty, selectors.allSatisfy({ $0.home < 0 }) || (isUnnamed && tally.homeless > 0) {
             let alone = selectors.map(\.verified).max() ?? 0
             add(min(4.5, 1.5 + log(1 + alone)), .selectorUnknown)
         } else if selectors.contains(where: { $0.home > 0 }) {
@@ -183,7 +194,7 @@ extension Judge {
         add(periods(tally), tally.aligned > 0 ? .passesAtOtherTimes : nil)
         add(neighbours(flow, around), .neighbourAuthorized)
         // A forwarder passes on the mail of other domains, and of services.
-        let elsewhere = total.surviving - tally.surviving
+        let elsewhere = total.surviving - tally.surviving - (total.homeless - tally.homeless)
         if elsewhere > 0, total.aligned == tally.aligned { add(-1.5 - log(1 + Double(elsewhere)), .otherDomains) }
         if total.aligned > tally.aligned, tally.aligned == 0, elsewhere == 0 { add(1, .otherDomains) }
         if tally.serviceSealed > 0 {
@@ -203,7 +214,7 @@ extension Judge {
             let size = Double(tally.survivingMessages) / Double(tally.surviving)
             if size >= 8 { add(1) }
         }
-        if tally.overridden > 0 { add(-1) }
+        if tally.overridden > 0, tally.homeless == 0 { add(-1) }
         return odds
     }
 
@@ -231,6 +242,7 @@ extension Judge {
     ) throws -> Judgement {
         let organisation = try knowledge.organisation(name)
         var stories = Stories([.mailingList, .forwarded, .dkimOnly, .misconfigured, .spoofed], facts)
+        var notes: VerdictNotes = []
         // A service that signs for the domain, whose signature does not verify.
         if selectors.contains(where: { $0.isHome(name) }) {
             stories.add(4, .dkimOnly, .selectorAtHome)
@@ -239,12 +251,20 @@ extension Judge {
             stories.add(-8, .dkimOnly)
             stories.add(-8, .misconfigured)
         }
-        let broken = Double(organisation.broken)
-        let relayed = Double(organisation.relayed)
+        // The name below a large host says more than the host.
+        let exact = try flow.shape.spfName.map { try knowledge.organisation($0) }
+        let broken = (exact ?? organisation).broken
+        let relayed = (exact ?? organisation).relayed
         let record =
             broken * log(Weight.brokenByList / Weight.brokenOnTheWay) + relayed
             * log((1 - Weight.brokenByList) / (1 - Weight.brokenOnTheWay))
         stories.add(max(-6, min(6, record - 0.4)), .mailingList, record > 0 ? .nameBreaks : .nameRelays)
+        // A list has readers at many receivers, a gateway stands before one.
+        let seen = exact ?? organisation
+        if seen.reporters <= 1, seen.records >= 3, habits.reporters >= 2 {
+            stories.add(min(9, (habits.reporters >= 4 ? 1.4 : 0.5) * (seen.records - 1)), .forwarded, .narrow)
+            notes.insert(.gateway)
+        }
         // Lists sign what they send; few forwarders do.
         stories.add(organisation.signs > 0 ? 0.7 : -0.7, .mailingList, organisation.signs > 0 ? .dkimForeignPass : nil)
         if flow.listOverrides > 0 { stories.add(1.5, .mailingList) }
@@ -256,13 +276,16 @@ extension Judge {
         case .hosting, .mailboxProvider, nil: break
         }
         stories.add(stranger(selectors, habits, &stories) - 3, .spoofed)
-        return judgement(stories)
+        var result = judgement(stories)
+        if result.verdict == .forwarded { result.notes = notes }
+        if result.verdict == .dkimOnly { result.notes = .dkimBroken }
+        return result
     }
 
     /// A signature that never verifies anywhere is not the domain's.
     private func stranger(_ selectors: [SelectorFacts], _ habits: HabitFacts, _ stories: inout Stories) -> Double {
         let verified = selectors.map(\.verified).max() ?? 0
-        guard verified == 0 else { return -min(2, 0.3 * log(1 + verified)) }
+        guard verified == 0 else { return 0 }
         stories.evidence.insert(.selectorUnknown)
         return habits.signedShare > 0 ? 4 : 1
     }
@@ -276,11 +299,18 @@ extension Judge {
         let tally = around.tally
         let total = around.total
         var stories = Stories([.forwarded, .spoofed, .misconfigured], facts)
-        stories.add(stranger(selectors, habits, &stories) + 0.3, .spoofed)
+        stories.add(stranger(selectors, habits, &stories), .spoofed)
+        // Nothing else that would speak for a relay: most relays show themselves.
+        stories.add(1.2, .spoofed)
         // Who passes on whole signatures also passes on broken ones.
         if total.surviving > 0 { stories.add(2 + log(1 + Double(total.surviving)), .forwarded, .sourceRelays) }
         if around.network.surviving > total.surviving { stories.add(0.7, .forwarded, .networkRelays) }
-        if tally.broken >= 3 { stories.add(min(2.5, 0.5 * log(Double(tally.broken))), .forwarded, .sourceBreaks) }
+        let isNarrow = Levels.count(tally.reporterBits) == 1
+        if tally.broken >= 3, isNarrow { stories.add(min(4, 0.6 * Double(tally.broken)), .forwarded, .narrow) }
+        // What a relay passes on mostly survives; what never does, and is seen by many, was never whole.
+        if tally.broken >= 4, total.surviving == 0, !isNarrow, total.domains == 1 {
+            stories.add(min(7, 1.5 + 0.7 * Double(tally.broken)), .misconfigured, .broad)
+        }
         // Strangers do not copy the signature of the service beside it.
         if let name = shape.spfForeignFail, selectors.contains(where: { $0.isHome(name) }) || shape.foreignBroken.contains(name) {
             stories.add(3, .forwarded, .manySigners)
@@ -290,7 +320,7 @@ extension Judge {
         var notes: VerdictNotes = []
         if !shape.foreignVerified.isEmpty {
             stories.add(2.5, .forwarded, .dkimForeignPass)
-            if Levels.count(tally.reporterBits) == 1 { notes.insert(.gateway) }
+            if isNarrow { notes.insert(.gateway) }
         }
         if flow.forwardedOverrides + flow.arcOverrides > 0 { stories.add(2, .forwarded) }
         if flow.listOverrides > 0 { stories.add(0.7, .forwarded) }
@@ -315,6 +345,7 @@ extension Judge {
     ) throws -> Judgement {
         let organisation = try knowledge.organisation(name)
         var stories = Stories([.unaligned, .spoofed, .forwarded, .mailingList], facts)
+        var notes: VerdictNotes = []
         stories.add(0.5, .unaligned)
         switch organisation.service {
         case .bulkSender: stories.add(4, .unaligned, .knownService)
@@ -330,6 +361,19 @@ extension Judge {
         // Many addresses in few days for many domains: a burst.
         if organisation.span <= 6, organisation.records >= 10 { stories.add(2, .spoofed, .scattered) }
         if organisation.domains >= 5, organisation.atHome == 0 { stories.add(0.7, .spoofed, .otherDomains) }
+        // A signature of a service of the domain's own, away from where that service sends: passed on.
+        for seal in flow.shape.foreignVerified + flow.shape.foreignBroken {
+            let facts = try knowledge.selector(SelectorKey(domain: seal, selector: 0, policy: flow.domain))
+            if facts.home == 0, flow.shape.spfForeignPass != seal {
+                stories.add(2 + log(1 + facts.atHome), .forwarded, .selectorHomeElsewhere)
+                notes.insert(.serviceMail)
+            } else if facts.isHome(seal), flow.shape.spfForeignPass != seal,
+                flow.shape.spfForeignPass != nil || flow.shape.spfForeignFail != nil
+            {
+                stories.add(1 + log(1 + facts.atHome), .forwarded, .selectorHomeElsewhere)
+                notes.insert(.serviceMail)
+            }
+        }
         // Where the domain does not sign, what a relay passes on looks like this.
         let relayed = organisation.relayed + organisation.broken
         let relays = relayed > 0 ? log((relayed + 0.5) / (organisation.unsigned + organisation.atHome + 0.5)) : -4
@@ -341,6 +385,7 @@ extension Judge {
         stories.evidence.insert(.domainSigns, if: habits.signedShare >= 0.75)
         stories.evidence.insert(.domainDoesNotSign, if: habits.signedShare < 0.25 && habits.aligned > 0)
         var result = judgement(stories)
+        if result.verdict == .forwarded { result.notes = notes }
         if organisation.service == nil, result.verdict == .unaligned || result.verdict == .spoofed { result.notes.insert(.unrelated) }
         return result
     }

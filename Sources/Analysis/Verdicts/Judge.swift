@@ -38,12 +38,15 @@ struct Judge<Source: Knowledge> {
         var dayBits = 0
         var overridden = 0
         var records = 0
+        /// Own signature verified, SPF passes for somebody else.
+        var signedAway = 0
     }
 
     /// What one source did for everybody.
     struct Total {
         var aligned = 0
         var surviving = 0
+        var homeless = 0
         var broken = 0
         var silent = 0
         var foreign = 0
@@ -73,9 +76,31 @@ struct Judge<Source: Knowledge> {
                 network.authorized[key.domain] = (sum.sources + 1, sum.records + tally.aligned)
             }
         }
-        return try flows.map { flow in
+        var judgements = try flows.map { flow in
             let tally = tallies[TallyKey(source: flow.source, domain: flow.domain)] ?? Tally()
             return try judge(flow, Surroundings(tally: tally, total: totals[flow.source] ?? Total(), network: network))
+        }
+        settleErrors(flows, &judgements)
+        return judgements
+    }
+
+    /// A look-up that failed for a while says nothing about who it is: what the source did otherwise does.
+    private func settleErrors(_ flows: [Flow], _ judgements: inout [Judgement]) {
+        guard flows.contains(where: \.shape.isTemporary) else { return }
+        var usual: [TallyKey: [Verdict: (records: Int, confidence: Int)]] = [:]
+        for (flow, judgement) in zip(flows, judgements) where !flow.shape.isTemporary {
+            let key = TallyKey(source: flow.source, domain: flow.domain)
+            let sum = usual[key]?[judgement.verdict] ?? (0, 0)
+            usual[key, default: [:]][judgement.verdict] = (sum.records + flow.records, max(sum.confidence, judgement.confidence))
+        }
+        for (index, flow) in flows.enumerated() where flow.shape.isTemporary {
+            let known = usual[TallyKey(source: flow.source, domain: flow.domain)] ?? [:]
+            let most = known.max { ($0.value.records, $1.key.stored) < ($1.value.records, $0.key.stored) }
+            guard let most else { continue }
+            judgements[index].verdict = most.key
+            judgements[index].confidence = min(most.value.confidence, 950)
+            judgements[index].evidence.insert(.passesAtOtherTimes, if: most.key == .authorized || most.key == .dkimOnly)
+            judgements[index].notes = most.key == .authorized || most.key == .dkimOnly ? .temporaryErrors : []
         }
     }
 
@@ -104,8 +129,9 @@ struct Judge<Source: Knowledge> {
             return
         case .foreignPass:
             tally.foreign += flow.records
+            if shape.seal == .verified { tally.signedAway += flow.records }
             return
-        case .ownTemporary:
+        case .ownTemporary, .foreignTemporary:
             // Says nothing about who it is.
             return
         case .ownFail, .foreignFail, .none:
@@ -116,7 +142,7 @@ struct Judge<Source: Knowledge> {
             tally.surviving += flow.records
             tally.survivingMessages += flow.messages
             let facts = try shape.own.map { try knowledge.selector(key($0, flow.domain)) }
-            if facts.contains(where: { $0.home > 0 }) || shape.spfForeignFail != nil { tally.serviceSealed += flow.records }
+            if facts.contains(where: { $0.home > 0 }) { tally.serviceSealed += flow.records }
             if facts.allSatisfy({ $0.home < 0 }) { tally.homeless += flow.records }
         case .broken:
             tally.broken += flow.records
@@ -148,6 +174,7 @@ extension Judge.Total {
     mutating func add(_ tally: Judge.Tally) {
         aligned += tally.aligned
         surviving += tally.surviving
+        homeless += tally.homeless
         broken += tally.broken
         silent += tally.silent
         foreign += tally.foreign

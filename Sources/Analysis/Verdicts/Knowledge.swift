@@ -62,6 +62,8 @@ struct OrganisationFacts: Hashable {
         self.service = service
     }
 
+    /// Records with a surviving signature.
+    var surviving: Double { relayed + atHome }
     var records: Double { relayed + atHome + broken + unsigned }
 }
 

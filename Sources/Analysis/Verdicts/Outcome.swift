@@ -22,6 +22,8 @@ struct Outcome {
     let spf: SPF
     /// nil: the report names none.
     let spfOrganisation: Int?
+    /// The name itself.
+    let spfName: Int?
     let signatures: [Signature]
 }
 
@@ -52,6 +54,7 @@ struct FlowShape {
         case ownTemporary
         case foreignPass(Int)
         case foreignFail(Int)
+        case foreignTemporary(Int)
         case none
     }
 
@@ -60,6 +63,8 @@ struct FlowShape {
     }
 
     let spf: SPFRelation
+    /// The name that SPF was checked for, if it is below its organisation.
+    let spfName: Int?
     let seal: OwnSeal
     let isDKIMAligned: Bool
     /// The domain's own signatures that decide `seal`.
@@ -74,13 +79,16 @@ struct FlowShape {
     ///   - aligned: `flows.aligned`, the reporter's verdict.
     init(_ outcome: Outcome, own organisation: Int, aligned: Int) {
         isDKIMAligned = aligned & 2 != 0
+        spfName = outcome.spfName == outcome.spfOrganisation ? nil : outcome.spfName
         if aligned & 1 != 0 {
             spf = .aligned
         } else if let name = outcome.spfOrganisation {
             switch outcome.spf {
             case .pass: spf = name == organisation ? .ownUnaligned : .foreignPass(name)
-            case .fail, .none: spf = name == organisation ? .ownFail : .foreignFail(name)
-            case .temporary: spf = name == organisation ? .ownTemporary : .foreignFail(name)
+            case .fail: spf = name == organisation ? .ownFail : .foreignFail(name)
+            // Another name without an SPF record cannot fail by forwarding.
+            case .none: spf = name == organisation ? .ownFail : .none
+            case .temporary: spf = name == organisation ? .ownTemporary : .foreignTemporary(name)
             }
         } else {
             spf = .none
@@ -113,7 +121,22 @@ struct FlowShape {
     var spfForeignPass: Int? { if case .foreignPass(let name) = spf { name } else { nil } }
 
     /// The organisation whose SPF was checked and did not pass, if it is not the domain's own.
-    var spfForeignFail: Int? { if case .foreignFail(let name) = spf { name } else { nil } }
+    var spfForeignFail: Int? {
+        switch spf {
+        case .foreignFail(let name), .foreignTemporary(let name): name
+        default: nil
+        }
+    }
+
+    /// A look-up failed for a while, and nothing is aligned.
+    var isTemporary: Bool {
+        if isDKIMAligned { return false }
+        switch spf {
+        case .aligned, .ownUnaligned: return false
+        case .ownTemporary, .foreignTemporary: return seal != .verified
+        case .ownFail, .foreignPass, .foreignFail, .none: return seal == .temporary
+        }
+    }
 
     /// Nothing of another organisation passed.
     var isForeignSilent: Bool { spfForeignPass == nil && foreignVerified.isEmpty }
@@ -123,7 +146,7 @@ struct FlowShape {
         switch spf {
         case .aligned, .ownUnaligned: Beside.ownAligned
         case .ownFail: Beside.ownFailing
-        case .ownTemporary, .none: Beside.nothing
+        case .ownTemporary, .foreignTemporary, .none: Beside.nothing
         case .foreignPass(let name): name
         case .foreignFail: Beside.foreignFailing
         }

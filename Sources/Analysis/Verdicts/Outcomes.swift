@@ -93,7 +93,7 @@ final class Outcomes {
             default: .fail
             }
         let outcome = Outcome(
-            spf: kind, spfOrganisation: try spf?.domain.map { try organisation(of: $0) },
+            spf: kind, spfOrganisation: try spf?.domain.map { try organisation(of: $0) }, spfName: spf?.domain,
             signatures: try signatures.map {
                 Outcome.Signature(domain: $0.domain, selector: $0.selector, organisation: try organisation(of: $0.domain), seal: $0.seal)
             })

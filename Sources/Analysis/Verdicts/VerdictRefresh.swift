@@ -206,11 +206,16 @@ private final class RefreshPass {
             db, "SELECT set_id FROM authentication_results WHERE domain_id = ?1 AND coalesce(selector_id, 0) = ?2 AND method = 'dkim'")
         let members = try SQLRows(db, "SELECT name_id FROM organisation_names WHERE organisation_id = ?1")
         var sets: Set<Int> = []
+        var organisations = history.changedOrganisations
         for key in history.changedSelectors {
+            // The signature of another organisation, whatever its selectors.
+            if key.selector == 0 { organisations.insert(key.domain) }
             try setsOfSelector.restart(key.domain, key.selector)
             while try setsOfSelector.next() { sets.insert(setsOfSelector.int(0)) }
         }
-        for organisation in history.changedOrganisations {
+        for organisation in organisations {
+            try setsOfName.restart(organisation)
+            while try setsOfName.next() { sets.insert(setsOfName.int(0)) }
             try members.restart(organisation)
             while try members.next() {
                 try setsOfName.restart(members.int(0))
