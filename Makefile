@@ -11,7 +11,7 @@ BINARY := .build/release/dmarcstat
 DEMO := .build/demo
 
 # The standard library is linked statically, so that the binary needs no Swift on the machine it runs on. The C libraries stay
-# dynamic: their security updates must arrive from the distribution.
+# dynamic: their security updates must arrive from the distribution. libcurl is loaded when IMAP is used, and may be missing otherwise.
 RELEASE_FLAGS := -c release --static-swift-stdlib --product dmarcstat
 # `build` and `test` must be given the same flags, or everything is built twice.
 TEST_FLAGS := --explicit-target-dependency-import-check error

@@ -31,6 +31,7 @@ enum ServerDoctor {
         case .folderChanged: "run again: the folder was made anew"
         case .refused: "the server does not allow it: check the rights on the folder"
         case .cancelled: "run again"
+        case .noLibrary: "install libcurl; on Debian and Ubuntu: apt-get install libcurl4"
         }
     }
 

@@ -6,55 +6,69 @@ import Glibc
 /// libcurl is given no credentials, so it can send none: it reads the greeting, asks for capabilities, starts TLS, and leaves the rest to
 /// us. What the server says until then arrives in the header callback, where a PREAUTH greeting is seen.
 final class CurlTransport: Transport {
+    private let curl: cshim_lib
     private let handle: OpaquePointer
     private let socket: Int32
     private let isCancelled: @Sendable () -> Bool
     private var isOpen = true
     let certificate: CertificateFacts?
 
-    /// `curl_global_init` must be called once, before anything else.
-    private static let isReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+    /// libcurl, found when the first connection is made: `curl_global_init` must be called once, before anything else.
+    // Any thread may use it: the table never changes again, and what it points to stays where it is.
+    nonisolated(unsafe) private static let library: Result<cshim_lib, IMAPError> = {
+        var problem: UnsafePointer<CChar>?
+        guard let curl = cshim_load(&problem) else {
+            let reason = problem.map { String(cString: $0) } ?? CSHIM_LIBRARY
+            return .failure(IMAPError(code: .noLibrary, found: "libcurl, which IMAP needs, cannot be loaded: \(reason)"))
+        }
+        guard curl.pointee.global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK else {
+            return .failure(IMAPError(code: .noLibrary, found: "libcurl cannot be initialised"))
+        }
+        return .success(curl)
+    }()
 
     /// Connects.
     ///
     /// - Throws: `imap-tls-required`, `imap-certificate`, `imap-lost`, `imap-timeout`, `imap-protocol`, `imap-response-too-large`,
-    ///   `imap-account`.
+    ///   `imap-account`, `imap-no-library`.
     init(
         _ account: IMAPAccount, _ limits: IMAPLimits, deadline: Deadline, isCancelled: @escaping @Sendable () -> Bool
     ) throws(IMAPError) {
         self.isCancelled = isCancelled
-        guard Self.isReady, let curl = curl_easy_init() else { throw IMAPError(code: .lost, found: "libcurl cannot be initialised") }
-        let handle = OpaquePointer(curl)
+        let curl = try Self.library.get()
+        guard let easy = curl.pointee.easy_init() else { throw IMAPError(code: .noLibrary, found: "libcurl cannot be initialised") }
+        let handle = OpaquePointer(easy)
         let greeting = Greeting()
         // libcurl writes at most CURL_ERROR_SIZE bytes into it while the handle lives.
         let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
         message.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         let seconds = min(.after(seconds: limits.connectSeconds), deadline).secondsLeft
-        Self.set(handle, account, Int(seconds * 1000), greeting, message)
-        let result = withExtendedLifetime(greeting) { withoutBrokenPipe { curl_easy_perform(curl) } }
+        Self.set(curl, handle, account, Int(seconds * 1000), greeting, message)
+        let result = withExtendedLifetime(greeting) { withoutBrokenPipe { curl.pointee.easy_perform(easy) } }
         let words = String(cString: message)
-        cshim_set_ptr(curl, CURLOPT_ERRORBUFFER, nil)
+        cshim_set_ptr(curl, easy, CURLOPT_ERRORBUFFER, nil)
         message.deallocate()
-        cshim_set_cb(curl, CURLOPT_HEADERFUNCTION, { _, size, count, _ in size * count })
-        cshim_set_ptr(curl, CURLOPT_HEADERDATA, nil)
-        var problem = Self.error(result, words, greeting, account)
+        cshim_set_cb(curl, easy, CURLOPT_HEADERFUNCTION, { _, size, count, _ in size * count })
+        cshim_set_ptr(curl, easy, CURLOPT_HEADERDATA, nil)
+        var problem = Self.error(curl, result, words, greeting, account)
         if problem == nil, greeting.isPreauthenticated {
             problem = IMAPError(
                 code: .tlsRequired, found: "the server takes the connection for logged in before TLS and login: \(greeting.firstLine)")
         }
         var socket: Int32 = -1
-        if problem == nil, cshim_get_sock(curl, &socket) != CURLE_OK || socket < 0 {
+        if problem == nil, cshim_get_sock(curl, easy, &socket) != CURLE_OK || socket < 0 {
             problem = IMAPError(code: .lost, found: "the connection ended at once")
         }
         if let problem {
-            withoutBrokenPipe { curl_easy_cleanup(curl) }
+            withoutBrokenPipe { curl.pointee.easy_cleanup(easy) }
             throw problem
         }
+        self.curl = curl
         self.handle = handle
         self.socket = socket
         // Children are none of the server's business.
         _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
-        certificate = Self.certificate(handle)
+        certificate = Self.certificate(curl, handle)
     }
 
     deinit { close() }
@@ -64,7 +78,7 @@ final class CurlTransport: Transport {
         isOpen = false
         // Otherwise libcurl would say LOGOUT in its own way and wait for an answer.
         shutdown(socket, Int32(SHUT_RDWR))
-        withoutBrokenPipe { curl_easy_cleanup(UnsafeMutableRawPointer(handle)) }
+        withoutBrokenPipe { curl.pointee.easy_cleanup(UnsafeMutableRawPointer(handle)) }
     }
 
     // MARK: - Connecting
@@ -80,34 +94,35 @@ final class CurlTransport: Transport {
     }
 
     private static func set(
-        _ handle: OpaquePointer, _ account: IMAPAccount, _ milliseconds: Int, _ greeting: Greeting, _ message: UnsafeMutablePointer<CChar>
+        _ curl: cshim_lib, _ handle: OpaquePointer, _ account: IMAPAccount, _ milliseconds: Int, _ greeting: Greeting,
+        _ message: UnsafeMutablePointer<CChar>
     ) {
-        let curl = UnsafeMutableRawPointer(handle)
+        let easy = UnsafeMutableRawPointer(handle)
         let host = account.host.contains(":") ? "[\(account.host)]" : account.host
         let scheme = account.tls == .implicit ? "imaps" : "imap"
-        cshim_set_str(curl, CURLOPT_URL, "\(scheme)://\(host):\(account.port)/")
-        cshim_set_str(curl, CURLOPT_PROTOCOLS_STR, "imap,imaps")
-        cshim_set_long(curl, CURLOPT_CONNECT_ONLY, 1)
-        cshim_set_long(curl, CURLOPT_NOSIGNAL, 1)
-        cshim_set_long(curl, CURLOPT_USE_SSL, Int(CURLUSESSL_ALL.rawValue))
-        cshim_set_long(curl, CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
-        cshim_set_long(curl, CURLOPT_SSL_VERIFYPEER, 1)
-        cshim_set_long(curl, CURLOPT_SSL_VERIFYHOST, 2)
-        cshim_set_long(curl, CURLOPT_CERTINFO, 1)
+        cshim_set_str(curl, easy, CURLOPT_URL, "\(scheme)://\(host):\(account.port)/")
+        cshim_set_str(curl, easy, CURLOPT_PROTOCOLS_STR, "imap,imaps")
+        cshim_set_long(curl, easy, CURLOPT_CONNECT_ONLY, 1)
+        cshim_set_long(curl, easy, CURLOPT_NOSIGNAL, 1)
+        cshim_set_long(curl, easy, CURLOPT_USE_SSL, Int(CURLUSESSL_ALL.rawValue))
+        cshim_set_long(curl, easy, CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
+        cshim_set_long(curl, easy, CURLOPT_SSL_VERIFYPEER, 1)
+        cshim_set_long(curl, easy, CURLOPT_SSL_VERIFYHOST, 2)
+        cshim_set_long(curl, easy, CURLOPT_CERTINFO, 1)
         if let file = account.caFile {
-            cshim_set_str(curl, CURLOPT_CAINFO, file)
+            cshim_set_str(curl, easy, CURLOPT_CAINFO, file)
             // The system's directory of authorities would be trusted beside the file.
-            cshim_set_str(curl, CURLOPT_CAPATH, nil)
+            cshim_set_str(curl, easy, CURLOPT_CAPATH, nil)
         }
         // No proxy from the environment: the mailbox's server is the only one that is spoken to.
-        cshim_set_str(curl, CURLOPT_PROXY, "")
-        cshim_set_long(curl, CURLOPT_NETRC, Int(CURL_NETRC_IGNORED.rawValue))
-        cshim_set_long(curl, CURLOPT_TCP_KEEPALIVE, 1)
-        cshim_set_long(curl, CURLOPT_CONNECTTIMEOUT_MS, max(1, milliseconds))
-        cshim_set_long(curl, CURLOPT_TIMEOUT_MS, max(1, milliseconds))
-        cshim_set_ptr(curl, CURLOPT_ERRORBUFFER, message)
-        cshim_set_ptr(curl, CURLOPT_HEADERDATA, Unmanaged.passUnretained(greeting).toOpaque())
-        cshim_set_cb(curl, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+        cshim_set_str(curl, easy, CURLOPT_PROXY, "")
+        cshim_set_long(curl, easy, CURLOPT_NETRC, Int(CURL_NETRC_IGNORED.rawValue))
+        cshim_set_long(curl, easy, CURLOPT_TCP_KEEPALIVE, 1)
+        cshim_set_long(curl, easy, CURLOPT_CONNECTTIMEOUT_MS, max(1, milliseconds))
+        cshim_set_long(curl, easy, CURLOPT_TIMEOUT_MS, max(1, milliseconds))
+        cshim_set_ptr(curl, easy, CURLOPT_ERRORBUFFER, message)
+        cshim_set_ptr(curl, easy, CURLOPT_HEADERDATA, Unmanaged.passUnretained(greeting).toOpaque())
+        cshim_set_cb(curl, easy, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
             guard let bytes, let context else { return 0 }
             let greeting = Unmanaged<Greeting>.fromOpaque(context).takeUnretainedValue()
             greeting.count += size * count
@@ -121,9 +136,11 @@ final class CurlTransport: Transport {
     }
 
     /// What a result of libcurl means; nil for success.
-    private static func error(_ result: CURLcode, _ words: String, _ greeting: Greeting, _ account: IMAPAccount) -> IMAPError? {
+    private static func error(
+        _ curl: cshim_lib, _ result: CURLcode, _ words: String, _ greeting: Greeting, _ account: IMAPAccount
+    ) -> IMAPError? {
         let said = greeting.bytes.isEmpty ? "" : "; the server said: \(greeting.firstLine)"
-        let reason = words.isEmpty ? String(cString: curl_easy_strerror(result)) : words
+        let reason = words.isEmpty ? meaning(curl, result) : words
         switch result {
         case CURLE_OK:
             return nil
@@ -158,9 +175,13 @@ final class CurlTransport: Transport {
         }
     }
 
-    private static func certificate(_ handle: OpaquePointer) -> CertificateFacts? {
+    private static func meaning(_ curl: cshim_lib, _ result: CURLcode) -> String {
+        curl.pointee.easy_strerror(result).map { String(cString: $0) } ?? "result \(result.rawValue) of libcurl"
+    }
+
+    private static func certificate(_ curl: cshim_lib, _ handle: OpaquePointer) -> CertificateFacts? {
         var chain: UnsafeMutablePointer<curl_certinfo>?
-        guard cshim_get_certinfo(UnsafeMutableRawPointer(handle), &chain) == CURLE_OK, let chain, chain.pointee.num_of_certs > 0,
+        guard cshim_get_certinfo(curl, UnsafeMutableRawPointer(handle), &chain) == CURLE_OK, let chain, chain.pointee.num_of_certs > 0,
             let list = chain.pointee.certinfo
         else { return nil }
         var facts = CertificateFacts(subject: "", issuer: "", expiry: "")
@@ -188,12 +209,12 @@ final class CurlTransport: Transport {
             guard isOpen, let base = bytes.baseAddress else { throw IMAPError(code: .lost, found: "the connection is closed") }
             var count = 0
             let result = withoutBrokenPipe {
-                curl_easy_send(UnsafeMutableRawPointer(handle), base + sent, bytes.count - sent, &count)
+                curl.pointee.easy_send(UnsafeMutableRawPointer(handle), base + sent, bytes.count - sent, &count)
             }
             switch result {
             case CURLE_OK: sent += count
             case CURLE_AGAIN: try wait(Int16(POLLOUT), deadline)
-            default: throw IMAPError(code: .lost, found: "while sending: " + String(cString: curl_easy_strerror(result)))
+            default: throw IMAPError(code: .lost, found: "while sending: " + Self.meaning(curl, result))
             }
         }
     }
@@ -203,11 +224,11 @@ final class CurlTransport: Transport {
             guard isOpen, let base = buffer.baseAddress else { throw IMAPError(code: .lost, found: "the connection is closed") }
             var count = 0
             // Before any poll: TLS may hold bytes that the socket no longer has.
-            let result = withoutBrokenPipe { curl_easy_recv(UnsafeMutableRawPointer(handle), base, buffer.count, &count) }
+            let result = withoutBrokenPipe { curl.pointee.easy_recv(UnsafeMutableRawPointer(handle), base, buffer.count, &count) }
             switch result {
             case CURLE_OK: return count
             case CURLE_AGAIN: try wait(Int16(POLLIN), deadline)
-            default: throw IMAPError(code: .lost, found: "while receiving: " + String(cString: curl_easy_strerror(result)))
+            default: throw IMAPError(code: .lost, found: "while receiving: " + Self.meaning(curl, result))
             }
         }
     }

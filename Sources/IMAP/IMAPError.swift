@@ -31,6 +31,8 @@ public struct IMAPError: Error, Equatable, Sendable {
         case refused = "imap-refused"
         /// The mailbox was closed while it was being read.
         case cancelled = "imap-cancelled"
+        /// libcurl is not installed, or cannot be used.
+        case noLibrary = "imap-no-library"
     }
 
     /// What went wrong.
@@ -88,6 +90,7 @@ public struct IMAPError: Error, Equatable, Sendable {
         case .folderChanged: EAGAIN
         case .refused: EPERM
         case .cancelled: ECANCELED
+        case .noLibrary: ELIBACC
         }
     }
 }

@@ -148,7 +148,8 @@ public final class ReportStore: Sendable {
         configuration.maximumReaderCount = 1
         configuration.prepareDatabase { db in
             guard access == .readWrite else {
-                try db.execute(sql: "PRAGMA cache_size = -16384; PRAGMA mmap_size = 268435456")
+                // The file is not mapped: if another program cut it short, a signal would end the process instead of an error.
+                try db.execute(sql: "PRAGMA cache_size = -16384")
                 return
             }
             // The page size of a new file has to be set before anything else; on an older one it does nothing.
