@@ -12,7 +12,12 @@ struct SelectorFacts: Hashable {
     /// How many reporters saw it.
     var reporters = 0.0
 
-    func isHome(_ organisation: Int) -> Bool { home == organisation || otherHome == organisation }
+    /// Whether the place (`selector_places.beside`) is a home of it.
+    func isHome(_ place: Int) -> Bool { place != -1 && (home == place || otherHome == place) }
+    /// At home with an organisation that signs for the domain.
+    var isService: Bool { Beside.organisation(home) != nil }
+    /// At home nowhere.
+    var isHomeless: Bool { home == -1 }
 
     init() {}
 
