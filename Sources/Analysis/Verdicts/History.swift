@@ -299,7 +299,7 @@ final class History {
             let moreLevels = Levels.pack([
                 Levels.level(Levels.count(sums.int(7))), Levels.level(Levels.count(sums.int(8))),
                 Levels.level(sums.int(4) - sums.int(3) + 1),
-                Levels.level(sums.int(9)),
+                Levels.level(sums.int(9)), sums.int(0) + sums.int(1) == 0 ? 0 : sums.int(1) * 31 / (sums.int(0) + sums.int(1)),
             ])
             if sums.int(10) != levels || sums.int(11) != moreLevels { changedOrganisations.insert(name) }
             update.bind(1, relayed)

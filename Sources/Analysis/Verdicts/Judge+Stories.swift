@@ -5,10 +5,8 @@ import Glibc
 enum Weight {
     /// Most of what keeps the envelope and fails SPF was passed on; few are servers that somebody forgot.
     static let forgottenServer = -2.5
-    /// What passes through a forwarder is a mixture: this share of it arrives broken …
+    /// What passes through a forwarder is a mixture: this share of it arrives broken.
     static let brokenOnTheWay = 0.12
-    /// … and lists break nearly all of it.
-    static let brokenByList = 0.93
     /// Never surer than this on one reporter's word.
     static let oneReporter = 890
 }
@@ -276,12 +274,8 @@ extension Judge {
         }
         // The name below a large host says more than the host.
         let exact = try flow.shape.spfName.map { try knowledge.organisation($0) }
-        let broken = (exact ?? organisation).broken
-        let relayed = (exact ?? organisation).relayed
-        let record =
-            broken * log(Weight.brokenByList / Weight.brokenOnTheWay) + relayed
-            * log((1 - Weight.brokenByList) / (1 - Weight.brokenOnTheWay))
-        stories.add(max(-6, min(6, record - 0.4)), .mailingList, record > 0 ? .nameBreaks : .nameRelays)
+        let record = listRecord(exact ?? organisation)
+        stories.add(record, .mailingList, record > 0 ? .nameBreaks : .nameRelays)
         // A list has readers at many receivers, a gateway stands before one.
         let seen = exact ?? organisation
         if seen.reporters <= 1, seen.records >= 3, habits.reporters >= 2 {
@@ -314,6 +308,15 @@ extension Judge {
         if result.verdict == .forwarded { result.notes = notes }
         if result.verdict == .dkimOnly { result.notes = .dkimBroken }
         return result
+    }
+
+    /// What an organisation's record says of a message that it broke: forwarders break a small share, so what is broken beyond that was a
+    /// list's doing, even where a host has lists of both kinds.
+    private func listRecord(_ organisation: OrganisationFacts) -> Double {
+        let carried = organisation.broken + organisation.surviving
+        let usual = Weight.brokenOnTheWay * (1 - organisation.brokenShare) / (1 - Weight.brokenOnTheWay) * carried
+        let excess = max(0, organisation.brokenShare * carried - usual)
+        return max(-5, min(6, log((excess + 0.5) / (usual + 0.5)))) + 0.5
     }
 
     /// A signature that never verifies anywhere is not the domain's.

@@ -49,6 +49,8 @@ struct OrganisationFacts: Hashable {
     var span = 0.0
     /// Records with a verified signature of its own.
     var signs = 0.0
+    /// Of records with a signature of the policy domain, the share whose signature broke; downward to the next of 31 steps.
+    var brokenShare = 0.0
     var service: ServiceKind?
 
     init() {}
@@ -64,6 +66,7 @@ struct OrganisationFacts: Hashable {
         sources = Levels.value(Levels.unpack(moreLevels, 1))
         span = Levels.value(Levels.unpack(moreLevels, 2))
         signs = Levels.value(Levels.unpack(moreLevels, 3))
+        brokenShare = Double(Levels.unpack(moreLevels, 4)) / 31
         self.service = service
     }
 
