@@ -60,6 +60,18 @@ struct FlowLookup {
 }
 
 extension FlowShare {
+    /// Of failed messages by the key of their results, times 16, and the number of their verdict: the verdict of most messages, of equals the
+    /// one with the lower number, and its flows.
+    static func ofUsualVerdict(_ messages: [Int: Int]) -> (Verdict, [FlowShare]) {
+        var totals: [Int: Int] = [:]
+        for (key, messages) in messages { totals[key & 15, default: 0] += messages }
+        let usual = totals.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? Verdict.unknown.stored
+        let shares = messages.filter { $0.key & 15 == usual }.map {
+            FlowShare(authentication: $0.key >> 4, aligned: 0, messages: $0.value)
+        }
+        return (Verdict(stored: usual), shares)
+    }
+
     /// Most messages first; of equals the results that were stored first.
     func isBefore(_ other: FlowShare) -> Bool {
         if messages != other.messages { return messages > other.messages }

@@ -72,9 +72,9 @@ public struct Forwarding: Sendable {
 
     /// Question: beside whose SPF a signature passes. Unit: one row an organisation. Index: primary key of `selector_places`.
     static let homesSQL = """
-        SELECT p.beside, p.messages, n.name
-        FROM selector_places p LEFT JOIN names n ON n.id = p.beside
-        WHERE p.domain_id = ?1 AND p.selector_id = ?2 AND p.policy_id = ?3 AND p.beside >= 0 AND p.verified = 1
+        SELECT beside, messages
+        FROM selector_places
+        WHERE domain_id = ?1 AND selector_id = ?2 AND policy_id = ?3 AND beside >= 0 AND verified = 1
         """
 
     /// Asks `store` for the first `limit` rows; nil: all. Without `withTotals` the coverage says nothing of messages and reports, and
@@ -168,15 +168,21 @@ public struct Forwarding: Sendable {
 
     /// What the rows that are shown need beside the sums.
     private struct Tools {
-        let db: Database
         var authentications: AuthenticationLookup
         let signatures: SQLRows
         let homes: SQLRows
         let flows: FlowLookup
         var names = ForeignNames()
+        var organisations: NameLookup
+        var knownHomes: [Place: String?] = [:]
+
+        struct Place: Hashable {
+            var selector: Selector
+            var policy: Int
+        }
 
         init(_ db: Database) throws {
-            self.db = db
+            organisations = NameLookup(db)
             authentications = AuthenticationLookup(db)
             signatures = try SQLRows(db, signaturesSQL)
             homes = try SQLRows(db, homesSQL)
@@ -200,10 +206,11 @@ public struct Forwarding: Sendable {
         let (sums, row) = (candidate.sums, candidate.sums.row)
         let set = try row.usualResults.map { try tools.authentications.set($0) } ?? AuthenticationSet()
         let selector = try usualSelector(row, domain, &tools)
+        let home = try selector.flatMap { try Self.home(of: $0, domain, &tools) }
         return ForwardingRow(
             source: candidate.source, domain: domain.name, messages: row.messages, spfFailed: sums.spfFailed,
             dkimSurvived: sums.dkimSurvived, failed: row.failed, spfDomain: set.spf.first?.domain, spfResult: set.spf.first?.result,
-            selector: selector?.selectorName, home: try selector.flatMap { try home(of: $0, domain, tools) },
+            selector: selector?.selectorName, home: home,
             service: tools.names.service(of: [set.spf.first?.domain] + set.dkim.map(\.domain), for: domain.name),
             verdict: sums.forwarded * 2 >= row.messages ? .forwarded : .mailingList,
             conclusion: try tools.flows.conclusion(candidate.source, domain, row.shares), reporters: row.reporters.count,
@@ -229,15 +236,22 @@ public struct Forwarding: Sendable {
         return messages.max { ($0.value, $1.key.text) < ($1.value, $0.key.text) }?.key
     }
 
-    private static func home(of selector: Selector, _ domain: PolicyDomain, _ tools: Tools) throws -> String? {
-        var best: (messages: Int, name: String)?
+    private static func home(of selector: Selector, _ domain: PolicyDomain, _ tools: inout Tools) throws -> String? {
+        let place = Tools.Place(selector: selector, policy: domain.id)
+        if let home = tools.knownHomes[place] { return home }
+        // Relays stand there in their thousands: names are looked up only for those that come first.
+        var best: [Int] = []
+        var most = Int.min
         let rows = tools.homes
         try rows.restart(selector.domain, selector.selector, domain.id)
         while try rows.next() {
-            let place = (messages: rows.int(1), name: rows.int(0) == 0 ? domain.name : rows.text(2))
-            if let best, (best.messages, place.name) >= (place.messages, best.name) { continue }
-            best = place
+            guard rows.int(1) >= most else { continue }
+            if rows.int(1) > most { best.removeAll() }
+            most = rows.int(1)
+            best.append(rows.int(0))
         }
-        return best?.name
+        let home = try best.map { $0 == 0 ? domain.name : try tools.organisations.name($0) ?? "" }.min()
+        tools.knownHomes[place] = .some(home)
+        return home
     }
 }

@@ -4,8 +4,10 @@ struct Highest<Score: Comparable> {
     /// Descending, at most `limit`.
     private var scores: [Score] = []
 
-    /// Of the first `limit`; nil: of all.
-    init(_ limit: Int?) { self.limit = limit }
+    /// Of the first `limit`; nil: of all. To keep a long list in order costs more than it spares: then all are admitted.
+    init(_ limit: Int?) { self.limit = limit.flatMap { $0 <= Self.longest ? $0 : nil } }
+
+    private static var longest: Int { 1000 }
 
     /// Notes `score`; false if so many are higher that it cannot be among the first.
     mutating func admits(_ score: Score) -> Bool {

@@ -53,8 +53,10 @@ public struct SourceList: Sendable {
     public var coverage: Coverage
     /// Most failed messages first, then most messages, then by the text of the address, domain and number of the verdict.
     public var rows: [SourceRow]
-    /// Rows, also those beyond the limit. Nil: not counted, for new sources of several domains.
+    /// Rows, also those beyond the limit. Nil: not counted.
     public var count: Int?
+    /// Rows with failed messages, also those beyond the limit. Nil: not counted.
+    public var failing: Int?
 
     /// Question: messages by source and verdict. Unit: one row a record and day. Index: primary key of `records`, one contiguous range.
     static let sumsSQL = """
@@ -98,31 +100,23 @@ public struct SourceList: Sendable {
         try reading(store, "sources") { db in
             let scope = try Scope(db, filter)
             guard let period = scope.period else {
-                return SourceList(coverage: scope.coverage(messages: 0, reports: 0), rows: [], count: 0)
+                return SourceList(coverage: scope.coverage(messages: 0, reports: 0), rows: [], count: 0, failing: 0)
             }
-            var candidates: [Candidate] = []
-            // Whether a source is new to all domains is found out last, and only for those that could be shown.
-            let isOpen = choice.isNew && scope.domains.count > 1
-            var highest = Highest<Score>(isOpen ? nil : limit)
-            var count = 0
-            for (index, domain) in scope.domains.enumerated() {
-                let new = choice.isNew ? try newSources(db, of: domain, in: period) : nil
-                let (groups, scores) = try sums(db, scope, of: domain, in: period)
-                for (group, score) in scores.enumerated() {
-                    let verdict = Verdict(stored: groups.key(of: group))
-                    guard choice.verdicts.isEmpty || choice.verdicts.contains(verdict) else { continue }
-                    if let new, new.find(groups.source(of: group)) == nil { continue }
-                    count += 1
-                    guard highest.admits(score) else { continue }
-                    candidates.append(Candidate(domain: index, source: groups.source(of: group), verdict: verdict, score: score))
-                }
+            var sums = try scope.domains.map { try Sums(db, scope, of: $0, in: period) }
+            let failing = sums.reduce(0) { $0 + $1.count(choice) }
+            var earlier = EarlierSources(db, scope, period)
+            func isWanted(_ candidate: Candidate) throws -> Bool { try !choice.isNew || !earlier.contains(candidate.source) }
+            var count: Int?
+            // Where enough rows have failures, what passed need not be read to know which rows come first.
+            var leading = try limit.flatMap { try shortlist(sums, choice, limit: $0, where: isWanted) }
+            if leading == nil {
+                for (index, domain) in scope.domains.enumerated() { try sums[index].add(db, scope, of: domain, 0, in: period) }
+                leading = try ranked(db, scope, sums, choice, in: period, limit: limit, &count, where: isWanted)
             }
-            candidates.removeAll { !highest.keeps($0.score) }
-            var earlier = try EarlierSources(db, scope, period)
-            let leading = try leading(candidates, of: scope, limit: limit) { isOpen ? try !earlier.contains($0.source) : true }
-            let rows = try details(db, scope, of: leading, in: period)
+            let rows = try details(db, scope, of: leading ?? [], in: period)
             let coverage = withTotals ? try scope.totals(db) : scope.coverage(messages: 0, reports: 0)
-            return SourceList(coverage: coverage, rows: rows, count: isOpen ? (limit == nil ? rows.count : nil) : count)
+            return SourceList(
+                coverage: coverage, rows: Array(rows.prefix(limit ?? .max)), count: count, failing: choice.isNew ? nil : failing)
         }
     }
 
@@ -141,13 +135,18 @@ public struct SourceList: Sendable {
     }
 
     /// First pass: two sums a source and verdict, because most rows will not be shown.
-    private static func sums(
-        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period
-    ) throws -> (SourceGroups, [Score]) {
-        var groups = SourceGroups()
-        var scores: [Score] = []
-        let isFiltered = scope.reports != nil
-        for countedAs in 0...1 {
+    private struct Sums {
+        private(set) var groups = SourceGroups()
+        private(set) var scores: [Score] = []
+
+        /// Those of the failed messages.
+        init(_ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period) throws {
+            try add(db, scope, of: domain, 1, in: period)
+        }
+
+        /// Adds what passed (0) or failed (1).
+        mutating func add(_ db: Database, _ scope: Scope, of domain: PolicyDomain, _ countedAs: Int, in period: Period) throws {
+            let isFiltered = scope.reports != nil
             let rows = try SQLRows(
                 db, sumsSQL, [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
             while try rows.next() {
@@ -159,7 +158,70 @@ public struct SourceList: Sendable {
                 if countedAs == 1 { scores[group].failed += messages }
             }
         }
-        return (groups, scores)
+
+        /// Rows with a verdict that is asked for.
+        func count(_ choice: Choice) -> Int { scores.indices.count { verdict($0, choice) != nil } }
+
+        /// The verdict of a row, if it is asked for.
+        func verdict(_ group: Int, _ choice: Choice) -> Verdict? {
+            let verdict = Verdict(stored: groups.key(of: group))
+            return choice.verdicts.isEmpty || choice.verdicts.contains(verdict) ? verdict : nil
+        }
+    }
+
+    /// Tie groups of more rows than this are not worth a short cut.
+    private static let mostEqual = 1000
+
+    /// All rows that fail at least as much as the row in place `limit`; nil if there are fewer, or too many.
+    private static func shortlist(
+        _ sums: [Sums], _ choice: Choice, limit: Int, where isWanted: (Candidate) throws -> Bool
+    ) throws -> [Candidate]? {
+        guard limit <= mostEqual else { return nil }
+        var highest = Highest<Int>(choice.isNew ? nil : limit)
+        var candidates: [Candidate] = []
+        for (index, sums) in sums.enumerated() {
+            for (group, score) in sums.scores.enumerated() {
+                guard let verdict = sums.verdict(group, choice), highest.admits(score.failed) else { continue }
+                candidates.append(Candidate(domain: index, source: sums.groups.source(of: group), verdict: verdict, score: score))
+            }
+        }
+        candidates.removeAll { !highest.keeps($0.score.failed) }
+        candidates.sort { $0.score.failed > $1.score.failed }
+        var chosen: [Candidate] = []
+        var start = 0
+        while start < candidates.count, chosen.count < limit {
+            let equal = candidates[start...].prefix { $0.score.failed == candidates[start].score.failed }
+            guard equal.count <= mostEqual else { return nil }
+            start = equal.endIndex
+            chosen += try equal.filter(isWanted)
+        }
+        return chosen.count < limit ? nil : chosen
+    }
+
+    /// The first `limit` rows, and how many there are, where that can be known.
+    private static func ranked(
+        _ db: Database, _ scope: Scope, _ sums: [Sums], _ choice: Choice, in period: Period, limit: Int?, _ count: inout Int?,
+        where isWanted: (Candidate) throws -> Bool
+    ) throws -> [Candidate] {
+        // Whether a source is new to all domains is found out last, and only for those that could be shown.
+        let isOpen = choice.isNew && scope.domains.count > 1
+        var highest = Highest<Score>(isOpen ? nil : limit)
+        var candidates: [Candidate] = []
+        var rows = 0
+        for (index, sums) in sums.enumerated() {
+            let new = choice.isNew ? try newSources(db, of: scope.domains[index], in: period) : nil
+            for (group, score) in sums.scores.enumerated() {
+                let source = sums.groups.source(of: group)
+                guard let verdict = sums.verdict(group, choice), new?.find(source) != nil || new == nil else { continue }
+                rows += 1
+                guard highest.admits(score) else { continue }
+                candidates.append(Candidate(domain: index, source: source, verdict: verdict, score: score))
+            }
+        }
+        candidates.removeAll { !highest.keeps($0.score) }
+        let leading = try leading(candidates, of: scope, limit: limit) { isOpen ? try isWanted($0) : true }
+        count = isOpen ? (limit == nil ? leading.count : nil) : rows
+        return leading
     }
 
     private static func newSources(_ db: Database, of domain: PolicyDomain, in period: Period) throws -> SourceTable {
@@ -176,7 +238,7 @@ public struct SourceList: Sendable {
         private let period: Period
         private var known: [IPAddress: Bool] = [:]
 
-        init(_ db: Database, _ scope: Scope, _ period: Period) throws {
+        init(_ db: Database, _ scope: Scope, _ period: Period) {
             self.db = db
             self.scope = scope
             self.period = period
@@ -217,6 +279,17 @@ public struct SourceList: Sendable {
         return chosen
     }
 
+    /// The same order, of rows: those of a short list do not have it yet.
+    private static func order(_ rows: [SourceRow]) -> [SourceRow] {
+        let named = rows.map { (row: $0, text: $0.source.description) }
+        return named.sorted { a, b in
+            if a.row.failed != b.row.failed { return a.row.failed > b.row.failed }
+            if a.row.messages != b.row.messages { return a.row.messages > b.row.messages }
+            if a.text != b.text { return a.text < b.text }
+            return a.row.domain != b.row.domain ? a.row.domain < b.row.domain : a.row.verdict.stored < b.row.verdict.stored
+        }.map(\.row)
+    }
+
     /// Second pass, over the domains of the leading rows only.
     private static func details(_ db: Database, _ scope: Scope, of leading: [Candidate], in period: Period) throws -> [SourceRow] {
         var rows = [SourceRow?](repeating: nil, count: leading.count)
@@ -229,9 +302,7 @@ public struct SourceList: Sendable {
             var groups = SourceGroups()
             for place in places { _ = groups.number(of: leading[place].source, leading[place].verdict.stored) }
             var sums = [RowSums](repeating: RowSums(), count: places.count)
-            let hasFailures = places.contains { leading[$0].score.failed > 0 }
-            let hasPasses = places.contains { leading[$0].score.failed < leading[$0].score.messages }
-            for (countedAs, isNeeded) in [(0, hasPasses), (1, hasFailures)] where isNeeded {
+            for countedAs in 0...1 {
                 try addDetails(db, scope, of: domain, countedAs, in: period, groups, &sums, &reporterOf)
             }
             for (number, place) in places.enumerated() {
@@ -246,7 +317,7 @@ public struct SourceList: Sendable {
                     rejected: sum.rejected, spfPassed: sum.spfPassed, dkimPassed: sum.dkimPassed)
             }
         }
-        return rows.compactMap(\.self)
+        return order(rows.compactMap(\.self))
     }
 
     private static func addDetails(

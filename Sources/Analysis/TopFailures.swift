@@ -161,9 +161,8 @@ public struct TopFailures: Sendable {
     private struct Details {
         var passed = 0
         var reports: Set<Int> = []
+        /// Messages by the key of their results, times 16, and the number of their verdict.
         var results: [Int: Int] = [:]
-        /// Messages by verdict and results.
-        var verdicts: [Int: [Int: Int]] = [:]
         var days: ClosedRange<Int>?
         var delivered = 0
         var quarantined = 0
@@ -188,18 +187,16 @@ public struct TopFailures: Sendable {
                 let (source, detail) = (leading[place].source, details[number])
                 let reporters = try Set(detail.reports.map { try reporterOf.reporter($0) })
                 // Most failed messages; of equals the set that was stored first.
-                let usual = detail.results.max { ($0.value, $1.key) < ($1.value, $0.key) }
+                var results: [Int: Int] = [:]
+                for (key, messages) in detail.results { results[key >> 4, default: 0] += messages }
+                let usual = results.max { ($0.value, $1.key) < ($1.value, $0.key) }
                 let set = try usual.map { try authentications.set($0.key) } ?? AuthenticationSet()
                 let days = detail.days ?? period.since.number...period.until.number
-                let totals = detail.verdicts.mapValues { $0.values.reduce(0, +) }
-                let verdict = totals.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? Verdict.unknown.stored
-                let shares = detail.verdicts[verdict, default: [:]].map {
-                    FlowShare(authentication: $0.key, aligned: 0, messages: $0.value)
-                }
+                let (verdict, shares) = FlowShare.ofUsualVerdict(detail.results)
                 let (spfDomain, dkimDomain) = (set.spf.first?.domain, set.bestSignature?.domain)
                 rows[place] = FailureRow(
                     rank: place + 1, source: source, domain: policyDomain.name, messages: leading[place].failed + detail.passed,
-                    failed: leading[place].failed, verdict: Verdict(stored: verdict),
+                    failed: leading[place].failed, verdict: verdict,
                     conclusion: try flows.conclusion(source, policyDomain, shares), spfDomain: spfDomain, dkimDomain: dkimDomain,
                     service: names.service(of: [spfDomain, dkimDomain], for: policyDomain.name), reporters: reporters.count,
                     firstDay: Day(days.lowerBound), lastDay: Day(days.upperBound), delivered: detail.delivered,
@@ -221,8 +218,7 @@ public struct TopFailures: Sendable {
             let days = details[number].days ?? day...day
             details[number].days = min(days.lowerBound, day)...max(days.upperBound, day)
             details[number].reports.insert(rows.int(2))
-            details[number].results[rows.int(5), default: 0] += messages
-            details[number].verdicts[rows.int(6), default: [:]][rows.int(5), default: 0] += messages
+            details[number].results[rows.int(5) << 4 | rows.int(6), default: 0] += messages
             switch AppliedDisposition(stored: rows.int(4)) {
             case .none, .pass: details[number].delivered += messages
             case .quarantine: details[number].quarantined += messages

@@ -102,47 +102,64 @@ public struct Unaligned: Sendable {
         }
     }
 
+    /// Question: what passed in a set of results. Unit: one row a result, in the order of the report. Index: primary key of
+    /// `authentication_results`.
+    static let passesSQL = """
+        SELECT method = 'spf', domain_id
+        FROM authentication_results
+        WHERE set_id = ?1 AND result = 'pass' AND domain_id IS NOT NULL
+        ORDER BY position
+        """
+
     /// What is asked again and again.
     private struct Tools {
         var names: NameLookup
-        var authentications: AuthenticationLookup
         var reporterOf: ReporterLookup
         var foreign = ForeignNames()
+        private let passes: SQLRows
         private var proofs: [Pair: Proof?] = [:]
+        private var isOwn: [Pair: Bool] = [:]
 
         private struct Pair: Hashable {
             var from: Int
-            var authentication: Int
+            var other: Int
         }
 
         init(_ db: Database) throws {
             names = NameLookup(db)
-            authentications = AuthenticationLookup(db)
             reporterOf = try ReporterLookup(db)
+            passes = try SQLRows(db, passesSQL)
         }
 
         /// As whom mail from `from` authenticates; nil if as nobody else.
         mutating func proof(from: Int, _ authentication: Int) throws -> Proof? {
-            let pair = Pair(from: from, authentication: authentication)
+            let pair = Pair(from: from, other: authentication)
             if let proof = proofs[pair] { return proof }
-            let (name, set) = (try names.name(from) ?? "", try authentications.set(authentication))
-            var spf: String?
-            var dkim: String?
-            for case let domain? in set.spf.filter({ $0.result == .pass }).map(\.domain) where spf == nil {
-                if !foreign.isOwn(domain, of: name) { spf = domain }
+            var proof = Proof()
+            try passes.restart(authentication)
+            while try passes.next() {
+                let (isSPF, name) = (passes.int(0) == 1, passes.int(1))
+                guard (isSPF ? proof.spf : proof.dkim) == nil, try !isOwn(name, from) else { continue }
+                if isSPF { proof.spf = name } else { proof.dkim = name }
             }
-            for case let domain? in set.dkim.filter({ $0.result == .pass }).map(\.domain) where dkim == nil {
-                if !foreign.isOwn(domain, of: name) { dkim = domain }
-            }
-            let proof = spf == nil && dkim == nil ? nil : Proof(spf: spf, dkim: dkim)
-            proofs[pair] = .some(proof)
-            return proof
+            let found = proof.spf == nil && proof.dkim == nil ? nil : proof
+            proofs[pair] = .some(found)
+            return found
+        }
+
+        private mutating func isOwn(_ name: Int, _ from: Int) throws -> Bool {
+            let pair = Pair(from: from, other: name)
+            if let answer = isOwn[pair] { return answer }
+            let answer = foreign.isOwn(try names.name(name) ?? "", of: try names.name(from) ?? "")
+            isOwn[pair] = answer
+            return answer
         }
     }
 
+    /// The names of somebody else for which SPF and a signature passed.
     private struct Proof {
-        var spf: String?
-        var dkim: String?
+        var spf: Int?
+        var dkim: Int?
     }
 
     private struct Candidate {
@@ -156,7 +173,8 @@ public struct Unaligned: Sendable {
     /// What is added up for a row, and how much of it has which verdict.
     private struct Sums {
         var row = RowSums()
-        var verdicts: [Int: [Int: Int]] = [:]
+        /// The key of the results, times 16, and the number of the verdict.
+        var verdicts: [Int: Int] = [:]
     }
 
     private static func failures(
@@ -180,7 +198,7 @@ public struct Unaligned: Sendable {
                 RecordSums(
                     messages: messages, report: report, day: rows.int(3), disposition: AppliedDisposition(stored: rows.int(4)),
                     dkim: false, spf: false, authentication: authentication), &tools.reporterOf)
-            sums[group].verdicts[rows.int(7), default: [:]][authentication, default: 0] += messages
+            sums[group].verdicts[authentication << 4 | rows.int(7), default: 0] += messages
         }
         return (groups, sums)
     }
@@ -208,15 +226,14 @@ public struct Unaligned: Sendable {
         return try zip(leading, messages).map { candidate, messages in
             let domain = scope.domains[candidate.domain]
             let (row, verdicts) = (candidate.sums.row, candidate.sums.verdicts)
-            let totals = verdicts.mapValues { $0.values.reduce(0, +) }
-            let verdict = totals.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? Verdict.unknown.stored
-            let shares = verdicts[verdict, default: [:]].map { FlowShare(authentication: $0.key, aligned: 0, messages: $0.value) }
+            let (verdict, shares) = FlowShare.ofUsualVerdict(verdicts)
             let usual = try row.usualResults.flatMap { try tools.proof(from: candidate.from, $0) }
-            let proof = usual ?? Proof()
+            let spf = try tools.names.name(usual?.spf)
+            let dkim = try tools.names.name(usual?.dkim)
             return UnalignedRow(
                 source: candidate.source, domain: domain.name, headerFrom: candidate.headerFrom, messages: messages, failed: row.failed,
-                authenticatedAs: proof.spf ?? proof.dkim ?? "", proof: proof.spf == nil ? .dkim : proof.dkim == nil ? .spf : .both,
-                service: tools.foreign.service(of: [proof.spf, proof.dkim], for: candidate.headerFrom), verdict: Verdict(stored: verdict),
+                authenticatedAs: spf ?? dkim ?? "", proof: spf == nil ? .dkim : dkim == nil ? .spf : .both,
+                service: tools.foreign.service(of: [spf, dkim], for: candidate.headerFrom), verdict: verdict,
                 conclusion: try flows.conclusion(candidate.source, domain, shares), reporters: row.reporters.count,
                 firstDay: Day(row.firstDay), lastDay: Day(row.lastDay), delivered: row.delivered, quarantined: row.quarantined,
                 rejected: row.rejected)

@@ -49,7 +49,7 @@ struct QueryPlanTests {
             TopFailures.failuresSQL, TopFailures.everPassedSQL, ReporterLookup.reporterSQL, Trend.newSourcesSQL, Trend.firstDaySQL,
             Summary.policySQL, Scope.reportsOfPeriodSQL, Scope.spreadReportsSQL, Scope.extentSQL, ReportList.reportsSQL,
             RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, FlowLookup.flowSQL, SourceList.newSQL,
-            Forwarding.signaturesSQL, Forwarding.homesSQL, Scope.verdictStateSQL, SilentReporter.reportsSQL,
+            Forwarding.signaturesSQL, Forwarding.homesSQL, Unaligned.passesSQL, Scope.verdictStateSQL, SilentReporter.reportsSQL,
         ])
     func noScan(sql: String) throws {
         let plan = try plan(sql)

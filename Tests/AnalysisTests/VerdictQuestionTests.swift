@@ -58,6 +58,9 @@ struct VerdictQuestionTests {
                     let answer = try SourceList.ask(judged.facts.store, asked.filter, choice, limit: limit)
                     #expect(answer.rows.count == min(limit ?? .max, ranked.count), "\(asked) \(choice)")
                     #expect(answer.count == nil || answer.count == ranked.count, "\(asked) \(choice)")
+                    let failing = ranked.count { sum($0.value) { !$0.passed } > 0 }
+                    #expect(answer.failing == (choice.isNew ? nil : failing), "\(asked) \(choice)")
+                    if limit == nil { #expect(answer.count != nil) }
                     for (row, (key, shares)) in zip(answer.rows, ranked) {
                         sawRow = true
                         let set = judged.usualSet(shares)

@@ -68,7 +68,8 @@ struct SourcesCommand: ContextCommand {
         let rows = try presentation.cells(answer.rows, Self.fields, list)
         let table = Table(
             name: "sources", period: answer.coverage.period.map(Table.Period.init), header: presentation.header(answer.coverage),
-            columns: Self.fields.map(\.column), rows: rows, footer: presentation.more(rows.count, of: answer.count, list),
+            columns: Self.fields.map(\.column), rows: rows,
+            footer: presentation.more(rows.count, of: answer.count, failing: answer.failing, list),
             emptyMessage: presentation.emptyMessage(answer.coverage, filter, otherwise: "No such sources in this period."))
         try presentation.present(table)
         if !rows.isEmpty { presentation.suggest("dmarcstat unaligned" + self.filter.words + database.words) }
