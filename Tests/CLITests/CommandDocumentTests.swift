@@ -21,6 +21,9 @@ struct CommandDocumentTests {
     static let keys: [(command: String, keys: [String])] = [
         ("summary", SummaryCommand.fields.filter(\.column.inData).map(\.column.key)),
         ("top-failures", TopFailuresCommand.fields.filter(\.column.inData).map(\.column.key)),
+        ("sources", SourcesCommand.fields.filter(\.column.inData).map(\.column.key)),
+        ("unaligned", UnalignedCommand.fields.filter(\.column.inData).map(\.column.key)),
+        ("forwarding", ForwardingCommand.fields.filter(\.column.inData).map(\.column.key)),
         ("trend", TrendCommand.fields.filter(\.column.inData).map(\.column.key)),
         ("reports", ReportsCommand.fields.filter(\.column.inData).map(\.column.key)),
         ("show", ReportView.fields.filter(\.column.inData).map(\.column.key)),
@@ -47,6 +50,12 @@ struct CommandDocumentTests {
                 "domain,reports,records,messages,passed,failed,pass_rate,dkim_passed,spf_passed,pass_rate_without_forwarding,none,quarantined,rejected,first_day,last_day,policy",
             "top-failures":
                 "rank,source,domain,messages,failed,verdict,confidence,reasons,spf_domain,dkim_domain,service,reporters,first_day,last_day,delivered,quarantined,rejected,advice",
+            "sources":
+                "source,domain,messages,failed,verdict,confidence,reasons,spf_domain,dkim_domain,service,reporters,first_day,last_day,delivered,quarantined,rejected,advice,passed,spf_passed,dkim_passed",
+            "unaligned":
+                "source,domain,header_from,messages,failed,authenticated_as,by,service,verdict,confidence,reporters,first_day,last_day,delivered,quarantined,rejected,advice",
+            "forwarding":
+                "source,domain,messages,spf_failed,dkim_survived,failed,spf_domain,spf_result,selector,home,service,confidence,evidence,reporters,first_day,last_day",
             "trend": "period,messages,passed,failed,pass_rate,pass_rate_without_forwarding,reports,sources,new_sources",
         ]
         for (command, keys) in Self.keys {

@@ -23,6 +23,7 @@ struct TrendCommand: ContextCommand {
     @OptionGroup var filter: FilterOptions
     @OptionGroup var list: ListOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var conditions: FailOnOptions
 
     static let fields: [Field<TrendRow>] = [
         .text("period", "Period", priority: 100, isIdentifier: true) { row, _ in .text(row.label) },
@@ -30,7 +31,9 @@ struct TrendCommand: ContextCommand {
         .number("passed", "Passed", priority: 30) { row, _ in .integer(row.passed) },
         .number("failed", "Failed", priority: 80, emphasis: .badWhenPositive) { row, _ in .integer(row.failed) },
         .number("pass_rate", "Pass rate", priority: 95, emphasis: .goodWhenHigh) { row, _ in .rate(row.passRate) },
-        .data("pass_rate_without_forwarding") { _, _ in .none },
+        .number("pass_rate_without_forwarding", "Without fwd", priority: 75, emphasis: .goodWhenHigh) { row, _ in
+            .rate(row.passRateWithoutForwarding)
+        },
         .number("reports", "Reports", priority: 50) { row, _ in .integer(row.reports) },
         .number("sources", "Sources", priority: 60) { row, _ in .integer(row.sources) },
         .number("new_sources", "New sources", priority: 40) { row, _ in .integer(row.newSources) },
@@ -40,7 +43,8 @@ struct TrendCommand: ContextCommand {
     func run(_ context: Context) throws {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
-        let trend = try Trend.ask(try database.open(context), filter, by: by, withTotals: presentation.isText)
+        let store = try database.open(context)
+        let trend = try Trend.ask(store, filter, by: by, withTotals: presentation.isText)
         let isEmpty = trend.coverage.isDatabaseEmpty || trend.coverage.domains.isEmpty
         let table = Table(
             name: "trend", period: trend.coverage.period.map(Table.Period.init), header: presentation.header(trend.coverage),
@@ -49,5 +53,6 @@ struct TrendCommand: ContextCommand {
             emptyMessage: presentation.emptyMessage(trend.coverage, filter, otherwise: "No reports in this period."))
         try presentation.present(table)
         if !trend.rows.isEmpty { presentation.suggest("dmarcstat top-failures" + self.filter.words + database.words) }
+        try conditions.check(store, filter, context)
     }
 }
