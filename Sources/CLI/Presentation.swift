@@ -89,14 +89,17 @@ struct Presentation {
     }
 
     /// A count with its unit, digits in groups.
-    func grouped(_ count: Int, _ unit: String) -> String {
+    func grouped(_ count: Int, _ unit: String) -> String { grouped(count) + " " + unit + (count == 1 ? "" : "s") }
+
+    /// A count, digits in groups.
+    func grouped(_ count: Int) -> String {
         var digits = String(count)
         var result = ""
         while digits.count > 3 {
             result = style.thousandsSeparator + digits.suffix(3) + result
             digits.removeLast(3)
         }
-        return digits + result + " " + unit + (count == 1 ? "" : "s")
+        return digits + result
     }
 
     /// The cells of rows, sorted and cut as asked for.
@@ -121,10 +124,16 @@ struct Presentation {
     }
 
     /// Renders a table to where it belongs.
-    func present(_ table: Table) throws {
+    func present(_ table: Table) throws { try present([table]) }
+
+    /// Renders tables one below the other. Only text may have several.
+    func present(_ tables: [Table]) throws {
         try send { channel throws(OutputError) in
             var sink = ChannelSink(channel: channel)
-            try render(table, as: format, style: style, into: &sink)
+            for (number, table) in tables.enumerated() {
+                if number > 0 { try channel.write([UInt8(ascii: "\n")]) }
+                try render(table, as: format, style: style, into: &sink)
+            }
         }
     }
 
