@@ -67,8 +67,10 @@ public struct ChangeExplained: Sendable {
     public var earlier: Period?
     /// The rates of both.
     public var change: RateChange
-    /// Every source or service with messages in one of the periods: the largest contributions first, whatever their sign.
+    /// The sources or services with messages in one of the periods: the largest contributions first, whatever their sign.
     public var rows: [ChangeRow]
+    /// How many there are beyond the limit.
+    public var others = 0
 
     /// Question: messages by source and verdict. Unit: one row a record and day. Index: primary key of `records`, one contiguous range.
     static let sourcesSQL = """
@@ -101,10 +103,10 @@ public struct ChangeExplained: Sendable {
     /// Asks `store`. The later period is that of the filter; where the filter names none and `size` is not a day, the last week or month that
     /// is full. The earlier one is `against`, else the same number of days, or the week or month, just before.
     ///
-    /// - Parameter services: of how many leading rows the service is looked up; nil: all. Where services are told apart it is known anyway.
+    /// - Parameter limit: how many rows; nil: all.
     public static func ask(
         _ store: ReportStore, _ filter: Filter, by size: BucketSize = .day, against: PeriodExpression? = nil,
-        grouping: ChangeGrouping = .source, services: Int? = nil, withTotals: Bool = true
+        grouping: ChangeGrouping = .source, limit: Int? = nil, withTotals: Bool = true
     ) throws(AnalysisError) -> ChangeExplained {
         try reading(store, "trend") { db in
             let (later, earlier) = try periods(db, filter, size, against)
@@ -114,27 +116,31 @@ public struct ChangeExplained: Sendable {
             }
             let suffixes = try PublicSuffixes.distribution()
             let scopes = try [earlier, later].map { try Scope(db, filter.limited(to: $0)) }
-            var groups: [Group] = []
-            for domain in scopes[1].domains {
+            let party = ForeignParty(suffixes)
+            let compared = try scopes[1].domains.map { domain in
                 switch grouping {
-                case .source: try addSources(db, scopes, of: domain, to: &groups)
-                case .service: try addServices(db, scopes, of: domain, ForeignParty(suffixes), to: &groups)
+                case .source: try sources(db, scopes, of: domain)
+                case .service: try services(db, scopes, of: domain, party)
                 }
             }
-            let change = RateChange(
-                before: groups.reduce(into: Rate()) { sum, group in group.parts.values.forEach { sum.add($0.before) } },
-                after: groups.reduce(into: Rate()) { sum, group in group.parts.values.forEach { sum.add($0.after) } })
-            var rows = ranked(groups.flatMap { $0.rows(change) })
+            var all = Part()
+            for domain in compared { domain.parts.slots.forEach { all.add($0.value) } }
+            let change = RateChange(before: all.before, after: all.after)
+            let candidates = compared.flatMap { $0.candidates(change) }
+            let lowest = lowestOfLeading(candidates.lazy.map(\.weight), limit: limit)
+            var rows = ranked(candidates.filter { candidate in lowest.map { candidate.weight >= $0 } ?? true }.map { $0.row(change) })
+            if let limit { rows = Array(rows.prefix(limit)) }
             if grouping == .source {
                 var lookup = SourceServices(db, suffixes)
                 let domains = Dictionary(uniqueKeysWithValues: scopes[1].domains.map { ($0.name, $0) })
-                for index in rows.indices.prefix(services ?? .max) {
+                for index in rows.indices {
                     guard let source = rows[index].source, let domain = domains[rows[index].domain] else { continue }
                     rows[index].service = try lookup.service(of: source, for: domain, verdict: rows[index].verdict)
                 }
             }
             let coverage = withTotals ? try scopes[1].totals(db) : scopes[1].coverage(messages: 0, reports: 0)
-            return ChangeExplained(coverage: coverage, earlier: earlier, change: change, rows: rows)
+            return ChangeExplained(
+                coverage: coverage, earlier: earlier, change: change, rows: rows, others: candidates.count - rows.count)
         }
     }
 
@@ -163,67 +169,91 @@ public struct ChangeExplained: Sendable {
     private struct Part {
         var before = Rate()
         var after = Rate()
-    }
 
-    /// A source or service of one domain, by verdict.
-    private struct Group {
-        var source: IPAddress?
-        var domain: String
-        var service: String?
-        /// Whether each verdict is a row of its own: what is the domain's own must not hide who borrows its name.
-        var isSplit = false
-        var parts: [Verdict: Part]
+        var hasMessages: Bool { before.messages > 0 || after.messages > 0 }
 
-        func rows(_ change: RateChange) -> [ChangeRow] {
-            let verdicts = Verdict.allCases.filter { parts[$0] != nil }.sorted { $0.stored < $1.stored }
-            if isSplit { return verdicts.map { row([$0], $0, change) }.filter { $0.hasMessages } }
-            // Where nothing can be compared, the size takes the place of the contribution.
-            let weights = verdicts.map { verdict -> Double in
-                guard let part = parts[verdict] else { return 0 }
-                return change.contribution(before: part.before, after: part.after).map(abs)
-                    ?? Double(part.before.messages + part.after.messages)
-            }
-            guard let most = weights.max(), let leading = zip(verdicts, weights).first(where: { $0.1 == most })?.0 else { return [] }
-            return [row(verdicts, leading, change)].filter { $0.hasMessages }
+        mutating func add(_ other: Part) {
+            before.add(other.before)
+            after.add(other.after)
         }
-
-        private func row(_ verdicts: [Verdict], _ leading: Verdict, _ change: RateChange) -> ChangeRow {
-            var sum = Part()
-            for part in verdicts.compactMap({ parts[$0] }) {
-                sum.before.add(part.before)
-                sum.after.add(part.after)
-            }
-            return ChangeRow(
-                source: source, domain: domain, verdict: leading, service: service, before: sum.before, after: sum.after,
-                contribution: change.contribution(before: sum.before, after: sum.after))
-        }
-    }
-
-    /// Sums by group number and verdict, as a flat table: eight verdicts from 2.
-    private struct Sums {
-        static let width = 8
-        private var parts: [Part] = []
 
         @inline(__always)
-        mutating func add(_ messages: Int, to group: Int, verdict: Int, isLater: Bool, passed: Bool) {
-            let place = group * Self.width + ((2...9).contains(verdict) ? verdict - 2 : 0)
-            while place >= parts.count { parts.append(contentsOf: repeatElement(Part(), count: Self.width)) }
+        mutating func add(_ messages: Int, isLater: Bool, passed: Bool) {
             if isLater {
-                parts[place].after.messages += messages
-                if passed { parts[place].after.passed += messages }
+                after.messages += messages
+                if passed { after.passed += messages }
             } else {
-                parts[place].before.messages += messages
-                if passed { parts[place].before.passed += messages }
+                before.messages += messages
+                if passed { before.passed += messages }
             }
         }
+    }
 
-        func parts(of group: Int) -> [Verdict: Part] {
-            var found: [Verdict: Part] = [:]
-            for number in 0..<Self.width {
-                let part = parts[group * Self.width + number]
-                if part.before.messages > 0 || part.after.messages > 0 { found[Verdict(stored: number + 2)] = part }
+    /// The sources or services of one domain.
+    private struct Compared {
+        var domain: PolicyDomain
+        var addresses: [IPAddress] = []
+        var services: [String?] = []
+        var parts: VerdictSlots<Part>
+
+        /// One for each group; of what is the domain's own, one for each verdict: it must not hide who borrows its name.
+        func candidates(_ change: RateChange) -> [Candidate] {
+            var found: [Candidate] = []
+            found.reserveCapacity(parts.count)
+            for number in 0..<parts.count {
+                let name = services.isEmpty ? nil : services[number]
+                let address = addresses.isEmpty ? nil : addresses[number]
+                var candidate = Candidate(domain: domain, source: address, service: name)
+                let isSplit = address == nil && name == nil
+                parts.forEach(of: number) { verdict, part in
+                    guard part.hasMessages else { return }
+                    if isSplit { candidate = Candidate(domain: domain, source: nil, service: nil) }
+                    candidate.add(part, verdict, change)
+                    if isSplit { found.append(candidate) }
+                }
+                if !isSplit, candidate.sum.hasMessages { found.append(candidate) }
             }
+            for index in found.indices { found[index].weigh(change) }
             return found
+        }
+    }
+
+    /// A row that may come to be shown.
+    private struct Candidate {
+        var domain: PolicyDomain
+        var source: IPAddress?
+        var service: String?
+        var sum = Part()
+        var weight = 0.0
+        private var verdict = 0
+        private var heaviest = -1.0
+
+        init(domain: PolicyDomain, source: IPAddress?, service: String?) {
+            self.domain = domain
+            self.source = source
+            self.service = service
+        }
+
+        /// Adds the messages with one verdict. The verdict of the row is that of those that moved the rate most; of equals the first.
+        mutating func add(_ part: Part, _ verdict: Int, _ change: RateChange) {
+            sum.add(part)
+            // Where nothing can be compared, the size takes the place of the contribution.
+            let moved = change.contribution(before: part.before, after: part.after).map(abs)
+            let weight = moved ?? Double(part.before.messages + part.after.messages)
+            guard weight > heaviest || (weight == heaviest && verdict < self.verdict) else { return }
+            heaviest = weight
+            self.verdict = verdict
+        }
+
+        mutating func weigh(_ change: RateChange) {
+            let moved = change.contribution(before: sum.before, after: sum.after).map(abs)
+            weight = moved ?? Double(sum.before.messages + sum.after.messages)
+        }
+
+        func row(_ change: RateChange) -> ChangeRow {
+            ChangeRow(
+                source: source, domain: domain.name, verdict: Verdict(stored: verdict), service: service, before: sum.before, after: sum.after,
+                contribution: change.contribution(before: sum.before, after: sum.after))
         }
     }
 
@@ -247,28 +277,24 @@ public struct ChangeExplained: Sendable {
         }
     }
 
-    private static func addSources(
-        _ db: Database, _ scopes: [Scope], of domain: PolicyDomain, to groups: inout [Group]
-    ) throws {
+    private static func sources(_ db: Database, _ scopes: [Scope], of domain: PolicyDomain) throws -> Compared {
         var table = SourceTable()
-        var sums = Sums()
+        var parts = VerdictSlots<Part>()
         try forEachRow(db, scopes, of: domain, sourcesSQL, withReports: sourcesAndReportsSQL) { rows, isLater, passed in
-            sums.add(
-                rows.int(1), to: table.number(of: try rows.address(0)), verdict: rows.int(2), isLater: isLater, passed: passed)
+            let messages = rows.int(1)
+            parts.change(table.number(of: try rows.address(0)), rows.int(2), Part()) {
+                $0.add(messages, isLater: isLater, passed: passed)
+            }
         }
-        for (number, address) in table.addresses.enumerated() {
-            groups.append(Group(source: address, domain: domain.name, parts: sums.parts(of: number)))
-        }
+        return Compared(domain: domain, addresses: table.addresses, parts: parts)
     }
 
-    private static func addServices(
-        _ db: Database, _ scopes: [Scope], of domain: PolicyDomain, _ party: ForeignParty, to groups: inout [Group]
-    ) throws {
+    private static func services(_ db: Database, _ scopes: [Scope], of domain: PolicyDomain, _ party: ForeignParty) throws -> Compared {
         var authentications = AuthenticationLookup(db)
         var numbers: [String?: Int] = [:]
         var names: [String?] = []
         var known: [Int: Int] = [:]
-        var sums = Sums()
+        var parts = VerdictSlots<Part>()
         try forEachRow(db, scopes, of: domain, resultsSQL, withReports: resultsAndReportsSQL) { rows, isLater, passed in
             let key = rows.int(0)
             var group = known[key] ?? -1
@@ -279,11 +305,10 @@ public struct ChangeExplained: Sendable {
                 numbers[name] = group
                 known[key] = group
             }
-            sums.add(rows.int(1), to: group, verdict: rows.int(2), isLater: isLater, passed: passed)
+            let messages = rows.int(1)
+            parts.change(group, rows.int(2), Part()) { $0.add(messages, isLater: isLater, passed: passed) }
         }
-        for (number, name) in names.enumerated() {
-            groups.append(Group(domain: domain.name, service: name, isSplit: name == nil, parts: sums.parts(of: number)))
-        }
+        return Compared(domain: domain, services: names, parts: parts)
     }
 
     /// Largest contribution first; then most messages, then domain, address or service, and verdict.
@@ -296,10 +321,6 @@ public struct ChangeExplained: Sendable {
             return (a.row.domain, a.text, a.row.verdict.stored) < (b.row.domain, b.text, b.row.verdict.stored)
         }.map(\.row)
     }
-}
-
-extension ChangeRow {
-    fileprivate var hasMessages: Bool { before.messages > 0 || after.messages > 0 }
 }
 
 extension Rate {

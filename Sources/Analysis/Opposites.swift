@@ -7,90 +7,85 @@ import GRDB
 /// Only `pass` and `fail` are counted: all other results say that nothing was found out. Signatures without a selector cannot be told
 /// apart and are left aside.
 struct Opposites {
-    /// What a set of results says of a signature.
-    private struct Statement {
-        var signature: Int32
-        var passed: Bool
-    }
-
-    private struct Key: Hashable {
+    private struct Topic: Hashable {
         var source: Int32
-        var signature: Int32
+        var domain: Int32
+        var selector: Int32
         var day: Int32
     }
 
-    /// Which reporters said that it verified, and which that it did not.
-    private struct Voices {
-        var passed: Set<Int32> = []
-        var failed: Set<Int32> = []
-    }
-
-    private struct Pass {
-        var key: Key
+    /// What a reporter said, and what was said before on the same topic.
+    private struct Voice {
         var reporter: Int32
+        var passed: Bool
+        var previous: Int32
     }
 
-    private struct Signature: Hashable {
-        var domain: String
-        var selector: String
+    private var names: NameLookup
+    private var selectors: [Int: Int32] = [:]
+    private var numbers: [String: Int32] = [:]
+    /// The last voice on each topic on which somebody said that a signature did not verify: few, while almost every message has one that did.
+    private var disputed: [Topic: Int32] = [:]
+    private var failing: [Bool] = []
+    private var voices: [Voice] = []
+    private var passes: [(topic: Topic, reporter: Int32)] = []
+
+    init(_ db: Database) { names = NameLookup(db) }
+
+    /// A number for a selector; they are labels of DNS, in which letter case means nothing. Nil for an empty one.
+    private mutating func number(ofSelector key: Int) throws -> Int32? {
+        if let known = selectors[key] { return known < 0 ? nil : known }
+        let name = try names.name(key)?.lowercased() ?? ""
+        let number = name.isEmpty ? -1 : numbers[name] ?? Int32(numbers.count)
+        if number >= 0 { numbers[name] = number }
+        selectors[key] = number
+        return number < 0 ? nil : number
     }
 
-    private var authentications: AuthenticationLookup
-    private var statements: [Int: [Statement]] = [:]
-    private var signatures: [Signature: Int32] = [:]
-    /// Where somebody said that a signature did not verify: few, while almost every message has one that did.
-    private var failures: [Key: Voices] = [:]
-    private var failing: Set<Int32> = []
-    private var passes: [Pass] = []
-
-    init(_ db: Database) { authentications = AuthenticationLookup(db) }
-
-    /// Whether the set with the key `id` says anything of signatures.
-    mutating func hasSignatures(_ id: Int) throws -> Bool { try !statements(of: id).isEmpty }
-
-    private mutating func statements(of id: Int) throws -> [Statement] {
-        if let known = statements[id] { return known }
-        var found: [Statement] = []
-        for result in try authentications.set(id).dkim where result.result == .pass || result.result == .fail {
-            guard let domain = result.domain, let selector = result.selector, !domain.isEmpty, !selector.isEmpty else { continue }
-            // Selectors are domain labels: letter case means nothing.
-            let signature = Signature(domain: domain, selector: selector.lowercased())
-            let number = signatures[signature] ?? Int32(signatures.count)
-            signatures[signature] = number
-            found.append(Statement(signature: number, passed: result.result == .pass))
-        }
-        statements[id] = found
-        return found
-    }
-
-    /// Notes what the set with the key `id` says.
-    mutating func note(_ id: Int, source: Int, day: Int, reporter: Int) throws {
-        for statement in try statements(of: id) {
-            let key = Key(source: Int32(source), signature: statement.signature, day: Int32(day))
+    /// Notes what a reporter says of signatures on a day.
+    mutating func note(_ statements: [KeyedResults.Statement], source: Int, day: Int, reporter: Int) throws {
+        while failing.count <= source { failing.append(false) }
+        for statement in statements {
+            guard let selector = try number(ofSelector: statement.selector) else { continue }
+            let topic = Topic(
+                source: Int32(source), domain: Int32(truncatingIfNeeded: statement.domain), selector: selector,
+                day: Int32(truncatingIfNeeded: day))
             if statement.passed {
-                passes.append(Pass(key: key, reporter: Int32(reporter)))
+                passes.append((topic, Int32(reporter)))
             } else {
-                failures[key, default: Voices()].failed.insert(Int32(reporter))
-                failing.insert(key.source)
+                failing[source] = true
+                add(Voice(reporter: Int32(reporter), passed: false, previous: disputed[topic] ?? -1), on: topic)
             }
         }
     }
 
-    /// For each reporter, on how many combinations another one said the opposite.
+    private mutating func add(_ voice: Voice, on topic: Topic) {
+        disputed[topic] = Int32(voices.count)
+        voices.append(voice)
+    }
+
+    /// For each reporter, on how many topics another one said the opposite.
     mutating func counts(reporters: Int) -> [Int] {
-        for pass in passes where failing.contains(pass.key.source) {
-            failures[pass.key]?.passed.insert(pass.reporter)
+        for (topic, reporter) in passes where failing[Int(topic.source)] {
+            guard let previous = disputed[topic] else { continue }
+            add(Voice(reporter: reporter, passed: true, previous: previous), on: topic)
         }
         passes.removeAll()
         var counts = [Int](repeating: 0, count: reporters)
-        for voices in failures.values where !voices.passed.isEmpty {
-            for reporter in voices.passed.union(voices.failed) {
-                let others = (
-                    passed: voices.passed.count - (voices.passed.contains(reporter) ? 1 : 0),
-                    failed: voices.failed.count - (voices.failed.contains(reporter) ? 1 : 0)
-                )
+        // Passes were added last: a topic whose last voice is none has nobody who says so.
+        for last in disputed.values where voices[Int(last)].passed {
+            var passed: Set<Int32> = []
+            var failed: Set<Int32> = []
+            var place = last
+            while place >= 0 {
+                let voice = voices[Int(place)]
+                if voice.passed { passed.insert(voice.reporter) } else { failed.insert(voice.reporter) }
+                place = voice.previous
+            }
+            for reporter in passed.union(failed) {
                 let isOpposed =
-                    voices.passed.contains(reporter) && others.failed > 0 || voices.failed.contains(reporter) && others.passed > 0
+                    passed.contains(reporter) && !failed.subtracting([reporter]).isEmpty
+                    || failed.contains(reporter) && !passed.subtracting([reporter]).isEmpty
                 if isOpposed { counts[Int(reporter)] += 1 }
             }
         }

@@ -192,7 +192,7 @@ public struct Reporters: Sendable {
         private var sources = SourceTable()
 
         init(_ db: Database) throws {
-            alignments = RecomputedAlignments(db, try .distribution())
+            alignments = try RecomputedAlignments(db, try .distribution())
             opposites = Opposites(db)
         }
 
@@ -217,9 +217,10 @@ public struct Reporters: Sendable {
                     guard let report else { continue }
                     figures[number].messages += rows.int(2)
                     let key = rows.int(5)
-                    if try opposites.hasSignatures(key) {
+                    let statements = try alignments.set(key).statements
+                    if !statements.isEmpty {
                         let source = sources.number(of: try rows.address(1))
-                        try opposites.note(key, source: source, day: rows.int(7), reporter: number)
+                        try opposites.note(statements, source: source, day: rows.int(7), reporter: number)
                     }
                     if report.isSpread, !seen.insert([id, rows.int(8)]).inserted { continue }
                     figures[number].records += 1
@@ -291,7 +292,7 @@ struct AlignmentModes: Hashable {
     var spf: AlignmentMode
 }
 
-/// Alignment from raw results, worked out once for each combination of results, name in From and published modes.
+/// Raw results, and the alignment they give: worked out once for each combination of results, name in From and published modes.
 struct RecomputedAlignments {
     private struct Key: Hashable {
         var results: Int
@@ -299,24 +300,27 @@ struct RecomputedAlignments {
         var modes: AlignmentModes
     }
 
-    private let suffixes: PublicSuffixes
-    private var authentications: AuthenticationLookup
-    private var names: NameLookup
+    private var results: KeyedResults
+    private var sets: [Int: KeyedResults.Results] = [:]
     private var known: [Key: Alignment] = [:]
+    private var latest: (key: Key, alignment: Alignment)?
 
-    init(_ db: Database, _ suffixes: PublicSuffixes) {
-        self.suffixes = suffixes
-        authentications = AuthenticationLookup(db)
-        names = NameLookup(db)
+    init(_ db: Database, _ suffixes: PublicSuffixes) throws { results = try KeyedResults(db, suffixes) }
+
+    /// The set with the key `id`.
+    mutating func set(_ id: Int) throws -> KeyedResults.Results {
+        if let set = sets[id] { return set }
+        let set = try results.results(id)
+        sets[id] = set
+        return set
     }
 
-    mutating func alignment(_ results: Int, headerFrom: Int, _ modes: AlignmentModes) throws -> Alignment {
-        let key = Key(results: results, headerFrom: headerFrom, modes: modes)
-        if let alignment = known[key] { return alignment }
-        let alignment = Alignment(
-            of: try authentications.set(results), headerFrom: try names.name(headerFrom) ?? "", dkim: modes.dkim, spf: modes.spf,
-            suffixes: suffixes)
+    mutating func alignment(_ id: Int, headerFrom: Int, _ modes: AlignmentModes) throws -> Alignment {
+        let key = Key(results: id, headerFrom: headerFrom, modes: modes)
+        if let latest, latest.key == key { return latest.alignment }
+        let alignment = try known[key] ?? results.alignment(set(id), from: headerFrom, dkim: modes.dkim, spf: modes.spf)
         known[key] = alignment
+        latest = (key, alignment)
         return alignment
     }
 }

@@ -123,29 +123,38 @@ public struct WhatIf: Sendable {
             guard let period = scope.period else { return answer }
             let suffixes = try PublicSuffixes.distribution()
             var verdicts: [Int: WhatIfFigures] = [:]
-            var rows: [WhatIfRow] = []
+            var sources: [Candidate] = []
             for domain in scope.domains {
-                let (table, figures) = try figures(db, scope, of: domain, in: period, settings, suffixes)
-                for (place, figures) in figures.enumerated() where figures.messages > 0 {
-                    let verdict = Verdict(stored: place % Self.width + 2)
-                    verdicts[verdict.stored, default: WhatIfFigures()].add(figures)
-                    answer.total.add(figures)
-                    if figures.isAffected { answer.affectedSources += 1 }
-                    guard limit == nil || figures.isAffected else { continue }
-                    rows.append(
-                        WhatIfRow(verdict: verdict, source: table.addresses[place / Self.width], domain: domain.name, figures: figures))
+                let (table, slots) = try figures(db, scope, of: domain, in: period, settings, suffixes)
+                for slot in slots.slots where slot.value.messages > 0 {
+                    verdicts[Int(slot.verdict), default: WhatIfFigures()].add(slot.value)
+                    if slot.value.isAffected { answer.affectedSources += 1 }
+                    guard limit == nil || slot.value.isAffected else { continue }
+                    sources.append(
+                        Candidate(
+                            domain: domain, source: table.addresses[Int(slot.number)], verdict: Int(slot.verdict), figures: slot.value))
                 }
             }
+            for figures in verdicts.values { answer.total.add(figures) }
             answer.verdicts = ranked(verdicts.map { WhatIfRow(verdict: Verdict(stored: $0), figures: $1) })
-            answer.sources = leading(rows, limit: limit)
+            let lowest = lowestOfLeading(sources.lazy.map(\.figures.weight), limit: limit)
+            let leading = limit == 0 ? [] : sources.filter { candidate in lowest.map { candidate.figures.weight >= $0 } ?? true }
+            answer.sources = Array(ranked(leading.map(\.row)).prefix(limit ?? .max))
             try nameServices(db, scope, suffixes, &answer.sources)
             if withTotals { answer.coverage = try scope.totals(db) }
             return answer
         }
     }
 
-    /// Verdicts in the flat table of figures.
-    private static let width = 8
+    /// A source that may come to be shown.
+    private struct Candidate {
+        var domain: PolicyDomain
+        var source: IPAddress
+        var verdict: Int
+        var figures: WhatIfFigures
+
+        var row: WhatIfRow { WhatIfRow(verdict: Verdict(stored: verdict), source: source, domain: domain.name, figures: figures) }
+    }
 
     /// What the outcome of a record depends on, within one policy domain.
     private struct Kind: Hashable {
@@ -159,10 +168,10 @@ public struct WhatIf: Sendable {
 
     private static func figures(
         _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ settings: WhatIfSettings, _ suffixes: PublicSuffixes
-    ) throws -> (SourceTable, [WhatIfFigures]) {
+    ) throws -> (SourceTable, VerdictSlots<WhatIfFigures>) {
         var table = SourceTable()
-        var figures: [WhatIfFigures] = []
-        var outcomes = OutcomeLookup(db, domain, settings, suffixes)
+        var figures = VerdictSlots<WhatIfFigures>()
+        var outcomes = try OutcomeLookup(db, domain, settings, suffixes)
         let policies = settings.readsPolicy ? try policies(db, of: domain, in: period) : [:]
         var report = -1
         var policy = 0
@@ -182,16 +191,14 @@ public struct WhatIf: Sendable {
                 guard isIncluded else { continue }
                 var next = Kind(policy: policy, overrides: rows.int(6), flags: rows.int(3) << 2 | rows.int(4) << 1 | rows.int(5))
                 if settings.readsPolicy { next.headerFrom = rows.int(8) }
-                if settings.recomputes { next.authentication = rows.int(9) }
+                if settings.recomputes, countedAs == 0 || !settings.onlyTightens { next.authentication = rows.int(9) }
                 // Neighbours are often alike.
                 if next != kind {
                     kind = next
                     outcome = try outcomes.outcome(next)
                 }
-                let verdict = rows.int(2)
-                let place = table.number(of: try rows.address(0)) * width + ((2...9).contains(verdict) ? verdict - 2 : 0)
-                while place >= figures.count { figures.append(contentsOf: repeatElement(WhatIfFigures(), count: width)) }
-                figures[place].add(rows.int(1), outcome)
+                let messages = rows.int(1)
+                figures.change(table.number(of: try rows.address(0)), rows.int(2), WhatIfFigures()) { $0.add(messages, outcome) }
             }
         }
         return (table, figures)
@@ -210,21 +217,19 @@ public struct WhatIf: Sendable {
     /// Outcomes, each worked out once: the same few kinds of records repeat endlessly.
     private struct OutcomeLookup {
         private let settings: WhatIfSettings
-        private let suffixes: PublicSuffixes
         private let domain: PolicyDomain
         private let db: Database
-        private var authentications: AuthenticationLookup
+        private var results: KeyedResults
         private var overrides: OverrideLookup
         private var names: NameLookup
         private var policies: [Int: PublishedPolicy] = [:]
         private var known: [Kind: WhatIfOutcome] = [:]
 
-        init(_ db: Database, _ domain: PolicyDomain, _ settings: WhatIfSettings, _ suffixes: PublicSuffixes) {
+        init(_ db: Database, _ domain: PolicyDomain, _ settings: WhatIfSettings, _ suffixes: PublicSuffixes) throws {
             self.db = db
             self.domain = domain
             self.settings = settings
-            self.suffixes = suffixes
-            authentications = AuthenticationLookup(db)
+            results = try KeyedResults(db, suffixes)
             overrides = OverrideLookup(db)
             names = NameLookup(db)
         }
@@ -233,10 +238,11 @@ public struct WhatIf: Sendable {
             if let outcome = known[kind] { return outcome }
             let fact = WhatIfFact(
                 said: Alignment(dkim: kind.flags & 2 != 0, spf: kind.flags & 1 != 0), disposition: AppliedDisposition(stored: kind.flags >> 2),
-                results: settings.recomputes ? try authentications.set(kind.authentication) : AuthenticationSet(),
                 headerFrom: settings.readsPolicy ? try names.name(kind.headerFrom) ?? "" : "", policy: try policy(kind.policy),
                 overrides: try overrides.reasons(kind.overrides == 0 ? nil : kind.overrides))
-            let outcome = settings.outcome(fact, suffixes)
+            let outcome = try settings.outcome(fact) { dkim, spf in
+                try results.alignment(try results.results(kind.authentication), from: kind.headerFrom, dkim: dkim, spf: spf)
+            }
             known[kind] = outcome
             return outcome
         }
@@ -256,21 +262,10 @@ public struct WhatIf: Sendable {
 
     // MARK: - Order
 
-    /// The first `limit` rows; texts are made only of those that can still be among them.
-    private static func leading(_ rows: [WhatIfRow], limit: Int?) -> [WhatIfRow] {
-        guard let limit, limit < rows.count else { return ranked(rows) }
-        let counts = rows.map { ($0.figures.weight, $0.figures.messages) }.sorted { $0 > $1 }
-        guard limit > 0 else { return [] }
-        let least = counts[limit - 1]
-        return Array(ranked(rows.filter { ($0.figures.weight, $0.figures.messages) >= least }).prefix(limit))
-    }
-
     private static func ranked(_ rows: [WhatIfRow]) -> [WhatIfRow] {
         rows.map { (row: $0, text: $0.source?.description ?? "") }.sorted { a, b in
             let weights = (a.row.figures.weight, b.row.figures.weight)
             if weights.0 != weights.1 { return weights.0 > weights.1 }
-            let messages = (a.row.figures.messages, b.row.figures.messages)
-            if messages.0 != messages.1 { return messages.0 > messages.1 }
             if a.text != b.text { return a.text < b.text }
             return (a.row.domain ?? "", a.row.verdict.stored) < (b.row.domain ?? "", b.row.verdict.stored)
         }.map(\.row)
@@ -288,16 +283,19 @@ public struct WhatIf: Sendable {
 }
 
 extension WhatIfFigures {
-    /// How much would be otherwise: first what would be lost, then what would fail, then what would come.
-    fileprivate var weight: Weight { Weight(notDelivered: notDelivered, wouldFail: wouldFail, gained: newlyDelivered + wouldPass) }
+    /// How much would be otherwise: first what would be lost, then what would fail, then what would come; of equals the largest.
+    fileprivate var weight: Weight {
+        Weight(notDelivered: notDelivered, wouldFail: wouldFail, gained: newlyDelivered + wouldPass, messages: messages)
+    }
 
     fileprivate struct Weight: Comparable {
         var notDelivered: Int
         var wouldFail: Int
         var gained: Int
+        var messages: Int
 
         static func < (a: Weight, b: Weight) -> Bool {
-            (a.notDelivered, a.wouldFail, a.gained) < (b.notDelivered, b.wouldFail, b.gained)
+            (a.notDelivered, a.wouldFail, a.gained, a.messages) < (b.notDelivered, b.wouldFail, b.gained, b.messages)
         }
     }
 }

@@ -36,7 +36,6 @@ struct WhatIfFact {
     /// The reporter's verdict: where everything begins.
     var said: Alignment
     var disposition: AppliedDisposition
-    var results: AuthenticationSet
     var headerFrom: String
     /// What the report shows as published; its `domain` is the policy domain.
     var policy: PublishedPolicy
@@ -72,8 +71,12 @@ extension WhatIfSettings {
     ///
     /// What happens to a message changes only where its verdict changes or a policy was asked for; else it is as it was. A message that
     /// passes is delivered. One that fails is treated by the policy.
-    func outcome(_ fact: WhatIfFact, _ suffixes: PublicSuffixes) -> WhatIfOutcome {
-        let wouldPass = verdict(fact, suffixes).passed
+    ///
+    /// - Parameter raw: alignment by the raw results under these modes; called only where it is needed.
+    func outcome(
+        _ fact: WhatIfFact, raw: (_ dkim: AlignmentMode, _ spf: AlignmentMode) throws -> Alignment
+    ) rethrows -> WhatIfOutcome {
+        let wouldPass = try verdict(fact, raw).passed
         let isDelivered = fact.disposition == .none || fact.disposition == .pass
         var outcome: WhatIfOutcome = isDelivered ? .deliveredNow : []
         if fact.said.passed { outcome.insert(.passesNow) }
@@ -93,12 +96,18 @@ extension WhatIfSettings {
     /// Exceptions by a receiver's own judgement. A sample or a test mode is none: it ends with the policy that asked for it.
     private static let exceptions: Set<PolicyOverride.Kind> = [.forwarded, .trustedForwarder, .mailingList, .localPolicy]
 
-    private func verdict(_ fact: WhatIfFact, _ suffixes: PublicSuffixes) -> Alignment {
+    /// Whether a record that fails by the reporter's verdict fails anyway: nothing asked for is looser than anything published.
+    var onlyTightens: Bool { dkimMode != .relaxed && spfMode != .relaxed }
+
+    private func verdict(
+        _ fact: WhatIfFact, _ raw: (_ dkim: AlignmentMode, _ spf: AlignmentMode) throws -> Alignment
+    ) rethrows -> Alignment {
         var verdict = fact.said
+        if onlyTightens, !verdict.passed { return verdict }
         let published = (dkim: AlignmentMode(published: fact.policy.adkim), spf: AlignmentMode(published: fact.policy.aspf))
         let wanted = (dkim: dkimMode ?? published.dkim, spf: spfMode ?? published.spf)
         if wanted != published {
-            let raw = Alignment(of: fact.results, headerFrom: fact.headerFrom, dkim: wanted.dkim, spf: wanted.spf, suffixes: suffixes)
+            let raw = try raw(wanted.dkim, wanted.spf)
             if wanted.dkim != published.dkim { verdict.dkim = wanted.dkim == .strict ? verdict.dkim && raw.dkim : verdict.dkim || raw.dkim }
             if wanted.spf != published.spf { verdict.spf = wanted.spf == .strict ? verdict.spf && raw.spf : verdict.spf || raw.spf }
         }

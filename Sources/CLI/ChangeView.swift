@@ -42,26 +42,25 @@ enum ChangeView {
         var list = list
         if list.limit == nil, presentation.isText { list.limit = Limit(rows: usualLimit) }
         var rows = try presentation.cells(answer.rows, fields, list)
-        let isSorted = list.sort != nil
-        let rest = answer.rows.count - rows.count
-        if presentation.isText, rest > 0, !isSorted { rows.append(sum(of: answer.rows.suffix(rest), "All others", answer, grouping)) }
+        let rest = answer.others + answer.rows.count - rows.count
+        if presentation.isText, answer.others > 0 { rows.append(others(answer, grouping)) }
         let hasRows = !answer.rows.isEmpty
         return Table(
             name: "trend-explain", period: answer.coverage.period.map(Table.Period.init),
             header: presentation.header(answer.coverage) + headline(answer, presentation), columns: columns(grouping), rows: rows,
-            total: hasRows ? sum(of: answer.rows[...], "Change", answer, grouping) : nil,
-            footer: footer(answer, grouping, rest, isSorted, presentation),
+            total: hasRows ? sum(answer.change.before, answer.change.after, "Change", answer, grouping) : nil,
+            footer: footer(answer, grouping, rest, presentation),
             emptyMessage: presentation.emptyMessage(answer.coverage, filter, otherwise: "No messages in either period."),
             extra: members(answer))
     }
 
     private static func footer(
-        _ answer: ChangeExplained, _ grouping: ChangeGrouping, _ rest: Int, _ isSorted: Bool, _ presentation: Presentation
+        _ answer: ChangeExplained, _ grouping: ChangeGrouping, _ rest: Int, _ presentation: Presentation
     ) -> [String] {
         guard rest > 0 else { return [] }
         let unit = grouping == .source ? "source" : "service"
-        if isSorted { return ["\(presentation.grouped(rest, "more \(unit)")); --limit all shows them."] }
-        return ["All others: \(presentation.grouped(rest, unit)); --limit all shows them."]
+        let words = answer.others > 0 ? "All others: " : "Not shown: "
+        return ["\(words)\(presentation.grouped(rest, unit)); --limit all shows them."]
     }
 
     /// Both rates and the change, in one line.
@@ -83,17 +82,26 @@ enum ChangeView {
         ]
     }
 
-    /// A row for several, so that the sum can be seen.
+    /// What the rows that are not shown contribute, so that the sum can be seen.
+    private static func others(_ answer: ChangeExplained, _ grouping: ChangeGrouping) -> [Cell] {
+        let (all, shown) = (answer.change, answer.rows)
+        let before = Rate(
+            messages: all.before.messages - shown.reduce(0) { $0 + $1.before.messages },
+            passed: all.before.passed - shown.reduce(0) { $0 + $1.before.passed })
+        let after = Rate(
+            messages: all.after.messages - shown.reduce(0) { $0 + $1.after.messages },
+            passed: all.after.passed - shown.reduce(0) { $0 + $1.after.passed })
+        return sum(before, after, "All others", answer, grouping)
+    }
+
+    /// A row for several.
     private static func sum(
-        of rows: ArraySlice<ChangeRow>, _ name: String, _ answer: ChangeExplained, _ grouping: ChangeGrouping
+        _ before: Rate, _ after: Rate, _ name: String, _ answer: ChangeExplained, _ grouping: ChangeGrouping
     ) -> [Cell] {
-        let before = rows.reduce(into: Rate()) { $0 = Rate(messages: $0.messages + $1.before.messages, passed: $0.passed + $1.before.passed) }
-        let after = rows.reduce(into: Rate()) { $0 = Rate(messages: $0.messages + $1.after.messages, passed: $0.passed + $1.after.passed) }
-        let contribution = answer.change.contribution(before: before, after: after)
-        return [
+        [
             .text(grouping == .source ? name : ""), .text(""), .text(""), .text(grouping == .service ? name : ""),
             .integer(before.messages), .integer(before.passed), .integer(after.messages), .integer(after.passed),
-            contribution.map { .number($0 * 100) } ?? .none,
+            answer.change.contribution(before: before, after: after).map { .number($0 * 100) } ?? .none,
         ]
     }
 

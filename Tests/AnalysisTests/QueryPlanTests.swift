@@ -20,7 +20,8 @@ struct QueryPlanTests {
         "questions about records read one contiguous range of the primary key",
         arguments: [
             TopFailures.failuresSQL, TopFailures.allFailuresSQL, TopFailures.detailsSQL, TopFailures.passesSQL, Trend.sourcesAndReportsSQL,
-            Scope.recordFiguresSQL, RecordExport.recordsSQL,
+            Scope.recordFiguresSQL, RecordExport.recordsSQL, ChangeExplained.sourcesSQL, ChangeExplained.sourcesAndReportsSQL,
+            ChangeExplained.resultsSQL, ChangeExplained.resultsAndReportsSQL, WhatIf.recordsSQL, Reporters.recordsSQL,
         ])
     func ranges(sql: String) throws {
         #expect(try plan(sql) == ["SEARCH records USING PRIMARY KEY (domain_id=? AND counted_as=? AND day>? AND day<?)"])
@@ -45,7 +46,8 @@ struct QueryPlanTests {
         arguments: [
             TopFailures.failuresSQL, TopFailures.everPassedSQL, TopFailures.reporterSQL, Trend.newSourcesSQL, Trend.firstDaySQL,
             Summary.policySQL, Scope.reportsOfPeriodSQL, Scope.spreadReportsSQL, Scope.extentSQL, ReportList.reportsSQL,
-            RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL,
+            RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, SourceServices.flowsSQL,
+            WhatIf.policiesSQL, WhatIf.spreadPoliciesSQL, WhatIf.policySQL, Reporters.reportsSQL,
         ])
     func noScan(sql: String) throws {
         let plan = try plan(sql)

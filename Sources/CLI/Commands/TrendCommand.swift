@@ -58,10 +58,12 @@ struct TrendCommand: ContextCommand {
     }
 
     private func explain(_ filter: Filter, _ presentation: Presentation, _ context: Context) throws {
-        let services = presentation.isText && list.sort == nil ? list.limit ?? Limit(rows: ChangeView.usualLimit) : Limit(rows: nil)
+        // Another order needs all rows before it can be cut.
+        let usual = Limit(rows: presentation.isText ? ChangeView.usualLimit : nil)
+        let limit = list.sort == nil ? list.limit ?? usual : Limit(rows: nil)
         let answer = try ChangeExplained.ask(
             try database.open(context), filter, by: by, against: explanation.against?.expression(today: filter.today),
-            grouping: explanation.group ?? .source, services: services.rows, withTotals: presentation.isText)
+            grouping: explanation.group ?? .source, limit: limit.rows, withTotals: presentation.isText)
         try presentation.present(ChangeView.table(answer, explanation.group ?? .source, filter, list, presentation))
         if !answer.rows.isEmpty { presentation.suggest("dmarcstat top-failures" + self.filter.words + database.words) }
     }
