@@ -39,7 +39,8 @@ public struct Alignment: Hashable, Sendable {
     /// Worked out anew from the raw results of a record. A name without organisational domain, such as a public suffix, aligns with itself
     /// only; an empty one with nothing.
     public init(
-        of results: AuthenticationSet, headerFrom: String, dkim dkimMode: AlignmentMode, spf spfMode: AlignmentMode, suffixes: PublicSuffixes
+        of results: AuthenticationSet, headerFrom: String, dkim dkimMode: AlignmentMode, spf spfMode: AlignmentMode,
+        suffixes: PublicSuffixes
     ) {
         self.init(of: PassingNames(results), dkim: dkimMode, spf: spfMode) { name, mode in
             !name.isEmpty && suffixes.isAligned(name, with: headerFrom, strict: mode == .strict)

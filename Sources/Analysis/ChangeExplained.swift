@@ -31,15 +31,19 @@ public struct ChangeRow: Hashable, Sendable {
 /// Two periods and the rates of all that is compared: what a contribution is measured by.
 public struct RateChange: Hashable, Sendable {
     /// All messages of the earlier period.
-    public var before: Rate
+    public let before: Rate
     /// All messages of the later period.
-    public var after: Rate
+    public let after: Rate
 
     /// Both parts.
     public init(before: Rate, after: Rate) {
         self.before = before
         self.after = after
+        mean = before.value.flatMap { earlier in after.value.map { (earlier + $0) / 2 } }
     }
+
+    /// The mean of both rates.
+    private let mean: Double?
 
     /// By how much the rate rose, in fractions; nil where one of the periods has no messages.
     public var value: Double? {
@@ -51,8 +55,7 @@ public struct RateChange: Hashable, Sendable {
     /// parts add up to the change: each term is at most 1 and rounded once or twice, so that their sum is right to about 10⁻¹⁵ however
     /// many they are.
     public func contribution(before part: Rate, after later: Rate) -> Double? {
-        guard let r0 = before.value, let r1 = after.value else { return nil }
-        let mean = (r0 + r1) / 2
+        guard let mean else { return nil }
         let gained = (Double(later.passed) - mean * Double(later.messages)) / Double(after.messages)
         let lost = (Double(part.passed) - mean * Double(part.messages)) / Double(before.messages)
         return gained - lost
@@ -126,9 +129,12 @@ public struct ChangeExplained: Sendable {
             var all = Part()
             for domain in compared { domain.parts.slots.forEach { all.add($0.value) } }
             let change = RateChange(before: all.before, after: all.after)
-            let candidates = compared.flatMap { $0.candidates(change) }
+            var candidates: [Candidate] = []
+            candidates.reserveCapacity(compared.reduce(0) { $0 + $1.parts.count })
+            for (index, domain) in compared.enumerated() { domain.appendCandidates(Int32(index), change, to: &candidates) }
             let lowest = lowestOfLeading(candidates.lazy.map(\.weight), limit: limit)
-            var rows = ranked(candidates.filter { candidate in lowest.map { candidate.weight >= $0 } ?? true }.map { $0.row(change) })
+            let leading = lowest.map { lowest in candidates.filter { $0.weight >= lowest } } ?? candidates
+            var rows = ranked(leading.map { compared[Int($0.domain)].row($0, change) })
             if let limit { rows = Array(rows.prefix(limit)) }
             if grouping == .source {
                 var lookup = SourceServices(db, suffixes)
@@ -172,6 +178,11 @@ public struct ChangeExplained: Sendable {
 
         var hasMessages: Bool { before.messages > 0 || after.messages > 0 }
 
+        /// How much it moved the rate; where nothing can be compared, its size.
+        func weight(_ change: RateChange) -> Double {
+            change.contribution(before: before, after: after).map(abs) ?? Double(before.messages + after.messages)
+        }
+
         mutating func add(_ other: Part) {
             before.add(other.before)
             after.add(other.after)
@@ -197,63 +208,56 @@ public struct ChangeExplained: Sendable {
         var parts: VerdictSlots<Part>
 
         /// One for each group; of what is the domain's own, one for each verdict: it must not hide who borrows its name.
-        func candidates(_ change: RateChange) -> [Candidate] {
-            var found: [Candidate] = []
-            found.reserveCapacity(parts.count)
+        func appendCandidates(_ domain: Int32, _ change: RateChange, to found: inout [Candidate]) {
             for number in 0..<parts.count {
-                let name = services.isEmpty ? nil : services[number]
-                let address = addresses.isEmpty ? nil : addresses[number]
-                var candidate = Candidate(domain: domain, source: address, service: name)
-                let isSplit = address == nil && name == nil
+                let isSplit = !services.isEmpty && services[number] == nil
+                var candidate = Candidate(domain: domain, number: Int32(number))
                 parts.forEach(of: number) { verdict, part in
                     guard part.hasMessages else { return }
-                    if isSplit { candidate = Candidate(domain: domain, source: nil, service: nil) }
+                    if isSplit { candidate = Candidate(domain: domain, number: Int32(number)) }
                     candidate.add(part, verdict, change)
-                    if isSplit { found.append(candidate) }
+                    if isSplit { found.append(candidate.weighed(change)) }
                 }
-                if !isSplit, candidate.sum.hasMessages { found.append(candidate) }
+                if !isSplit, candidate.sum.hasMessages { found.append(candidate.weighed(change)) }
             }
-            for index in found.indices { found[index].weigh(change) }
-            return found
+        }
+
+        func row(_ candidate: Candidate, _ change: RateChange) -> ChangeRow {
+            let (number, sum) = (Int(candidate.number), candidate.sum)
+            return ChangeRow(
+                source: addresses.isEmpty ? nil : addresses[number], domain: domain.name, verdict: Verdict(stored: candidate.verdict),
+                service: services.isEmpty ? nil : services[number], before: sum.before, after: sum.after,
+                contribution: change.contribution(before: sum.before, after: sum.after))
         }
     }
 
     /// A row that may come to be shown.
     private struct Candidate {
-        var domain: PolicyDomain
-        var source: IPAddress?
-        var service: String?
-        var sum = Part()
-        var weight = 0.0
-        private var verdict = 0
+        let domain: Int32
+        let number: Int32
+        private(set) var sum = Part()
+        private(set) var weight = 0.0
+        private(set) var verdict = 0
         private var heaviest = -1.0
 
-        init(domain: PolicyDomain, source: IPAddress?, service: String?) {
+        init(domain: Int32, number: Int32) {
             self.domain = domain
-            self.source = source
-            self.service = service
+            self.number = number
         }
 
         /// Adds the messages with one verdict. The verdict of the row is that of those that moved the rate most; of equals the first.
         mutating func add(_ part: Part, _ verdict: Int, _ change: RateChange) {
             sum.add(part)
-            // Where nothing can be compared, the size takes the place of the contribution.
-            let moved = change.contribution(before: part.before, after: part.after).map(abs)
-            let weight = moved ?? Double(part.before.messages + part.after.messages)
+            let weight = part.weight(change)
             guard weight > heaviest || (weight == heaviest && verdict < self.verdict) else { return }
             heaviest = weight
             self.verdict = verdict
         }
 
-        mutating func weigh(_ change: RateChange) {
-            let moved = change.contribution(before: sum.before, after: sum.after).map(abs)
-            weight = moved ?? Double(sum.before.messages + sum.after.messages)
-        }
-
-        func row(_ change: RateChange) -> ChangeRow {
-            ChangeRow(
-                source: source, domain: domain.name, verdict: Verdict(stored: verdict), service: service, before: sum.before, after: sum.after,
-                contribution: change.contribution(before: sum.before, after: sum.after))
+        func weighed(_ change: RateChange) -> Candidate {
+            var candidate = self
+            candidate.weight = sum.weight(change)
+            return candidate
         }
     }
 
@@ -290,25 +294,15 @@ public struct ChangeExplained: Sendable {
     }
 
     private static func services(_ db: Database, _ scopes: [Scope], of domain: PolicyDomain, _ party: ForeignParty) throws -> Compared {
-        var authentications = AuthenticationLookup(db)
-        var numbers: [String?: Int] = [:]
-        var names: [String?] = []
-        var known: [Int: Int] = [:]
+        var parties = try KeyedParties(db, party, besides: domain.name)
         var parts = VerdictSlots<Part>()
         try forEachRow(db, scopes, of: domain, resultsSQL, withReports: resultsAndReportsSQL) { rows, isLater, passed in
-            let key = rows.int(0)
-            var group = known[key] ?? -1
-            if group < 0 {
-                let name = party.party(try authentications.set(key), besides: domain.name)
-                group = numbers[name] ?? names.count
-                if group == names.count { names.append(name) }
-                numbers[name] = group
-                known[key] = group
-            }
             let messages = rows.int(1)
-            parts.change(group, rows.int(2), Part()) { $0.add(messages, isLater: isLater, passed: passed) }
+            parts.change(try parties.number(ofSet: rows.int(0)), rows.int(2), Part()) {
+                $0.add(messages, isLater: isLater, passed: passed)
+            }
         }
-        return Compared(domain: domain, services: names, parts: parts)
+        return Compared(domain: domain, services: parties.names, parts: parts)
     }
 
     /// Largest contribution first; then most messages, then domain, address or service, and verdict.

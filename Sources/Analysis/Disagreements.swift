@@ -64,7 +64,7 @@ public struct Disagreements: Sendable {
                 let id = rows.int(0)
                 guard scope.includes(report: id), let report = reports[id] else { continue }
                 let said = Alignment(dkim: rows.int(3) == 1, spf: rows.int(4) == 1)
-                let recomputed = try alignments.alignment(rows.int(5), headerFrom: rows.int(6), report.modes)
+                let recomputed = try alignments.alignment(try alignments.place(rows.int(5)), headerFrom: rows.int(6), report.modes)
                 guard said != recomputed else { continue }
                 if report.isSpread {
                     if let place = places[[id, rows.int(8)]] {

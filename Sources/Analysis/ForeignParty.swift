@@ -31,10 +31,87 @@ struct ForeignParty {
         return nil
     }
 
-    /// The known service, else the organisation of the first foreign name; nil where all names are own or there is none.
-    func party(_ results: AuthenticationSet, besides domain: String) -> String? {
-        guard let first = names(results, besides: domain).first else { return nil }
-        return service(results, besides: domain) ?? suffixes.organisation(of: first)
+    /// Whom a name speaks for: a known service, else its organisation; nil where that is the domain's own.
+    func party(ofName name: String, besides domain: String) -> (name: String, isService: Bool)? {
+        let organisation = suffixes.organisation(of: name)
+        guard !name.isEmpty, organisation != suffixes.organisation(of: domain) else { return nil }
+        return services.service(of: name).map { ($0.name, true) } ?? (organisation, false)
+    }
+}
+
+/// Whom the sets of results of one policy domain speak for: a known service, else the first foreign organisation. Each name is looked at
+/// once.
+struct KeyedParties {
+    private struct Party {
+        var number: Int
+        var isService: Bool
+    }
+
+    /// What the parties are called, by number; nil: the domain's own. Numbered in the order of their first appearance.
+    private(set) var names: [String?] = []
+    private let party: ForeignParty
+    private let domain: String
+    private let rows: SQLRows
+    private var texts: NameLookup
+    private var numbers: [String?: Int] = [:]
+    /// By name: nil where it is own.
+    private var parties: [Int: Party?] = [:]
+    private var sets = KeyedPlaces()
+
+    init(_ db: Database, _ party: ForeignParty, besides domain: String) throws {
+        self.party = party
+        self.domain = domain
+        rows = try SQLRows(db, KeyedResults.resultsSQL)
+        texts = NameLookup(db)
+    }
+
+    /// The number of the party of the set with the key `id`.
+    mutating func number(ofSet id: Int) throws -> Int {
+        if let known = sets[id] { return known }
+        let number = try found(id)
+        sets[id] = number
+        return number
+    }
+
+    private mutating func found(_ id: Int) throws -> Int {
+        // What passed before what did not, SPF before DKIM, and a known service before the first name of all.
+        var best: (rank: Int, party: Party)?
+        try rows.restart(id)
+        while try rows.next() {
+            guard let name = rows.optionalInt(1), let party = try self.party(ofName: name) else { continue }
+            let order = (rows.int(4) == 1 ? 0 : 2) + (rows.int(0) == 1 ? 1 : 0)
+            let rank = (party.isService ? 0 : 4) + order
+            if best.map({ rank < $0.rank }) ?? true { best = (rank, party) }
+        }
+        return best?.party.number ?? number(of: nil)
+    }
+
+    private mutating func party(ofName key: Int) throws -> Party? {
+        if let known = parties[key] { return known }
+        let name = try texts.name(key) ?? ""
+        let found = party.party(ofName: name, besides: domain).map { Party(number: number(of: $0.name), isService: $0.isService) }
+        parties[key] = .some(found)
+        return found
+    }
+
+    private mutating func number(of name: String?) -> Int {
+        if let number = numbers[name] { return number }
+        numbers[name] = names.count
+        names.append(name)
+        return names.count - 1
+    }
+}
+
+/// Small numbers by keys of a table, which count from 1 with few gaps: an array is quicker than a dictionary.
+struct KeyedPlaces {
+    private var places: [Int32] = []
+
+    subscript(_ key: Int) -> Int? {
+        @inline(__always) get { key < places.count && places[key] >= 0 ? Int(places[key]) : nil }
+        set {
+            if key >= places.count { places.append(contentsOf: repeatElement(-1, count: key + 1 - places.count + places.count / 2)) }
+            places[key] = newValue.map { Int32($0) } ?? -1
+        }
     }
 }
 

@@ -31,8 +31,9 @@ public struct ReporterRow: Hashable, Sendable {
 
 /// The days on which reports of one reporter lie: that of the middle of each report's window.
 public struct ReportRhythm: Hashable, Sendable {
-    /// First and last day with a report; nil if there is none.
+    /// First day with a report; nil if there is none.
     public let firstDay: Day?
+    /// Last day with a report.
     public let lastDay: Day?
     /// Median of the days from one report day to the next; nil with fewer than two. Of an even number the mean of the middle two.
     public let usualGap: Double?
@@ -216,15 +217,14 @@ public struct Reporters: Sendable {
                     }
                     guard let report else { continue }
                     figures[number].messages += rows.int(2)
-                    let key = rows.int(5)
-                    let statements = try alignments.set(key).statements
-                    if !statements.isEmpty {
+                    let set = try alignments.place(rows.int(5))
+                    if alignments.hasStatements(set) {
                         let source = sources.number(of: try rows.address(1))
-                        try opposites.note(statements, source: source, day: rows.int(7), reporter: number)
+                        try opposites.note(alignments.statements(set), source: source, day: rows.int(7), reporter: number)
                     }
                     if report.isSpread, !seen.insert([id, rows.int(8)]).inserted { continue }
                     figures[number].records += 1
-                    let raw = try alignments.alignment(key, headerFrom: rows.int(6), report.modes)
+                    let raw = try alignments.alignment(set, headerFrom: rows.int(6), report.modes)
                     if raw.dkim != (rows.int(3) == 1) || raw.spf != (rows.int(4) == 1) { figures[number].disagreements += 1 }
                 }
             }
@@ -295,32 +295,56 @@ struct AlignmentModes: Hashable {
 /// Raw results, and the alignment they give: worked out once for each combination of results, name in From and published modes.
 struct RecomputedAlignments {
     private struct Key: Hashable {
-        var results: Int
+        var set: Int
         var headerFrom: Int
         var modes: AlignmentModes
     }
 
+    /// A set with its latest answer: most sets come with one name in From and one policy only.
+    private struct Known {
+        var results: KeyedResults.Results
+        var headerFrom = -1
+        var modes = AlignmentModes(dkim: .relaxed, spf: .relaxed)
+        var alignment = Alignment(dkim: false, spf: false)
+    }
+
     private var results: KeyedResults
-    private var sets: [Int: KeyedResults.Results] = [:]
-    private var known: [Key: Alignment] = [:]
-    private var latest: (key: Key, alignment: Alignment)?
+    private var places = KeyedPlaces()
+    private var sets: [Known] = []
+    private var others: [Key: Alignment] = [:]
 
     init(_ db: Database, _ suffixes: PublicSuffixes) throws { results = try KeyedResults(db, suffixes) }
 
-    /// The set with the key `id`.
-    mutating func set(_ id: Int) throws -> KeyedResults.Results {
-        if let set = sets[id] { return set }
-        let set = try results.results(id)
-        sets[id] = set
-        return set
+    /// The place of the set with the key `id`, for the questions below.
+    @inline(__always)
+    mutating func place(_ id: Int) throws -> Int {
+        if let place = places[id] { return place }
+        places[id] = sets.count
+        sets.append(Known(results: try results.results(id)))
+        return sets.count - 1
     }
 
-    mutating func alignment(_ id: Int, headerFrom: Int, _ modes: AlignmentModes) throws -> Alignment {
-        let key = Key(results: id, headerFrom: headerFrom, modes: modes)
-        if let latest, latest.key == key { return latest.alignment }
-        let alignment = try known[key] ?? results.alignment(set(id), from: headerFrom, dkim: modes.dkim, spf: modes.spf)
-        known[key] = alignment
-        latest = (key, alignment)
+    /// What the set says of signatures.
+    func hasStatements(_ place: Int) -> Bool { !sets[place].results.statements.isEmpty }
+    func statements(_ place: Int) -> [KeyedResults.Statement] { sets[place].results.statements }
+
+    @inline(__always)
+    mutating func alignment(_ place: Int, headerFrom: Int, _ modes: AlignmentModes) throws -> Alignment {
+        if sets[place].headerFrom == headerFrom, sets[place].modes == modes { return sets[place].alignment }
+        return try otherAlignment(place, headerFrom: headerFrom, modes)
+    }
+
+    private mutating func otherAlignment(_ place: Int, headerFrom: Int, _ modes: AlignmentModes) throws -> Alignment {
+        let key = Key(set: place, headerFrom: headerFrom, modes: modes)
+        if let known = others[key] { return known }
+        let alignment = try results.alignment(sets[place].results, from: headerFrom, dkim: modes.dkim, spf: modes.spf)
+        if sets[place].headerFrom < 0 {
+            sets[place].headerFrom = headerFrom
+            sets[place].modes = modes
+            sets[place].alignment = alignment
+        } else {
+            others[key] = alignment
+        }
         return alignment
     }
 }

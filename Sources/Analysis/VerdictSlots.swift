@@ -13,10 +13,10 @@ struct VerdictSlots<Value> {
     private(set) var slots: [Slot] = []
     private var heads: [Int32] = []
 
-    /// Calls `body` with the value for `number`, numbered from 0 without gaps, and `verdict`.
+    /// Calls `body` with the value for `number` and `verdict`. Numbers are small: there is an entry for each below it.
     @inline(__always)
     mutating func change(_ number: Int, _ verdict: Int, _ initial: @autoclosure () -> Value, _ body: (inout Value) -> Void) {
-        if number == heads.count { heads.append(-1) }
+        while number >= heads.count { heads.append(-1) }
         var place = heads[number]
         while place >= 0, slots[Int(place)].verdict != Int32(truncatingIfNeeded: verdict) { place = slots[Int(place)].next }
         if place < 0 {

@@ -124,7 +124,7 @@ public struct WhatIf: Sendable {
             let suffixes = try PublicSuffixes.distribution()
             var verdicts: [Int: WhatIfFigures] = [:]
             var sources: [Candidate] = []
-            for domain in scope.domains {
+            for (index, domain) in scope.domains.enumerated() {
                 let (table, slots) = try figures(db, scope, of: domain, in: period, settings, suffixes)
                 for slot in slots.slots where slot.value.messages > 0 {
                     verdicts[Int(slot.verdict), default: WhatIfFigures()].add(slot.value)
@@ -132,14 +132,14 @@ public struct WhatIf: Sendable {
                     guard limit == nil || slot.value.isAffected else { continue }
                     sources.append(
                         Candidate(
-                            domain: domain, source: table.addresses[Int(slot.number)], verdict: Int(slot.verdict), figures: slot.value))
+                            domain: index, source: table.addresses[Int(slot.number)], verdict: Int(slot.verdict), figures: slot.value))
                 }
             }
             for figures in verdicts.values { answer.total.add(figures) }
             answer.verdicts = ranked(verdicts.map { WhatIfRow(verdict: Verdict(stored: $0), figures: $1) })
             let lowest = lowestOfLeading(sources.lazy.map(\.figures.weight), limit: limit)
             let leading = limit == 0 ? [] : sources.filter { candidate in lowest.map { candidate.figures.weight >= $0 } ?? true }
-            answer.sources = Array(ranked(leading.map(\.row)).prefix(limit ?? .max))
+            answer.sources = Array(ranked(leading.map { $0.row(scope.domains) }).prefix(limit ?? .max))
             try nameServices(db, scope, suffixes, &answer.sources)
             if withTotals { answer.coverage = try scope.totals(db) }
             return answer
@@ -148,12 +148,14 @@ public struct WhatIf: Sendable {
 
     /// A source that may come to be shown.
     private struct Candidate {
-        var domain: PolicyDomain
+        var domain: Int
         var source: IPAddress
         var verdict: Int
         var figures: WhatIfFigures
 
-        var row: WhatIfRow { WhatIfRow(verdict: Verdict(stored: verdict), source: source, domain: domain.name, figures: figures) }
+        func row(_ domains: [PolicyDomain]) -> WhatIfRow {
+            WhatIfRow(verdict: Verdict(stored: verdict), source: source, domain: domains[domain].name, figures: figures)
+        }
     }
 
     /// What the outcome of a record depends on, within one policy domain.
@@ -224,6 +226,8 @@ public struct WhatIf: Sendable {
         private var names: NameLookup
         private var policies: [Int: PublishedPolicy] = [:]
         private var known: [Kind: WhatIfOutcome] = [:]
+        private var places = KeyedPlaces()
+        private var latest: [(kind: Kind, outcome: WhatIfOutcome)] = []
 
         init(_ db: Database, _ domain: PolicyDomain, _ settings: WhatIfSettings, _ suffixes: PublicSuffixes) throws {
             self.db = db
@@ -235,16 +239,33 @@ public struct WhatIf: Sendable {
         }
 
         mutating func outcome(_ kind: Kind) throws -> WhatIfOutcome {
-            if let outcome = known[kind] { return outcome }
-            let fact = WhatIfFact(
-                said: Alignment(dkim: kind.flags & 2 != 0, spf: kind.flags & 1 != 0), disposition: AppliedDisposition(stored: kind.flags >> 2),
-                headerFrom: settings.readsPolicy ? try names.name(kind.headerFrom) ?? "" : "", policy: try policy(kind.policy),
-                overrides: try overrides.reasons(kind.overrides == 0 ? nil : kind.overrides))
-            let outcome = try settings.outcome(fact) { dkim, spf in
-                try results.alignment(try results.results(kind.authentication), from: kind.headerFrom, dkim: dkim, spf: spf)
+            // With raw results almost every other record is of a kind of its own: a set mostly comes with the rest the same.
+            guard kind.authentication != 0 else { return try remembered(kind) }
+            if let place = places[kind.authentication] {
+                return latest[place].kind == kind ? latest[place].outcome : try remembered(kind)
             }
+            let outcome = try workedOut(kind)
+            places[kind.authentication] = latest.count
+            latest.append((kind, outcome))
+            return outcome
+        }
+
+        private mutating func remembered(_ kind: Kind) throws -> WhatIfOutcome {
+            if let outcome = known[kind] { return outcome }
+            let outcome = try workedOut(kind)
             known[kind] = outcome
             return outcome
+        }
+
+        private mutating func workedOut(_ kind: Kind) throws -> WhatIfOutcome {
+            let fact = WhatIfFact(
+                said: Alignment(dkim: kind.flags & 2 != 0, spf: kind.flags & 1 != 0),
+                disposition: AppliedDisposition(stored: kind.flags >> 2),
+                headerFrom: settings.readsPolicy ? try names.name(kind.headerFrom) ?? "" : "", policy: try policy(kind.policy),
+                overrides: try overrides.reasons(kind.overrides == 0 ? nil : kind.overrides))
+            return try settings.outcome(fact) { dkim, spf in
+                try results.alignment(try results.results(kind.authentication), from: kind.headerFrom, dkim: dkim, spf: spf)
+            }
         }
 
         private mutating func policy(_ id: Int) throws -> PublishedPolicy {

@@ -53,7 +53,9 @@ struct AlignmentTests {
                 DKIMResult(domain: "example.org", selector: "a", result: .fail),
                 DKIMResult(domain: "service.example", selector: "b", result: .pass),
             ],
-            spf: [SPFResult(domain: "relay.test", scope: nil, result: .pass), SPFResult(domain: "example.org", scope: .mfrom, result: .pass)])
+            spf: [
+                SPFResult(domain: "relay.test", scope: nil, result: .pass), SPFResult(domain: "example.org", scope: .mfrom, result: .pass),
+            ])
         #expect(try align(both, "example.org") == Alignment(dkim: false, spf: true))
         #expect(try align(both, "service.example") == Alignment(dkim: true, spf: false))
     }

@@ -18,7 +18,8 @@ struct ChangeExplainedTests {
 
     private func sum(_ answer: ChangeExplained) -> Double { answer.rows.compactMap(\.contribution).reduce(0, +) }
 
-    @Test("every pair of months of random facts: exact rows, contributions that add up, largest first", arguments: [31, 32, 33] as [UInt64])
+    @Test(
+        "every pair of months of random facts: exact rows, contributions that add up, largest first", arguments: [31, 32, 33] as [UInt64])
     func random(seed: UInt64) throws {
         let facts = try VerdictFacts.random(seed: seed, reports: 90)
         let everything = facts.shares
@@ -42,7 +43,8 @@ struct ChangeExplainedTests {
     }
 
     private func includes(_ filter: Filter, _ share: VerdictShare) -> Bool {
-        let isDomain = filter.domains.isEmpty || filter.domains.contains { share.report.domain == $0 || share.report.domain.hasSuffix("." + $0) }
+        let isDomain =
+            filter.domains.isEmpty || filter.domains.contains { share.report.domain == $0 || share.report.domain.hasSuffix("." + $0) }
         return isDomain && (filter.reporters.isEmpty || filter.reporters.contains { $0.lowercased() == share.report.reporter.lowercased() })
     }
 
@@ -73,7 +75,8 @@ struct ChangeExplainedTests {
             let foreign = names.filter { $0.0 != nil && VerdictFacts.organisation(of: $0.0 ?? "") != own }
             let name = (foreign.first { $0.1 == .pass } ?? foreign.first)?.0
             return Key(
-                domain: share.report.domain, service: name.map(VerdictFacts.organisation), verdict: name == nil ? share.record.verdict : nil)
+                domain: share.report.domain, service: name.map(VerdictFacts.organisation), verdict: name == nil ? share.record.verdict : nil
+            )
         }
         let groups = (
             before: Dictionary(grouping: before.filter { $0.messages > 0 }, by: key),
@@ -101,7 +104,9 @@ struct ChangeExplainedTests {
                 uniqueKeysWithValues: Verdict.allCases.map { verdict in
                     (
                         verdict,
-                        abs(contribution((part.before.filter { $0.record.verdict == verdict }, part.after.filter { $0.record.verdict == verdict })))
+                        abs(
+                            contribution(
+                                (part.before.filter { $0.record.verdict == verdict }, part.after.filter { $0.record.verdict == verdict })))
                     )
                 })
             #expect(try #require(weights[row.verdict]) >= (weights.values.max() ?? 0) - 1e-12)
@@ -139,7 +144,9 @@ struct ChangeExplainedTests {
                 add(0xCB00_7101 + UInt32(offset * 7), Int.random(in: 0...9, using: &generator), false, .spoofed, spf: "stranger.test")
                 if number >= 3 {
                     for server in 0..<5 as Range<UInt32> {
-                        add(0xCB00_71F0 + server, Int.random(in: 20...40, using: &generator), false, .unaligned, spf: "b\(server).service.example")
+                        add(
+                            0xCB00_71F0 + server, Int.random(in: 20...40, using: &generator), false, .unaligned,
+                            spf: "b\(server).service.example")
                     }
                 }
                 reports.append(report)
@@ -204,11 +211,13 @@ struct ChangeExplainedTests {
         var reports: [VerdictReport] = []
         for (number, day) in [Self.month(0).since, Self.month(1).since].enumerated() {
             var report = VerdictReport(
-                id: number + 1, domain: "example.org", reporter: "a", window: ReportWindow(begin: day.startSeconds, end: day.startSeconds + 86399))
+                id: number + 1, domain: "example.org", reporter: "a",
+                window: ReportWindow(begin: day.startSeconds, end: day.startSeconds + 86399))
             for index in 0..<300 {
                 report.records.append(
                     VerdictRecord(
-                        source: IPAddress(ipv4: 0x0A00_0000 + UInt32(index)), messages: 1_000_000_000 - index * (number + 3), dkim: index % 3 == number,
+                        source: IPAddress(ipv4: 0x0A00_0000 + UInt32(index)), messages: 1_000_000_000 - index * (number + 3),
+                        dkim: index % 3 == number,
                         headerFrom: "example.org"))
             }
             reports.append(report)

@@ -47,7 +47,8 @@ struct ReportersTests {
         for reporter in VerdictFacts.reporters {
             counts[reporter] = Set(passed.keys).union(failed.keys).count { topic in
                 let (yes, no) = (passed[topic] ?? [], failed[topic] ?? [])
-                return yes.contains(reporter) && !no.subtracting([reporter]).isEmpty || no.contains(reporter) && !yes.subtracting([reporter]).isEmpty
+                return yes.contains(reporter) && !no.subtracting([reporter]).isEmpty
+                    || no.contains(reporter) && !yes.subtracting([reporter]).isEmpty
             }
         }
         return counts

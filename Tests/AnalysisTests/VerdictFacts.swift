@@ -170,7 +170,8 @@ final class VerdictFacts {
                     sql: "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?)",
                     arguments: [
                         domain, report.isCounted ? (record.passed ? 0 : 1) : 2, day.number, report.id, sequence,
-                        record.source.withBytes { Data($0) }, messages, Int(record.disposition.rawValue), record.dkim, record.spf, headerFrom,
+                        record.source.withBytes { Data($0) }, messages, Int(record.disposition.rawValue), record.dkim, record.spf,
+                        headerFrom,
                         results, overrides, record.verdict.stored,
                     ])
                 guard report.isCounted else { continue }
@@ -211,7 +212,8 @@ extension VerdictFacts {
         let length = kind == 0 ? Int.random(in: 2...20, using: &generator) * 86400 + 3600 : 86399
         let domain = one(of: domains, "example.org")
         var report = VerdictReport(
-            id: id, domain: domain, reporter: one(of: reporters, "Yahoo"), window: ReportWindow(begin: day * 86400, end: day * 86400 + length),
+            id: id, domain: domain, reporter: one(of: reporters, "Yahoo"),
+            window: ReportWindow(begin: day * 86400, end: day * 86400 + length),
             isCounted: kind != 2)
         report.policy.domain = domain
         report.policy.p = one(of: ["none", "quarantine", "reject", "Reject", "odd", nil], nil)
@@ -242,7 +244,8 @@ extension VerdictFacts {
         var record = VerdictRecord(
             source: address % 5 == 0
                 ? IPAddress(high: 0x2001_0DB8_0000_0000, low: UInt64(address)) : IPAddress(ipv4: 0x0A00_0000 + UInt32(address * 9)),
-            messages: one(of: [0, 1, 1, 2, 7, 40, 1000], 1), headerFrom: one(of: [domain, domain, "a." + domain, "example.org", "other.co.uk"], domain),
+            messages: one(of: [0, 1, 1, 2, 7, 40, 1000], 1),
+            headerFrom: one(of: [domain, domain, "a." + domain, "example.org", "other.co.uk"], domain),
             results: results)
         record.disposition = one(of: AppliedDisposition.allCases, .none)
         record.dkim = Bool.random(using: &generator)

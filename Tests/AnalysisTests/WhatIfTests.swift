@@ -121,12 +121,15 @@ struct WhatIfTests {
                     let figures = figures(share, asked.settings)
                     let verdict = share.record.verdict
                     verdicts[Key(verdict: verdict), default: WhatIfFigures()].add(figures)
-                    sources[Key(verdict: verdict, source: share.record.source, domain: share.report.domain), default: WhatIfFigures()].add(figures)
+                    sources[Key(verdict: verdict, source: share.record.source, domain: share.report.domain), default: WhatIfFigures()].add(
+                        figures)
                 }
                 let found = (
                     verdicts: Dictionary(uniqueKeysWithValues: answer.verdicts.map { (Key(verdict: $0.verdict), $0.figures) }),
                     sources: Dictionary(
-                        uniqueKeysWithValues: answer.sources.map { (Key(verdict: $0.verdict, source: $0.source, domain: $0.domain), $0.figures) })
+                        uniqueKeysWithValues: answer.sources.map {
+                            (Key(verdict: $0.verdict, source: $0.source, domain: $0.domain), $0.figures)
+                        })
                 )
                 #expect(found.verdicts == verdicts, "\(asked)")
                 #expect(found.sources == sources, "\(asked)")

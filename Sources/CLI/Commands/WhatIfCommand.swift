@@ -127,12 +127,15 @@ struct WhatIfCommand: ContextCommand {
         if list.limit == nil, presentation.isText { list.limit = Limit(rows: Self.usualLimit.alone) }
         let rows = try presentation.cells(answer.sources, Self.fields, list)
         var footer: [String] = []
-        if presentation.isText, list.limit?.rows != nil, rows.count < answer.affectedSources { footer = [more(rows.count, answer, presentation)] }
+        if presentation.isText, list.limit?.rows != nil, rows.count < answer.affectedSources {
+            footer = [more(rows.count, answer, presentation)]
+        }
         let isUnaffected = rows.isEmpty && !answer.verdicts.isEmpty
         return Table(
             name: "what-if", period: answer.coverage.period.map(Table.Period.init), header: header(answer, presentation),
             columns: columns(answer, hidden: []), rows: rows, footer: footer,
-            emptyMessage: isUnaffected ? "Nothing would change." : empty(answer, filter, presentation), extra: members(answer, presentation))
+            emptyMessage: isUnaffected ? "Nothing would change." : empty(answer, filter, presentation), extra: members(answer, presentation)
+        )
     }
 
     /// Text only: the leading sources below the verdicts.
@@ -151,7 +154,8 @@ struct WhatIfCommand: ContextCommand {
     /// Columns in which nothing ever happens are not shown to people.
     private func columns(_ answer: WhatIf, hidden: Set<String>) -> [Column] {
         let empty = [
-            ("overridden", answer.total.overridden), ("newly_delivered", answer.total.newlyDelivered), ("would_pass", answer.total.wouldPass),
+            ("overridden", answer.total.overridden), ("newly_delivered", answer.total.newlyDelivered),
+            ("would_pass", answer.total.wouldPass),
         ].filter { $0.1 == 0 }.map(\.0)
         return Self.fields.map { field in
             var column = field.column
@@ -170,18 +174,23 @@ struct WhatIfCommand: ContextCommand {
     private func header(_ answer: WhatIf, _ presentation: Presentation) -> [String] {
         let total = answer.total
         guard total.messages > 0 else { return presentation.header(answer.coverage) }
-        var effects = ["\(presentation.grouped(total.notDelivered, "message")) of \(presentation.grouped(total.deliveredNow)) delivered now would not be"]
-        if total.overridden > 0 { effects.append("receivers made an exception for \(presentation.grouped(total.overridden)) of them and may again") }
-        if total.newlyDelivered > 0 { effects.append("\(presentation.grouped(total.newlyDelivered)) that are not delivered now would be") }
-        if total.wouldFail > 0 { effects.append("\(presentation.grouped(total.wouldFail)) that pass now would fail") }
-        if total.wouldPass > 0 { effects.append("\(presentation.grouped(total.wouldPass)) that fail now would pass") }
+        let lost = "\(presentation.grouped(total.notDelivered, "message")) of \(presentation.grouped(total.deliveredNow))"
+        var effects = ["\(lost) delivered now would not be"]
+        func add(_ count: Int, _ words: (String) -> String) {
+            if count > 0 { effects.append(words(presentation.grouped(count))) }
+        }
+        add(total.overridden) { "receivers made an exception for \($0) of them and may again" }
+        add(total.newlyDelivered) { "\($0) that are not delivered now would be" }
+        add(total.wouldFail) { "\($0) that pass now would fail" }
+        add(total.wouldPass) { "\($0) that fail now would pass" }
         return presentation.header(answer.coverage) + ["If \(supposition): " + effects.joined(separator: "; ")]
     }
 
     /// `p=reject adkim=s aspf=s, without SPF`.
     private var supposition: String {
         let tags = [
-            settings.policy.map { "p=\($0.rawValue)" }, settings.dkimMode.map { "adkim=\($0.word)" }, settings.spfMode.map { "aspf=\($0.word)" },
+            settings.policy.map { "p=\($0.rawValue)" }, settings.dkimMode.map { "adkim=\($0.word)" },
+            settings.spfMode.map { "aspf=\($0.word)" },
         ].compactMap(\.self)
         let lost = [settings.isWithoutSPF ? "SPF" : nil, settings.isWithoutDKIM ? "DKIM" : nil].compactMap(\.self)
         let words = [tags.joined(separator: " "), lost.isEmpty ? "" : "without " + lost.joined(separator: " and ")]
