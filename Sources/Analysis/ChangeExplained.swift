@@ -120,10 +120,11 @@ public struct ChangeExplained: Sendable {
             let suffixes = try PublicSuffixes.distribution()
             let scopes = try [earlier, later].map { try Scope(db, filter.limited(to: $0)) }
             let party = ForeignParty(suffixes)
+            var parties = try KeyedParties(db, party)
             let compared = try scopes[1].domains.map { domain in
                 switch grouping {
                 case .source: try sources(db, scopes, of: domain)
-                case .service: try services(db, scopes, of: domain, party)
+                case .service: try services(db, scopes, of: domain, own: party.organisation(of: domain.name), &parties)
                 }
             }
             var all = Part()
@@ -293,12 +294,13 @@ public struct ChangeExplained: Sendable {
         return Compared(domain: domain, addresses: table.addresses, parts: parts)
     }
 
-    private static func services(_ db: Database, _ scopes: [Scope], of domain: PolicyDomain, _ party: ForeignParty) throws -> Compared {
-        var parties = try KeyedParties(db, party, besides: domain.name)
+    private static func services(
+        _ db: Database, _ scopes: [Scope], of domain: PolicyDomain, own: String, _ parties: inout KeyedParties
+    ) throws -> Compared {
         var parts = VerdictSlots<Part>()
         try forEachRow(db, scopes, of: domain, resultsSQL, withReports: resultsAndReportsSQL) { rows, isLater, passed in
             let messages = rows.int(1)
-            parts.change(try parties.number(ofSet: rows.int(0)), rows.int(2), Part()) {
+            parts.change(try parties.number(ofSet: rows.int(0), for: domain, own: own), rows.int(2), Part()) {
                 $0.add(messages, isLater: isLater, passed: passed)
             }
         }

@@ -31,18 +31,18 @@ struct ForeignParty {
         return nil
     }
 
-    /// Whom a name speaks for: a known service, else its organisation; nil where that is the domain's own.
-    func party(ofName name: String, besides domain: String) -> (name: String, isService: Bool)? {
-        let organisation = suffixes.organisation(of: name)
-        guard !name.isEmpty, organisation != suffixes.organisation(of: domain) else { return nil }
-        return services.service(of: name).map { ($0.name, true) } ?? (organisation, false)
-    }
+    /// The organisation of a name.
+    func organisation(of name: String) -> String { suffixes.organisation(of: name) }
+
+    /// The known service that a name belongs to.
+    func service(ofName name: String) -> String? { services.service(of: name)?.name }
 }
 
-/// Whom the sets of results of one policy domain speak for: a known service, else the first foreign organisation. Each name is looked at
-/// once.
+/// Whom the sets of results of a policy domain speak for: a known service, else the first foreign organisation. Each name is looked at once.
 struct KeyedParties {
     private struct Party {
+        var organisation: String
+        /// The number of its service, else of its organisation.
         var number: Int
         var isService: Bool
     }
@@ -50,35 +50,37 @@ struct KeyedParties {
     /// What the parties are called, by number; nil: the domain's own. Numbered in the order of their first appearance.
     private(set) var names: [String?] = []
     private let party: ForeignParty
-    private let domain: String
     private let rows: SQLRows
     private var texts: NameLookup
     private var numbers: [String?: Int] = [:]
-    /// By name: nil where it is own.
-    private var parties: [Int: Party?] = [:]
-    private var sets = KeyedPlaces()
+    private var parties: [Int: Party] = [:]
+    private var places = KeyedPlaces()
+    /// The answers, with the domain that they hold for: a set mostly comes with one only.
+    private var known: [(domain: Int, number: Int)] = []
 
-    init(_ db: Database, _ party: ForeignParty, besides domain: String) throws {
+    init(_ db: Database, _ party: ForeignParty) throws {
         self.party = party
-        self.domain = domain
         rows = try SQLRows(db, KeyedResults.resultsSQL)
         texts = NameLookup(db)
     }
 
-    /// The number of the party of the set with the key `id`.
-    mutating func number(ofSet id: Int) throws -> Int {
-        if let known = sets[id] { return known }
-        let number = try found(id)
-        sets[id] = number
+    /// The number of the party of the set with the key `id`, for a policy domain of the organisation `own`.
+    mutating func number(ofSet id: Int, for domain: PolicyDomain, own: String) throws -> Int {
+        if let place = places[id] {
+            return known[place].domain == domain.id ? known[place].number : try found(id, own)
+        }
+        let number = try found(id, own)
+        places[id] = known.count
+        known.append((domain.id, number))
         return number
     }
 
-    private mutating func found(_ id: Int) throws -> Int {
+    private mutating func found(_ id: Int, _ own: String) throws -> Int {
         // What passed before what did not, SPF before DKIM, and a known service before the first name of all.
         var best: (rank: Int, party: Party)?
         try rows.restart(id)
         while try rows.next() {
-            guard let name = rows.optionalInt(1), let party = try self.party(ofName: name) else { continue }
+            guard let name = rows.optionalInt(1), let party = try self.party(ofName: name), party.organisation != own else { continue }
             let order = (rows.int(4) == 1 ? 0 : 2) + (rows.int(0) == 1 ? 1 : 0)
             let rank = (party.isService ? 0 : 4) + order
             if best.map({ rank < $0.rank }) ?? true { best = (rank, party) }
@@ -87,11 +89,14 @@ struct KeyedParties {
     }
 
     private mutating func party(ofName key: Int) throws -> Party? {
-        if let known = parties[key] { return known }
+        if let known = parties[key] { return known.number < 0 ? nil : known }
         let name = try texts.name(key) ?? ""
-        let found = party.party(ofName: name, besides: domain).map { Party(number: number(of: $0.name), isService: $0.isService) }
-        parties[key] = .some(found)
-        return found
+        let organisation = party.organisation(of: name)
+        let service = party.service(ofName: name)
+        let found = Party(
+            organisation: organisation, number: name.isEmpty ? -1 : number(of: service ?? organisation), isService: service != nil)
+        parties[key] = found
+        return found.number < 0 ? nil : found
     }
 
     private mutating func number(of name: String?) -> Int {

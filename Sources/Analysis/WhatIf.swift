@@ -124,8 +124,9 @@ public struct WhatIf: Sendable {
             let suffixes = try PublicSuffixes.distribution()
             var verdicts: [Int: WhatIfFigures] = [:]
             var sources: [Candidate] = []
+            var outcomes = try OutcomeLookup(db, scope.domains, settings, suffixes)
             for (index, domain) in scope.domains.enumerated() {
-                let (table, slots) = try figures(db, scope, of: domain, in: period, settings, suffixes)
+                let (table, slots) = try figures(db, scope, of: domain, in: period, settings, &outcomes)
                 for slot in slots.slots where slot.value.messages > 0 {
                     verdicts[Int(slot.verdict), default: WhatIfFigures()].add(slot.value)
                     if slot.value.isAffected { answer.affectedSources += 1 }
@@ -158,8 +159,9 @@ public struct WhatIf: Sendable {
         }
     }
 
-    /// What the outcome of a record depends on, within one policy domain.
+    /// What the outcome of a record depends on.
     private struct Kind: Hashable {
+        var domain = 0
         var authentication = 0
         var headerFrom = 0
         var policy = 0
@@ -169,11 +171,11 @@ public struct WhatIf: Sendable {
     }
 
     private static func figures(
-        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ settings: WhatIfSettings, _ suffixes: PublicSuffixes
+        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ settings: WhatIfSettings,
+        _ outcomes: inout OutcomeLookup
     ) throws -> (SourceTable, VerdictSlots<WhatIfFigures>) {
         var table = SourceTable()
         var figures = VerdictSlots<WhatIfFigures>()
-        var outcomes = try OutcomeLookup(db, domain, settings, suffixes)
         let policies = settings.readsPolicy ? try policies(db, of: domain, in: period) : [:]
         var report = -1
         var policy = 0
@@ -191,7 +193,8 @@ public struct WhatIf: Sendable {
                     isIncluded = scope.includes(report: report)
                 }
                 guard isIncluded else { continue }
-                var next = Kind(policy: policy, overrides: rows.int(6), flags: rows.int(3) << 2 | rows.int(4) << 1 | rows.int(5))
+                var next = Kind(
+                    domain: domain.id, policy: policy, overrides: rows.int(6), flags: rows.int(3) << 2 | rows.int(4) << 1 | rows.int(5))
                 if settings.readsPolicy { next.headerFrom = rows.int(8) }
                 if settings.recomputes, countedAs == 0 || !settings.onlyTightens { next.authentication = rows.int(9) }
                 // Neighbours are often alike.
@@ -219,7 +222,7 @@ public struct WhatIf: Sendable {
     /// Outcomes, each worked out once: the same few kinds of records repeat endlessly.
     private struct OutcomeLookup {
         private let settings: WhatIfSettings
-        private let domain: PolicyDomain
+        private let domains: [Int: String]
         private let db: Database
         private var results: KeyedResults
         private var overrides: OverrideLookup
@@ -229,9 +232,9 @@ public struct WhatIf: Sendable {
         private var places = KeyedPlaces()
         private var latest: [(kind: Kind, outcome: WhatIfOutcome)] = []
 
-        init(_ db: Database, _ domain: PolicyDomain, _ settings: WhatIfSettings, _ suffixes: PublicSuffixes) throws {
+        init(_ db: Database, _ domains: [PolicyDomain], _ settings: WhatIfSettings, _ suffixes: PublicSuffixes) throws {
             self.db = db
-            self.domain = domain
+            self.domains = Dictionary(uniqueKeysWithValues: domains.map { ($0.id, $0.name) })
             self.settings = settings
             results = try KeyedResults(db, suffixes)
             overrides = OverrideLookup(db)
@@ -261,22 +264,22 @@ public struct WhatIf: Sendable {
             let fact = WhatIfFact(
                 said: Alignment(dkim: kind.flags & 2 != 0, spf: kind.flags & 1 != 0),
                 disposition: AppliedDisposition(stored: kind.flags >> 2),
-                headerFrom: settings.readsPolicy ? try names.name(kind.headerFrom) ?? "" : "", policy: try policy(kind.policy),
+                headerFrom: settings.readsPolicy ? try names.name(kind.headerFrom) ?? "" : "",
+                policy: try policy(kind.policy, of: domains[kind.domain] ?? ""),
                 overrides: try overrides.reasons(kind.overrides == 0 ? nil : kind.overrides))
             return try settings.outcome(fact) { dkim, spf in
                 try results.alignment(try results.results(kind.authentication), from: kind.headerFrom, dkim: dkim, spf: spf)
             }
         }
 
-        private mutating func policy(_ id: Int) throws -> PublishedPolicy {
-            if let policy = policies[id] { return policy }
-            var policy = PublishedPolicy()
-            policy.domain = domain.name
-            if id != 0 {
+        private mutating func policy(_ id: Int, of domain: String) throws -> PublishedPolicy {
+            var policy = policies[id] ?? PublishedPolicy()
+            if id != 0, policies[id] == nil {
                 let rows = try SQLRows(db, policySQL, [.integer(id)])
-                if try rows.next() { policy = PublishedPolicy(rows, from: 0, domain: domain.name) }
+                if try rows.next() { policy = PublishedPolicy(rows, from: 0, domain: domain) }
+                policies[id] = policy
             }
-            policies[id] = policy
+            policy.domain = domain
             return policy
         }
     }
