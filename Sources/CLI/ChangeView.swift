@@ -12,7 +12,7 @@ enum ChangeView {
         .text("verdict", "Verdict", priority: 90) { row, _ in .text(row.verdict.rawValue) },
         .text("service", "Service", priority: 80) { $1.text($0.service) },
         .number("messages_before", "Before", priority: 60) { row, _ in .integer(row.before.messages) },
-        .number("passed_before", "Passed", priority: 50) { row, _ in .integer(row.before.passed) },
+        .number("passed_before", "Passed before", priority: 50) { row, _ in .integer(row.before.passed) },
         .number("messages", "Messages", priority: 65) { row, _ in .integer(row.after.messages) },
         .number("passed", "Passed", priority: 55) { row, _ in .integer(row.after.passed) },
         .number("contribution", "Points", priority: 100) { points($0.contribution, $1) },
