@@ -151,10 +151,16 @@ struct Presentation {
     }
 
     /// Renders a table to where it belongs.
-    func present(_ table: Table) throws {
+    func present(_ table: Table) throws { try present([table]) }
+
+    /// Renders tables one below the other. Only text may have several.
+    func present(_ tables: [Table]) throws {
         try send { channel throws(OutputError) in
             var sink = ChannelSink(channel: channel)
-            try render(table, as: format, style: style, into: &sink)
+            for (number, table) in tables.enumerated() {
+                if number > 0 { try channel.write([UInt8(ascii: "\n")]) }
+                try render(table, as: format, style: style, into: &sink)
+            }
         }
     }
 

@@ -22,6 +22,8 @@ struct QueryPlanTests {
             TopFailures.failuresSQL, TopFailures.allFailuresSQL, TopFailures.detailsSQL, TopFailures.passesSQL, Trend.sourcesAndReportsSQL,
             Scope.recordFiguresSQL, RecordExport.recordsSQL, SourceList.sumsSQL, SourceList.detailsSQL, Unaligned.failuresSQL,
             Unaligned.messagesSQL, Forwarding.recordsSQL, Scope.recordVerdictsSQL, HeldCondition.failuresSQL,
+            Scope.recordFiguresSQL, RecordExport.recordsSQL, ChangeExplained.sourcesSQL, ChangeExplained.sourcesAndReportsSQL,
+            ChangeExplained.resultsSQL, ChangeExplained.resultsAndReportsSQL, WhatIf.recordsSQL, Reporters.recordsSQL,
         ])
     func ranges(sql: String) throws {
         #expect(try plan(sql) == ["SEARCH records USING PRIMARY KEY (domain_id=? AND counted_as=? AND day>? AND day<?)"])
@@ -50,6 +52,8 @@ struct QueryPlanTests {
             Summary.policySQL, Scope.reportsOfPeriodSQL, Scope.spreadReportsSQL, Scope.extentSQL, ReportList.reportsSQL,
             RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, FlowLookup.flowSQL, SourceList.newSQL,
             Forwarding.signaturesSQL, Forwarding.homesSQL, Unaligned.passesSQL, Scope.verdictStateSQL, SilentReporter.reportsSQL,
+            RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, SourceServices.flowsSQL, KeyedResults.resultsSQL,
+            WhatIf.policiesSQL, WhatIf.spreadPoliciesSQL, WhatIf.policySQL, Reporters.reportsSQL,
         ])
     func noScan(sql: String) throws {
         let plan = try plan(sql)

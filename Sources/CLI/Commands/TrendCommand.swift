@@ -3,6 +3,7 @@ import ArgumentParser
 import Rendering
 
 extension BucketSize: ExpressibleByArgument {}
+extension ChangeGrouping: ExpressibleByArgument {}
 
 /// Is it getting better.
 struct TrendCommand: ContextCommand {
@@ -14,10 +15,14 @@ struct TrendCommand: ContextCommand {
               dmarcstat trend
               dmarcstat trend --by month --since 1y
               dmarcstat trend --by week --domain example.org --format csv
+              dmarcstat trend --explain --by month          which source moved it
+              dmarcstat trend --explain --since 2026-10 --until 2026-10 --against 2026-09
             """)
 
     @Option(name: .long, help: ArgumentHelp("How days are gathered; weeks begin on Monday.", valueName: "size"))
     var by: BucketSize = .day
+
+    @OptionGroup var explanation: ExplanationOptions
 
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var filter: FilterOptions
@@ -43,6 +48,7 @@ struct TrendCommand: ContextCommand {
     func run(_ context: Context) throws {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
+        if explanation.explain { return try explain(filter, presentation, context) }
         let store = try database.open(context)
         let trend = try Trend.ask(store, filter, by: by, withTotals: presentation.isText)
         let isEmpty = trend.coverage.isDatabaseEmpty || trend.coverage.domains.isEmpty
@@ -54,5 +60,16 @@ struct TrendCommand: ContextCommand {
         try presentation.present(table)
         if !trend.rows.isEmpty { presentation.suggest("dmarcstat top-failures" + self.filter.words + database.words) }
         try conditions.check(store, filter, context)
+    }
+
+    private func explain(_ filter: Filter, _ presentation: Presentation, _ context: Context) throws {
+        // Another order needs all rows before it can be cut.
+        let usual = Limit(rows: presentation.isText ? ChangeView.usualLimit : nil)
+        let limit = list.sort == nil ? list.limit ?? usual : Limit(rows: nil)
+        let answer = try ChangeExplained.ask(
+            try database.open(context), filter, by: by, against: explanation.against?.expression(today: filter.today),
+            grouping: explanation.group ?? .source, limit: limit.rows, withTotals: presentation.isText)
+        try presentation.present(ChangeView.table(answer, explanation.group ?? .source, filter, list, presentation))
+        if !answer.rows.isEmpty { presentation.suggest("dmarcstat top-failures" + self.filter.words + database.words) }
     }
 }
