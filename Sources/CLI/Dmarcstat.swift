@@ -17,7 +17,8 @@ struct Dmarcstat: ContextCommand {
         version: "0.1.0",
         subcommands: [
             IngestCommand.self, SummaryCommand.self, TopFailuresCommand.self, SourcesCommand.self, UnalignedCommand.self,
-            ForwardingCommand.self, TrendCommand.self, WhatIfCommand.self, ReportersCommand.self, ReportsCommand.self, ShowCommand.self,
+            ForwardingCommand.self, ExplainCommand.self, TrendCommand.self, WhatIfCommand.self, ReportersCommand.self, ReportsCommand.self,
+            ShowCommand.self,
             RefusedCommand.self,
             StatusCommand.self, ExportCommand.self, InitCommand.self, DoctorCommand.self,
         ])

@@ -24,6 +24,8 @@ struct CommandDocumentTests {
         ("sources", SourcesCommand.fields.filter(\.column.inData).map(\.column.key)),
         ("unaligned", UnalignedCommand.fields.filter(\.column.inData).map(\.column.key)),
         ("forwarding", ForwardingCommand.fields.filter(\.column.inData).map(\.column.key)),
+        ("explain", ExplainCommand.fields.filter(\.column.inData).map(\.column.key)),
+        ("explain", ExplainCommand.placeFields.filter(\.column.inData).map(\.column.key)),
         ("trend", TrendCommand.fields.filter(\.column.inData).map(\.column.key)),
         ("trend", ChangeView.fields.filter(\.column.inData).map(\.column.key)),
         ("what-if", WhatIfCommand.fields.filter(\.column.inData).map(\.column.key)),

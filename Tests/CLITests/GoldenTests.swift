@@ -88,6 +88,28 @@ struct GoldenTests {
         try compare(asked.name, text(outcome, runner))
     }
 
+    /// A folder of mails of three domains, with one of each kind of sender.
+    private static let samples = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(
+            "reports-sample/maildir")
+
+    @Test("explain reads like a note on each kind of sender in the sample mailbox")
+    func explain() throws {
+        let runner = try CommandRunner()
+        #expect(runner.run(["ingest", Self.samples.path, "--database", runner.database]).status == 0)
+        let subjects = [
+            ("forwarder", ["203.0.113.77", "--domain", "example.nl"]), ("list", ["203.0.113.150"]),
+            ("unaligned-service", ["198.51.100.80"]),
+            ("spoofer", ["203.0.113.222"]), ("missing-spf", ["192.0.2.26"]), ("name", ["facturen.example"]),
+            ("selector", ["mail2026._domainkey.example.nl"]), ("unknown", ["192.0.2.250"]),
+            ("forwarder-json", ["203.0.113.77", "--format", "json"]), ("selector-csv", ["mail2026", "--format", "csv"]),
+        ]
+        for (name, arguments) in subjects {
+            try compare("explain-\(name)", text(runner.ask(["explain"] + arguments), runner))
+        }
+        try compare("explain-forwarder-80", text(runner.ask(["explain", "203.0.113.77"], width: 80), runner))
+    }
+
     @Test("help begins with examples", arguments: DmarcstatMain.commandNames.filter { $0 != "help" && $0 != "ingest" })
     func help(command: String) throws {
         let runner = try CommandRunner()

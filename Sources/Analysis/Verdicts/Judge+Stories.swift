@@ -179,6 +179,7 @@ extension Judge {
             stories.add(2, .forwarded, .selectorHomeElsewhere)
         }
         var result = judgement(stories)
+        if result.verdict == .forwarded, selectors.contains(where: { $0.home == 0 }) { result.evidence.insert(.selectorHomeElsewhere) }
         if result.verdict == .forwarded, selectors.contains(where: \.isService) || shape.spfForeignFail != nil {
             result.notes.insert(.serviceMail)
         }
@@ -423,7 +424,7 @@ extension Judge {
         stories.evidence.insert(.domainDoesNotSign, if: habits.signedShare < 0.25 && habits.aligned > 0)
         var result = judgement(stories)
         if result.verdict == .forwarded { result.notes = notes }
-        if organisation.service == nil, result.verdict == .unaligned || result.verdict == .spoofed { result.notes.insert(.unrelated) }
+        if organisation.service == nil, organisation.atHome == 0, result.verdict == .unaligned || result.verdict == .spoofed { result.notes.insert(.unrelated) }
         return result
     }
 

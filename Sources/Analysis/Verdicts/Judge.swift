@@ -67,29 +67,45 @@ struct Judge<Source: Knowledge> {
         var atHome = 0
     }
 
-    /// Verdicts on all flows of one network, in their order. Flows of one source stand together.
-    func judge(_ flows: [Flow]) throws -> [Judgement] {
-        var tallies: [TallyKey: Tally] = [:]
+    /// What is counted before any flow is judged.
+    struct Survey {
+        fileprivate var tallies: [TallyKey: Tally] = [:]
+        fileprivate var totals: [IPAddress: Total] = [:]
+        fileprivate var network = Neighbourhood()
+
+        /// What surrounds the flows of a source for a policy domain.
+        func surroundings(_ source: IPAddress, _ domain: Int) -> Surroundings {
+            Surroundings(
+                tally: tallies[TallyKey(source: source, domain: domain)] ?? Tally(), total: totals[source] ?? Total(), network: network)
+        }
+    }
+
+    /// Counts the flows of one network.
+    func survey(_ flows: [Flow]) throws -> Survey {
+        var survey = Survey()
         let named = Set(flows.lazy.filter { !$0.shape.isUnnamed }.map { TallyKey(source: $0.source, domain: $0.domain) })
         for flow in flows {
             let key = TallyKey(source: flow.source, domain: flow.domain)
-            try add(flow, isSilent: flow.shape.isUnnamed && named.contains(key), to: &tallies[key, default: Tally()])
+            try add(flow, isSilent: flow.shape.isUnnamed && named.contains(key), to: &survey.tallies[key, default: Tally()])
         }
-        var totals: [IPAddress: Total] = [:]
-        var network = Neighbourhood()
-        for (key, tally) in tallies {
-            totals[key.source, default: Total()].add(tally)
-            network.domains.insert(key.domain)
-            network.surviving += tally.surviving
-            network.atHome += tally.atHome
+        for (key, tally) in survey.tallies {
+            survey.totals[key.source, default: Total()].add(tally)
+            survey.network.domains.insert(key.domain)
+            survey.network.surviving += tally.surviving
+            survey.network.atHome += tally.atHome
             if tally.aligned > 0 {
-                let sum = network.authorized[key.domain] ?? (0, 0)
-                network.authorized[key.domain] = (sum.sources + 1, sum.records + tally.aligned)
+                let sum = survey.network.authorized[key.domain] ?? (0, 0)
+                survey.network.authorized[key.domain] = (sum.sources + 1, sum.records + tally.aligned)
             }
         }
+        return survey
+    }
+
+    /// Verdicts on all flows of one network, in their order. Flows of one source stand together.
+    func judge(_ flows: [Flow]) throws -> [Judgement] {
+        let survey = try survey(flows)
         var judgements = try flows.map { flow in
-            let tally = tallies[TallyKey(source: flow.source, domain: flow.domain)] ?? Tally()
-            return try judge(flow, Surroundings(tally: tally, total: totals[flow.source] ?? Total(), network: network))
+            try judge(flow, survey.surroundings(flow.source, flow.domain))
         }
         settleErrors(flows, &judgements)
         settleUnnamed(flows, &judgements)
@@ -151,7 +167,7 @@ struct Judge<Source: Knowledge> {
         }
     }
 
-    private struct TallyKey: Hashable {
+    fileprivate struct TallyKey: Hashable {
         let source: IPAddress
         let domain: Int
     }
