@@ -306,9 +306,10 @@ CREATE TABLE verdict_state (
     id        INTEGER PRIMARY KEY CHECK (id = 1),
     report_id INTEGER NOT NULL,             -- reports up to this one are in them
     rules     TEXT NOT NULL,                -- version of the rules, of the table of services and of the list of public suffixes
+    suffixes  TEXT NOT NULL,                -- the file of public suffixes they were made with; '': the distribution's
     is_stale  INTEGER NOT NULL CHECK (is_stale IN (0, 1)) -- 1: a report that is in them is not counted any more: all are to be made anew
 ) STRICT;
-INSERT INTO verdict_state (id, report_id, rules, is_stale) VALUES (1, 0, '', 0);
+INSERT INTO verdict_state (id, report_id, rules, suffixes, is_stale) VALUES (1, 0, '', '', 0);
 
 -- Views: the stable way in for SQL of your own (docs/SCHEMA.md). Only counted reports, words instead of codes, addresses as text.
 CREATE VIEW v_daily AS

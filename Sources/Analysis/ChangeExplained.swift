@@ -117,7 +117,7 @@ public struct ChangeExplained: Sendable {
                 let nothing = try Scope(db, filter).coverage(messages: 0, reports: 0)
                 return ChangeExplained(coverage: nothing, change: RateChange(before: Rate(), after: Rate()), rows: [])
             }
-            let suffixes = try PublicSuffixes.distribution()
+            let suffixes = try PublicSuffixes.ofVerdicts(db)
             let scopes = try [earlier, later].map { try Scope(db, filter.limited(to: $0)) }
             let party = ForeignParty(suffixes)
             var parties = try KeyedParties(db, party)

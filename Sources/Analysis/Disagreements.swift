@@ -38,7 +38,7 @@ public struct Disagreements: Sendable {
         try reading(store, "reporters") { db in
             let scope = try Scope(db, filter)
             guard let period = scope.period else { return Disagreements(coverage: scope.coverage(messages: 0, reports: 0), rows: []) }
-            var alignments = try RecomputedAlignments(db, try .distribution())
+            var alignments = try RecomputedAlignments(db, try .ofVerdicts(db))
             var found: [Disagreement] = []
             for domain in scope.domains { found += try rows(db, scope, of: domain, in: period, &alignments) }
             found.sort { a, b in (a.day, a.domain, a.report, a.record) < (b.day, b.domain, b.report, b.record) }

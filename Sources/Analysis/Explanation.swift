@@ -101,10 +101,8 @@ public struct SourceExplanation: Sendable {
 
     /// The source, for the policy domains of `filter` (days and reporters play no part: verdicts are about all that is known).
     public static func ask(_ store: ReportStore, source: IPAddress, domains: [String]) throws(AnalysisError) -> SourceExplanation {
-        guard let suffixes = PublicSuffixes() else {
-            throw AnalysisError(code: .ioError, place: "libpsl", found: "no list of public suffixes that can be read")
-        }
-        return try reading(store, "explain") { db in
+        try reading(store, "explain") { db in
+            let suffixes = try PublicSuffixes.ofVerdicts(db)
             let filter = Filter(domains: domains, today: Day(0))
             let services = Services()
             let outcomes = try Outcomes(db, suffixes, isWriting: false)

@@ -1,11 +1,13 @@
 import DMARC
+import GRDB
 
 /// Which names belong to a domain, and which to a well-known service. Both tables are read when they are first asked for.
 struct ForeignNames {
-    private lazy var suffixes = PublicSuffixes()
+    private let db: Database
+    private lazy var suffixes = try? PublicSuffixes.ofVerdicts(db)
     private lazy var services = Services()
 
-    init() {}
+    init(_ db: Database) { self.db = db }
 
     /// Whether `name` belongs to the organisation of `domain`.
     mutating func isOwn(_ name: String, of domain: String) -> Bool {

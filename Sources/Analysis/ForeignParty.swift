@@ -149,9 +149,10 @@ struct SourceServices {
 }
 
 extension PublicSuffixes {
-    /// The distribution's list.
-    static func distribution() throws(AnalysisError) -> PublicSuffixes {
-        guard let suffixes = PublicSuffixes() else {
+    /// The list that the verdicts of this database were made with; the distribution's if it cannot be read any more.
+    static func ofVerdicts(_ db: Database) throws -> PublicSuffixes {
+        let file = try String.fetchOne(db, sql: "SELECT suffixes FROM verdict_state WHERE id = 1") ?? ""
+        guard let suffixes = (file.isEmpty ? nil : PublicSuffixes(file: file)) ?? PublicSuffixes() else {
             throw AnalysisError(code: .ioError, place: "the list of public suffixes", found: "it cannot be read")
         }
         return suffixes

@@ -172,7 +172,7 @@ public struct Forwarding: Sendable {
         let signatures: SQLRows
         let homes: SQLRows
         let flows: FlowLookup
-        var names = ForeignNames()
+        var names: ForeignNames
         var organisations: NameLookup
         var knownHomes: [Place: String?] = [:]
 
@@ -182,6 +182,7 @@ public struct Forwarding: Sendable {
         }
 
         init(_ db: Database) throws {
+            names = ForeignNames(db)
             organisations = NameLookup(db)
             authentications = AuthenticationLookup(db)
             signatures = try SQLRows(db, signaturesSQL)

@@ -193,7 +193,7 @@ public struct Reporters: Sendable {
         private var sources = SourceTable()
 
         init(_ db: Database) throws {
-            alignments = try RecomputedAlignments(db, try .distribution())
+            alignments = try RecomputedAlignments(db, try .ofVerdicts(db))
             opposites = Opposites(db)
         }
 

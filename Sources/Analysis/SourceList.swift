@@ -296,7 +296,7 @@ public struct SourceList: Sendable {
         var authentications = AuthenticationLookup(db)
         var reporterOf = try ReporterLookup(db)
         let flows = try FlowLookup(db)
-        var names = ForeignNames()
+        var names = ForeignNames(db)
         for (index, places) in Dictionary(grouping: leading.indices, by: { leading[$0].domain }) {
             let domain = scope.domains[index]
             var groups = SourceGroups()

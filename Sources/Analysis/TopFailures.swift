@@ -175,7 +175,7 @@ public struct TopFailures: Sendable {
         var authentications = AuthenticationLookup(db)
         var reporterOf = try ReporterLookup(db)
         let flows = try FlowLookup(db)
-        var names = ForeignNames()
+        var names = ForeignNames(db)
         for (domain, places) in Dictionary(grouping: leading.indices, by: { leading[$0].domain }) {
             let policyDomain = scope.domains[domain]
             var table = SourceTable()

@@ -115,7 +115,7 @@ public struct Unaligned: Sendable {
     private struct Tools {
         var names: NameLookup
         var reporterOf: ReporterLookup
-        var foreign = ForeignNames()
+        var foreign: ForeignNames
         private let passes: SQLRows
         private var proofs: [Pair: Proof?] = [:]
         private var isOwn: [Pair: Bool] = [:]
@@ -127,6 +127,7 @@ public struct Unaligned: Sendable {
 
         init(_ db: Database) throws {
             names = NameLookup(db)
+            foreign = ForeignNames(db)
             reporterOf = try ReporterLookup(db)
             passes = try SQLRows(db, passesSQL)
         }

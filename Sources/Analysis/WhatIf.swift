@@ -121,7 +121,7 @@ public struct WhatIf: Sendable {
             var answer = WhatIf(
                 coverage: scope.coverage(messages: 0, reports: 0), verdicts: [], sources: [], affectedSources: 0, total: WhatIfFigures())
             guard let period = scope.period else { return answer }
-            let suffixes = try PublicSuffixes.distribution()
+            let suffixes = try PublicSuffixes.ofVerdicts(db)
             var verdicts: [Int: WhatIfFigures] = [:]
             var sources: [Candidate] = []
             var outcomes = try OutcomeLookup(db, scope.domains, settings, suffixes)

@@ -79,6 +79,25 @@ struct VerdictRefreshTests {
         #expect(try VerdictRefresh().isNeeded(store) == false)
     }
 
+    @Test("another list of public suffixes makes them anew; one that cannot be read is said")
+    func suffixes() throws {
+        var generator = Numbers(state: 11)
+        let store = try Self.store([World(&generator, reports: 10).reports])
+        let file = FileManager.default.temporaryDirectory.appending(path: "suffixes-\(UUID().uuidString).dat")
+        // With this list `service.example` is a suffix, so what is below it is an organisation of its own.
+        try Data("com\nexample\nservice.example\n".utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        let refresh = VerdictRefresh(suffixFile: file.path(percentEncoded: false))
+        #expect(try refresh.isNeeded(store))
+        #expect(try refresh.run(store).isRebuild)
+        #expect(try refresh.isNeeded(store) == false)
+        let names = try store.reader.read { db in
+            try String.fetchAll(db, sql: "SELECT n.name FROM organisations o JOIN names n ON n.id = o.name_id")
+        }
+        #expect(names.contains("bounce.service.example"))
+        #expect(throws: AnalysisError.self) { try VerdictRefresh(suffixFile: "/nonexistent").run(store) }
+    }
+
     // MARK: - Tools
 
     /// Ingests batch after batch, each with a refresh behind it.

@@ -424,7 +424,9 @@ extension Judge {
         stories.evidence.insert(.domainDoesNotSign, if: habits.signedShare < 0.25 && habits.aligned > 0)
         var result = judgement(stories)
         if result.verdict == .forwarded { result.notes = notes }
-        if organisation.service == nil, organisation.atHome == 0, result.verdict == .unaligned || result.verdict == .spoofed { result.notes.insert(.unrelated) }
+        if organisation.service == nil, organisation.atHome == 0, result.verdict == .unaligned || result.verdict == .spoofed {
+            result.notes.insert(.unrelated)
+        }
         return result
     }
 

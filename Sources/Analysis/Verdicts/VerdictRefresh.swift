@@ -64,8 +64,8 @@ public struct VerdictRefresh: Sendable {
                 var outcome = try pass.run()
                 outcome.isRebuild = isRebuild
                 try db.execute(
-                    sql: "UPDATE verdict_state SET report_id = ?, rules = ?, is_stale = 0 WHERE id = 1",
-                    arguments: [try Int.fetchOne(db, sql: "SELECT max(id) FROM reports") ?? 0, rules.text])
+                    sql: "UPDATE verdict_state SET report_id = ?, rules = ?, suffixes = ?, is_stale = 0 WHERE id = 1",
+                    arguments: [try Int.fetchOne(db, sql: "SELECT max(id) FROM reports") ?? 0, rules.text, suffixFile ?? ""])
                 return outcome
             }
         } catch let error as AnalysisError {

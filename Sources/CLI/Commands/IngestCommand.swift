@@ -92,7 +92,7 @@ struct IngestCommand: ContextCommand {
         meter.clear()
         // Whatever comes of the verdicts: what was stored is stored, and is said.
         defer { extendLifetime(lock) }
-        let refreshed = Result { try refreshVerdicts(store) }
+        let refreshed = Result { try refreshVerdicts(store, configuration) }
         try report(tally, presentation, context)
         try refreshed.get()
         if let failure { throw AlreadySaid(status: failure) }
@@ -101,9 +101,9 @@ struct IngestCommand: ContextCommand {
     }
 
     /// What the new reports say about who is who. Left to the next run when this one is to stop.
-    private func refreshVerdicts(_ store: ReportStore) throws {
+    private func refreshVerdicts(_ store: ReportStore, _ configuration: Configuration) throws {
         guard !StopRequest.wasMade else { return }
-        let refresh = VerdictRefresh()
+        let refresh = VerdictRefresh(suffixFile: configuration.publicSuffixList)
         if try refresh.isNeeded(store) { _ = try refresh.run(store) }
     }
 

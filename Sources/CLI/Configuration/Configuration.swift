@@ -11,6 +11,8 @@ struct Configuration: Equatable {
     var mailboxes: [MailboxConfiguration] = []
     /// Whether reports are kept as they came.
     var keepsRaw = true
+    /// A Public Suffix List newer than the distribution's.
+    var publicSuffixList: String?
 }
 
 /// One `[[mailbox]]`.

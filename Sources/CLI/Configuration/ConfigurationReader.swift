@@ -61,9 +61,10 @@ struct ConfigurationReader {
     // MARK: - Tables
 
     private func configuration(_ table: TOMLTable) throws(ConfigurationError) -> Configuration {
-        try requireKnown(table, ["database", "keep_raw", "mailbox"], "")
+        try requireKnown(table, ["database", "keep_raw", "public_suffix_list", "mailbox"], "")
         var configuration = Configuration()
         configuration.database = try text(table, "database", "")
+        configuration.publicSuffixList = try text(table, "public_suffix_list", "")
         configuration.keepsRaw = try boolean(table, "keep_raw", "") ?? true
         guard let value = table["mailbox"] else { return configuration }
         guard let list = value.array else { throw wrong("mailbox", "expected [[mailbox]], with two brackets") }

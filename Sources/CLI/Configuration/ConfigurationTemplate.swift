@@ -10,6 +10,9 @@ enum ConfigurationTemplate {
         # Keep the reports as they came, so that they can be read again.
         # keep_raw = true
 
+        # A Public Suffix List (publicsuffix.org) newer than the system's. Verdicts group names by it.
+        # public_suffix_list = "/usr/share/publicsuffix/public_suffix_list.dat"
+
         # A maildir. As many [[mailbox]] as you like; `dmarcstat ingest` without a path collects from all of them.
         # [[mailbox]]
         # name = "local"
