@@ -12,22 +12,29 @@ public struct SourceExplanation: Sendable {
         public var spfAligned: Bool
         /// Aligned DKIM, as the reporters say.
         public var dkimAligned: Bool
+        /// Messages.
         public var messages: Int
+        /// Records.
         public var records: Int
+        /// First day.
         public var firstDay: Day
+        /// Last day.
         public var lastDay: Day
     }
 
     /// A signature of the policy domain, and where it is seen.
     public struct Seal: Hashable, Sendable {
+        /// The policy domain, canonical; of a signature its own domain.
         public var domain: String
         /// Nil: the reports do not name it.
         public var selector: String?
         /// Where it passes otherwise: the policy domain itself, or an organisation. Nil: nowhere.
         public var home: String?
+        /// Whether the home is the policy domain itself.
         public var isHomeOwn = false
         /// Records in which it verified, and in which it did not.
         public var verified = 0
+        /// The same, where the signature did not verify.
         public var broken = 0
         /// Of those that verified, at home.
         public var atHome = 0
@@ -35,41 +42,61 @@ public struct SourceExplanation: Sendable {
 
     /// Another organisation whose SPF or signature passed.
     public struct Stranger: Hashable, Sendable {
+        /// Its organisational domain.
         public var name: String
+        /// The well-known service that it is, if any.
         public var service: Service?
         /// Records with a signature of a policy domain that survived, that broke, and with none.
         public var surviving = 0
+        /// The same, where the signature did not verify.
         public var broken = 0
+        /// Records without such a signature.
         public var unsigned = 0
         /// Of the surviving, those whose selector is at home elsewhere.
         public var relayed = 0
         /// About how many reporters, days, sources and policy domains.
         public var reporters = 0
+        /// About how many days.
         public var days = 0
+        /// About how many sources.
         public var sources = 0
+        /// About how many policy domains.
         public var domains = 0
     }
 
     /// A verdict on a source for a policy domain, with its evidence.
     public struct Story: Sendable {
+        /// The address.
         public var source: IPAddress
+        /// The policy domain, canonical; of a signature its own domain.
         public var domain: String
+        /// What it is.
         public var verdict: Verdict
         /// 0…1, of most messages.
         public var confidence: Double
+        /// Remarks beside the verdict.
         public var notes: VerdictNotes
+        /// All that it rests on.
         public var evidence: EvidenceCodes
+        /// Messages.
         public var messages = 0
+        /// Messages that passed DMARC.
         public var passed = 0
+        /// Records.
         public var records = 0
+        /// First day.
         public var firstDay: Day
+        /// Last day.
         public var lastDay: Day
         /// About how many reporters saw it.
         public var reporters = 0
         /// Most messages first.
         public var lines: [Line] = []
+        /// The policy domain's signatures that it carries.
         public var seals: [Seal] = []
+        /// Other organisations that it authenticates as.
         public var strangers: [Stranger] = []
+        /// What the source did otherwise.
         public var counts = Counts()
     }
 
@@ -77,15 +104,21 @@ public struct SourceExplanation: Sendable {
     public struct Counts: Hashable, Sendable {
         /// For this policy domain: with aligned SPF, and on which days.
         public var aligned = 0
+        /// The days of those.
         public var alignedDays: ClosedRange<Day>?
         /// Without aligned SPF and nobody else's passing: signature whole, broken, none at all.
         public var surviving = 0
+        /// The same, where the signature did not verify.
         public var broken = 0
+        /// The same without any signature.
         public var silent = 0
+        /// The days of those.
         public var keptDays: ClosedRange<Day>?
         /// For all policy domains: signatures that survived, and nothing at all.
         public var allSurviving = 0
+        /// Of them, without any signature.
         public var allSilent = 0
+        /// About how many policy domains.
         public var domains = 0
         /// Neighbours with aligned SPF for the same policy domain.
         public var neighbours = 0
@@ -93,6 +126,7 @@ public struct SourceExplanation: Sendable {
         public var networkDomains = 0
         /// Of this policy domain's records with aligned SPF, the percentage that is signed.
         public var signedPercent = 0
+        /// Records that a receiver overrode.
         public var overridden = 0
     }
 
@@ -264,17 +298,25 @@ public struct SourceExplanation: Sendable {
 public struct NameExplanation: Sendable {
     /// Life of a selector: from where, since when, and how often it verifies.
     public struct Place: Hashable, Sendable {
+        /// For whom.
         public var policyDomain: String
+        /// The policy domain, canonical; of a signature its own domain.
         public var domain: String
         /// Nil: the reports do not name it.
         public var selector: String?
         /// Whose SPF it stands beside: nil where that is the policy domain's own, or none.
         public var beside: String?
+        /// What it stands beside.
         public var kind: Kind
+        /// Records in which it verified.
         public var verified: Int
+        /// The same, where the signature did not verify.
         public var broken: Int
+        /// First day.
         public var firstDay: Day
+        /// Last day.
         public var lastDay: Day
+        /// About how many reporters.
         public var reporters: Int
         /// Seen away from where the selector is at home.
         public var isUnexpected = false
