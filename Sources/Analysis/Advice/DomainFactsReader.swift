@@ -1,0 +1,632 @@
+import DMARC
+import GRDB
+
+/// Reads `DomainFacts`: one pass over the records of the period for each domain; everything older comes from small tables and rollups.
+struct DomainFactsReader {
+    /// How far before the period reporters, policies and rhythms are looked up, in days.
+    static let historyDays = 90
+    /// How far before the period regular senders are looked for, in days: three months and some.
+    static let rhythmDays = 128
+    /// Sets of authentication results that are read for each verdict, those with most messages first. Own servers and services use few;
+    /// forwarders and strangers bring ever new ones, which tell nothing more.
+    static let directSets = 600
+    static let otherSets = 24
+    /// Senders of each verdict that are kept, and of which the confidence is looked up.
+    static let mostSenders = 25
+    /// Candidates for a regular sender that are looked up in the flows.
+    static let mostCandidates = 24
+
+    /// Question: who sent what, and what became of it. Unit: one row a record and day. Index: primary key of `records`, one range.
+    static let recordsSQL = """
+        SELECT report_id, source, messages, authentication_id, verdict, disposition, day, header_from_id
+        FROM records
+        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
+        """
+
+    /// Question: who reported when, and which policy. Unit: one row a counted report. Index: `reports_domain_day`.
+    static let reportsSQL = """
+        SELECT id, reporter_id, day, policy_id
+        FROM reports
+        WHERE domain_id = ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
+        """
+
+    /// Question: the published policies. Unit: one row a policy. Index: none; a small table.
+    static let policiesSQL = "SELECT id, p, sp, np, pct, testing FROM policies"
+
+    /// Question: how sure is the verdict about a flow. Unit: one row a flow. Index: primary key of `flows`, one range.
+    static let flowsSQL = """
+        SELECT verdict, messages, confidence, notes, authentication_id
+        FROM flows
+        WHERE source = ?1 AND domain_id = ?2 AND authentication_id BETWEEN ?3 AND ?4
+        """
+
+    /// Question: was there ever a message that passed. Unit: at most one row. Index: primary key of `daily`, left at the first row.
+    static let passedSQL = "SELECT 1 FROM daily WHERE domain_id = ?1 AND dkim + spf > 0 AND messages > 0 LIMIT 1"
+
+    /// Question: was there ever a message of somebody who is not a stranger. Unit: at most one row. Index: primary key of `daily_verdicts`,
+    /// left at the first row. Verdicts 3 to 8: from authorized to unaligned.
+    static let knownSQL = "SELECT 1 FROM daily_verdicts WHERE domain_id = ?1 AND verdict BETWEEN 3 AND 8 AND messages > 0 LIMIT 1"
+
+    /// Question: which sources were seen on which days. Unit: one row a day. Index: primary key of `daily_sources`, one range.
+    static let daysSQL = "SELECT day, ipv4, ipv6 FROM daily_sources WHERE domain_id = ?1 AND day BETWEEN ?2 AND ?3"
+
+    private let db: Database
+    private let scope: Scope
+    private let period: Period
+    private let today: Day
+    private let suffixes: PublicSuffixes
+    private var authentications: AuthenticationLookup
+    private var names: NameLookup
+    private var services: Services?
+    private var policies: [Int: DomainFacts.PolicyRun] = [:]
+    private var reporterNames: [Int: String] = [:]
+    private var lastDataDay: Day
+
+    init(_ db: Database, _ scope: Scope, _ period: Period, today: Day, _ suffixes: PublicSuffixes) {
+        self.db = db
+        self.scope = scope
+        self.period = period
+        self.today = today
+        self.suffixes = suffixes
+        authentications = AuthenticationLookup(db)
+        names = NameLookup(db)
+        lastDataDay = period.since
+    }
+
+    /// The last day with data of any domain in scope, not after the period; also what is read once for all domains.
+    mutating func findLastDataDay() throws {
+        let rows = try SQLRows(db, Scope.extentSQL)
+        for domain in scope.domains {
+            try rows.restart(domain.id)
+            if try rows.next(), let last = rows.optionalInt(1) { lastDataDay = max(lastDataDay, min(Day(last), period.until)) }
+        }
+        let policies = try SQLRows(db, Self.policiesSQL)
+        while try policies.next() {
+            self.policies[policies.int(0)] = DomainFacts.PolicyRun(
+                reporter: "", since: period.since, until: period.since, p: policies.optionalText(1), sp: policies.optionalText(2),
+                np: policies.optionalText(3), pct: policies.optionalText(4), testing: policies.optionalText(5))
+        }
+        let reporters = try SQLRows(db, Scope.reportersSQL)
+        while try reporters.next() { reporterNames[reporters.int(0)] = reporters.text(1) }
+    }
+
+    /// The facts of a domain; nil if there is no day with data.
+    mutating func facts(of domain: PolicyDomain) throws -> DomainFacts? {
+        let extent = try SQLRows(db, Scope.extentSQL)
+        try extent.restart(domain.id)
+        guard try extent.next(), let first = extent.optionalInt(0) else { return nil }
+        var facts = DomainFacts(
+            domain: domain.name, organisation: suffixes.organisation(of: domain.name), period: period, lastDataDay: lastDataDay,
+            today: today, firstDay: Day(first))
+        let reporterOf = try addReports(of: domain, to: &facts)
+        var table = SourceTable()
+        let flows = try records(of: domain, reporterOf, &table, &facts)
+        let looks = try looks(at: flows, in: facts)
+        addSelectors(flows, looks, to: &facts)
+        addSPF(flows, looks, to: &facts)
+        try addSenders(of: domain, flows, looks, table, to: &facts)
+        if facts.totals.allSatisfy({ $0.key == .spoofed || $0.key == .unknown }) {
+            facts.everSent = try exists(Self.passedSQL, domain) || exists(Self.knownSQL, domain)
+        }
+        if scope.reports == nil { try addLateSenders(of: domain, flows, looks, table, to: &facts) }
+        return facts
+    }
+
+    private func exists(_ sql: String, _ domain: PolicyDomain) throws -> Bool { try SQLRows(db, sql, [.integer(domain.id)]).next() }
+
+    // MARK: - Reports
+
+    /// Reporters and policies; returns the place of each report's reporter among all reporters, for masks of 128 bits.
+    private func addReports(of domain: PolicyDomain, to facts: inout DomainFacts) throws -> [Int: Int] {
+        struct Seen {
+            var days: Set<Int> = []
+            var reports = 0
+            var policies: [Int: (day: Int, report: Int, policy: Int)] = [:]
+        }
+        var places: [Int: Int] = [:]
+        var reporterOf: [Int: Int] = [:]
+        var seen: [Int: Seen] = [:]
+        let rows = try SQLRows(
+            db, Self.reportsSQL,
+            [.integer(domain.id), .integer(period.since.number - Self.historyDays), .integer(period.until.number)])
+        while try rows.next() {
+            let (report, reporter, day, policy) = (rows.int(0), rows.int(1), rows.int(2), rows.int(3))
+            // `scope.reports` holds reports of the period only: with `--reporter` there is no look before it.
+            guard scope.includes(report: report) else { continue }
+            let place = places[reporter] ?? places.count
+            places[reporter] = place
+            reporterOf[report] = min(place, 127)
+            seen[reporter, default: Seen()].days.insert(day)
+            if day >= period.since.number { seen[reporter, default: Seen()].reports += 1 }
+            // Several reports of a day: the policy with the largest key, whatever the order of arrival.
+            if (seen[reporter]?.policies[day]?.policy ?? -1) < policy { seen[reporter]?.policies[day] = (day, report, policy) }
+        }
+        for (reporter, seen) in seen {
+            let name = reporterNames[reporter] ?? ""
+            facts.reporters.append(
+                DomainFacts.Reporter(name: name, days: seen.days.sorted().map { Day($0) }, reports: seen.reports))
+            for (day, _, policy) in seen.policies.values.sorted(by: { $0.day < $1.day }) {
+                guard var run = policies[policy] else { continue }
+                run.reporter = name
+                run.since = Day(day)
+                run.until = Day(day)
+                if let last = facts.policies.last, last.reporter == name, last.hasSameTags(as: run) {
+                    facts.policies[facts.policies.count - 1].until = run.until
+                } else {
+                    facts.policies.append(run)
+                }
+            }
+        }
+        facts.reporters.sort { $0.name < $1.name }
+        facts.policies.sort { ($0.reporter, $0.since) < ($1.reporter, $1.since) }
+        return reporterOf
+    }
+
+    // MARK: - Records
+
+    fileprivate struct FlowKey: Hashable {
+        var source: Int32
+        var verdict: Int8
+        var authentication: Int
+    }
+
+    /// Records that are alike in source, results and verdict.
+    fileprivate struct Flow {
+        var key: FlowKey
+        var treatment = DomainFacts.Treatment()
+        var firstDay: Int
+        var lastDay: Int
+        var reporters: UInt128 = 0
+
+        var verdict: Verdict { Verdict(stored: Int(key.verdict)) }
+    }
+
+    private struct HeaderSum {
+        var spoofed = 0
+        var delivered = 0
+        var others = 0
+    }
+
+    private mutating func records(
+        of domain: PolicyDomain, _ reporterOf: [Int: Int], _ table: inout SourceTable, _ facts: inout DomainFacts
+    ) throws -> [Flow] {
+        var flows: [Flow] = []
+        var places: [FlowKey: Int] = [:]
+        var headers: [Int: HeaderSum] = [:]
+        let spoofed = Int8(Verdict.spoofed.stored)
+        for countedAs in 0...1 {
+            let rows = try SQLRows(
+                db, Self.recordsSQL,
+                [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
+            var (lastReport, bit) = (-1, UInt128(0))
+            var header = (id: -1, sum: HeaderSum())
+            while try rows.next() {
+                let report = rows.int(0)
+                if report != lastReport {
+                    lastReport = report
+                    bit = UInt128(1) << UInt128(reporterOf[report] ?? 127)
+                }
+                guard scope.includes(report: report) else { continue }
+                let messages = rows.int(2)
+                guard messages > 0 else { continue }
+                let key = FlowKey(
+                    source: Int32(table.number(of: try rows.address(1))), verdict: Int8(truncatingIfNeeded: rows.int(4)),
+                    authentication: rows.int(3))
+                let day = rows.int(6)
+                let place: Int
+                if let known = places[key] {
+                    place = known
+                } else {
+                    place = flows.count
+                    places[key] = place
+                    flows.append(Flow(key: key, firstDay: day, lastDay: day))
+                }
+                var isDelivered = false
+                flows[place].treatment.messages += messages
+                if countedAs == 0 {
+                    flows[place].treatment.passed += messages
+                } else {
+                    switch AppliedDisposition(stored: rows.int(5)) {
+                    case .none, .pass:
+                        flows[place].treatment.delivered += messages
+                        isDelivered = true
+                    case .quarantine: flows[place].treatment.quarantined += messages
+                    case .reject: flows[place].treatment.rejected += messages
+                    }
+                }
+                flows[place].firstDay = min(flows[place].firstDay, day)
+                flows[place].lastDay = max(flows[place].lastDay, day)
+                flows[place].reporters |= bit
+                let name = rows.int(7)
+                if name != header.id {
+                    if header.id >= 0 { headers[header.id] = header.sum }
+                    header = (name, headers[name] ?? HeaderSum())
+                }
+                if key.verdict == spoofed {
+                    header.sum.spoofed += messages
+                    if isDelivered { header.sum.delivered += messages }
+                } else {
+                    header.sum.others += messages
+                }
+            }
+            if header.id >= 0 { headers[header.id] = header.sum }
+        }
+        for (id, sum) in headers {
+            guard let name = try names.name(id), name != domain.name, name.hasSuffix("." + domain.name) else { continue }
+            facts.subdomains.append(
+                DomainFacts.Subdomain(name: name, spoofed: sum.spoofed, delivered: sum.delivered, others: sum.others))
+        }
+        facts.subdomains.sort { $0.name < $1.name }
+        return flows
+    }
+
+    // MARK: - Results
+
+    /// What a set of results says about a domain.
+    fileprivate struct Look {
+        var spf = DomainFacts.SPFKind.none
+        var spfDomain: String?
+        /// SPF of one of the domain's own names, as the reporter said it.
+        var ownSPF: (domain: String, result: AuthenticationResult)?
+        var signatures: [(domain: String, selector: String, result: AuthenticationResult)] = []
+        var foreignSignature: String?
+
+        var isSigned: Bool { signatures.contains { $0.result == .pass } }
+        var isBroken: Bool { !isSigned && signatures.contains { $0.result.isBroken } }
+    }
+
+    private mutating func looks(at flows: [Flow], in facts: DomainFacts) throws -> [Int: Look] {
+        var messages: [Verdict: [Int: Int]] = [:]
+        for flow in flows { messages[flow.verdict, default: [:]][flow.key.authentication, default: 0] += flow.treatment.messages }
+        var looks: [Int: Look] = [:]
+        for (verdict, sets) in messages {
+            let isDirect = [.authorized, .dkimOnly, .misconfigured, .unaligned].contains(verdict)
+            let chosen = sets.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.prefix(isDirect ? Self.directSets : Self.otherSets)
+            for (id, _) in chosen where looks[id] == nil { looks[id] = look(try authentications.set(id), facts.organisation) }
+        }
+        return looks
+    }
+
+    private func look(_ set: AuthenticationSet, _ organisation: String) -> Look {
+        var look = Look()
+        for signature in set.dkim {
+            guard let domain = signature.domain else { continue }
+            if suffixes.organisation(of: domain) == organisation {
+                look.signatures.append((domain, signature.selector ?? "", signature.result))
+            } else if signature.result == .pass {
+                look.foreignSignature = look.foreignSignature ?? domain
+            }
+        }
+        // The envelope's sender says more than the name in HELO.
+        let checks = set.spf.filter { $0.scope != .helo } + set.spf.filter { $0.scope == .helo }
+        for check in checks {
+            guard let domain = check.domain else { continue }
+            let isOwn = suffixes.organisation(of: domain) == organisation
+            if isOwn, check.scope != .helo, look.ownSPF == nil { look.ownSPF = (domain, check.result) }
+            let kind: DomainFacts.SPFKind =
+                switch (isOwn, check.result) {
+                case (true, .pass): .ownPass
+                case (true, .permerror), (true, .temperror): .ownError
+                case (true, .none): .ownNone
+                case (true, _): .ownFail
+                case (false, .pass): .foreignPass
+                case (false, _): .foreignFail
+                }
+            if look.spf == .none || kind == .ownPass || (kind == .foreignPass && look.spf == .foreignFail) {
+                (look.spf, look.spfDomain) = (kind, domain)
+            }
+        }
+        return look
+    }
+
+    private func addSelectors(_ flows: [Flow], _ looks: [Int: Look], to facts: inout DomainFacts) {
+        struct Sum {
+            var passed = 0
+            var failed = 0
+            var passedReporters: UInt128 = 0
+            var failedReporters: UInt128 = 0
+            var firstFailedDay = Int.max
+            var lastDay = Int.min
+        }
+        var sums: [[String]: Sum] = [:]
+        for flow in flows where [.authorized, .misconfigured, .dkimOnly].contains(flow.verdict) {
+            guard let look = looks[flow.key.authentication] else { continue }
+            for signature in look.signatures {
+                var sum = sums[[signature.domain, signature.selector]] ?? Sum()
+                if signature.result == .pass {
+                    sum.passed += flow.treatment.messages
+                    sum.passedReporters |= flow.reporters
+                } else if signature.result.isBroken {
+                    sum.failed += flow.treatment.messages
+                    sum.failedReporters |= flow.reporters
+                    sum.firstFailedDay = min(sum.firstFailedDay, flow.firstDay)
+                }
+                sum.lastDay = max(sum.lastDay, flow.lastDay)
+                sums[[signature.domain, signature.selector]] = sum
+            }
+        }
+        facts.selectors = sums.map { key, sum in
+            DomainFacts.Selector(
+                domain: key[0], selector: key[1].isEmpty ? "?" : key[1], passed: sum.passed, failed: sum.failed,
+                passedReporters: sum.passedReporters.nonzeroBitCount, failedReporters: sum.failedReporters.nonzeroBitCount,
+                firstFailedDay: Day(sum.failed > 0 ? sum.firstFailedDay : sum.lastDay), lastDay: Day(sum.lastDay))
+        }.sorted { ($0.domain, $0.selector) < ($1.domain, $1.selector) }
+    }
+
+    private func addSPF(_ flows: [Flow], _ looks: [Int: Look], to facts: inout DomainFacts) {
+        var outcomes: [String: DomainFacts.SPFOutcome] = [:]
+        var errors: [String: UInt128] = [:]
+        var missing: [String: UInt128] = [:]
+        for flow in flows {
+            guard let (domain, result) = looks[flow.key.authentication]?.ownSPF else { continue }
+            var outcome = outcomes[domain] ?? DomainFacts.SPFOutcome(domain: domain)
+            let messages = flow.treatment.messages
+            switch result {
+            case .pass: outcome.passed += messages
+            case .permerror:
+                outcome.permanentErrors += messages
+                errors[domain, default: 0] |= flow.reporters
+            case .temperror: outcome.temporaryErrors += messages
+            case .none:
+                outcome.none += messages
+                missing[domain, default: 0] |= flow.reporters
+            case .neutral: outcome.neutral += messages
+            case .softfail: outcome.softFailed += messages
+            case .fail, .policy, .unknown: outcome.failed += messages
+            }
+            outcomes[domain] = outcome
+        }
+        for (domain, mask) in errors { outcomes[domain]?.permanentErrorReporters = mask.nonzeroBitCount }
+        for (domain, mask) in missing { outcomes[domain]?.noneReporters = mask.nonzeroBitCount }
+        facts.spf = outcomes.values.sorted { $0.domain < $1.domain }
+    }
+
+    // MARK: - Senders
+
+    fileprivate struct SenderSum {
+        var sender: DomainFacts.Sender
+        var sources: [Int32: Int] = [:]
+        var networks: Set<IPAddress> = []
+        var reporters: UInt128 = 0
+        var flows: [Int] = []
+        var spf: [DomainFacts.SPFKind: Int] = [:]
+    }
+
+    private mutating func addSenders(
+        of domain: PolicyDomain, _ flows: [Flow], _ looks: [Int: Look], _ table: SourceTable, to facts: inout DomainFacts
+    ) throws {
+        var sums: [String: SenderSum] = [:]
+        var sourcesOf: [Verdict: Set<Int32>] = [:]
+        var networksOf: [Verdict: Set<IPAddress>] = [:]
+        for (index, flow) in flows.enumerated() {
+            facts.totals[flow.verdict, default: DomainFacts.Treatment()].add(flow.treatment)
+            let address = table.addresses[Int(flow.key.source)]
+            if sourcesOf[flow.verdict, default: []].insert(flow.key.source).inserted, flow.verdict == .spoofed {
+                networksOf[.spoofed, default: []].insert(address.network)
+            }
+            let look = looks[flow.key.authentication] ?? Look()
+            let (name, service) = name(of: flow, look, address)
+            let key = "\(flow.key.verdict) \(name)"
+            var sum =
+                sums[key]
+                ?? SenderSum(
+                    sender: DomainFacts.Sender(verdict: flow.verdict, name: name, firstDay: Day(flow.firstDay), lastDay: Day(flow.lastDay)))
+            sum.add(flow, index, look)
+            sum.sender.service = sum.sender.service ?? service
+            if let domain = look.spfDomain, look.spf == .foreignPass, domain != suffixes.organisation(of: domain) {
+                sum.sender.isHostName = sum.sender.isHostName || !isMailName(domain)
+            }
+            sums[key] = sum
+        }
+        for verdict in sourcesOf.keys {
+            facts.totals[verdict]?.sources = sourcesOf[verdict]?.count ?? 0
+            facts.totals[verdict]?.networks = networksOf[verdict]?.count ?? 0
+        }
+        for (verdict, all) in Dictionary(grouping: sums.values, by: \.sender.verdict) {
+            // An own sender without a fault needs no finding.
+            let faulty = verdict == .authorized ? all.filter { $0.sender.unsigned + $0.sender.broken > 0 } : all
+            let leading = faulty.sorted {
+                ($0.sender.treatment.messages, $1.sender.name) > ($1.sender.treatment.messages, $0.sender.name)
+            }.prefix(Self.mostSenders)
+            for sum in leading { facts.senders.append(try finished(sum, domain, flows, table)) }
+        }
+        facts.senders.sort {
+            ($0.verdict.stored, $1.treatment.messages, $0.name) < ($1.verdict.stored, $0.treatment.messages, $1.name)
+        }
+    }
+
+    /// Return paths of services and organisations often have a label of their own: these are not hosts.
+    private func isMailName(_ domain: String) -> Bool {
+        let label = domain.prefix { $0 != "." }
+        return ["bounce", "bounces", "return", "rp", "mail", "em", "e", "news", "lists", "spf", "mta", "smtp", "email", "mailer"]
+            .contains { label == $0 }
+    }
+
+    /// What a sender is called, and so which sources are one sender.
+    private mutating func name(of flow: Flow, _ look: Look, _ address: IPAddress) -> (String, Service?) {
+        switch flow.verdict {
+        case .authorized, .misconfigured: return (address.description, nil)
+        case .spoofed, .unknown: return ("", nil)
+        case .dkimOnly, .forwarded, .mailingList, .unaligned:
+            let isForeign = look.spf == .foreignPass || look.spf == .foreignFail
+            let candidates = [look.spf == .foreignPass ? look.spfDomain : nil, look.foreignSignature, isForeign ? look.spfDomain : nil]
+                .compactMap(\.self)
+            if services == nil, !candidates.isEmpty { services = Services() }
+            for candidate in candidates {
+                if let service = services?.service(of: candidate) { return (service.name, service) }
+            }
+            if let first = candidates.first { return (suffixes.organisation(of: first), nil) }
+            return (flow.verdict == .unaligned ? address.description : "", nil)
+        }
+    }
+
+    /// Days, addresses, and how sure the verdict is.
+    private func finished(_ sum: SenderSum, _ domain: PolicyDomain, _ flows: [Flow], _ table: SourceTable) throws -> DomainFacts.Sender {
+        var sender = sum.sender
+        sender.treatment.sources = sum.sources.count
+        sender.reporters = sum.reporters.nonzeroBitCount
+        sender.spf = sum.spf.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key ?? .none
+        let leading = sum.sources.map { (address: table.addresses[Int($0.key)], messages: $0.value) }
+            .sorted { ($0.messages, $1.address.description) > ($1.messages, $0.address.description) }
+        sender.addresses = leading.prefix(5).map(\.address)
+        var (weight, confidence) = (0, 0)
+        let largest = sum.flows.sorted { (flows[$0].treatment.messages, $1) > (flows[$1].treatment.messages, $0) }.prefix(4)
+        for (place, index) in largest.enumerated() {
+            let flow = flows[index]
+            let rows = try SQLRows(
+                db, Self.flowsSQL,
+                [
+                    .address(table.addresses[Int(flow.key.source)]), .integer(domain.id), .integer(flow.key.authentication),
+                    .integer(flow.key.authentication),
+                ])
+            while try rows.next() {
+                guard rows.int(0) == Int(flow.key.verdict) else { continue }
+                weight += flow.treatment.messages
+                confidence += flow.treatment.messages * rows.int(2)
+                if place == 0 { sender.notes = VerdictNotes(rawValue: rows.int(3)) }
+            }
+        }
+        sender.confidence = weight == 0 ? 0 : Double(confidence) / Double(weight) / 1000
+        return sender
+    }
+
+    // MARK: - Regular senders
+
+    /// Senders that come at even distances and did not come in the period. An address changes from month to month within its network, so
+    /// networks are followed; a sender whose results were seen in the period came from elsewhere and is not late.
+    private mutating func addLateSenders(
+        of domain: PolicyDomain, _ flows: [Flow], _ looks: [Int: Look], _ table: SourceTable, to facts: inout DomainFacts
+    ) throws {
+        var present = SourceTable()
+        for address in table.addresses { _ = present.number(of: address.network) }
+        var earlier = SourceTable()
+        var days: [UInt128] = []
+        var addresses: [IPAddress] = []
+        let first = period.since.number - Self.rhythmDays
+        let rows = try SQLRows(db, Self.daysSQL, [.integer(domain.id), .integer(first), .integer(period.since.number - 1)])
+        while try rows.next() {
+            let bit = UInt128(1) << UInt128(rows.int(0) - first)
+            let note = { (address: IPAddress) in
+                let network = address.network
+                guard present.find(network) == nil else { return }
+                let number = earlier.number(of: network)
+                if number == days.count {
+                    days.append(0)
+                    addresses.append(address)
+                }
+                days[number] |= bit
+                addresses[number] = address
+            }
+            try rows.forEachAddress(1, width: 4, note)
+            try rows.forEachAddress(2, width: 16, note)
+        }
+        var candidates: [(address: IPAddress, rhythm: Rhythm)] = []
+        for (number, days) in days.enumerated() where days.nonzeroBitCount > 1 {
+            if let rhythm = Rhythm(days, first: first, until: period.since.number - 1) { candidates.append((addresses[number], rhythm)) }
+        }
+        candidates.sort { a, b in
+            (b.rhythm.times, a.rhythm.unevenness, a.address.description) < (a.rhythm.times, b.rhythm.unevenness, b.address.description)
+        }
+        guard !candidates.isEmpty else { return }
+        let known: Set<Verdict> = [.authorized, .dkimOnly, .unaligned, .misconfigured]
+        let presentSets = Set(flows.filter { known.contains($0.verdict) }.map(\.key.authentication))
+        let presentNames = Set(facts.senders.map(\.name)).union(looks.values.filter(\.isSigned).flatMap { $0.signatures.map(\.selector) })
+        var late: [String: DomainFacts.LateSender] = [:]
+        for (address, rhythm) in candidates.prefix(Self.mostCandidates) {
+            let rows = try SQLRows(db, Self.flowsSQL, [.address(address), .integer(domain.id), .integer(0), .integer(.max)])
+            while try rows.next() {
+                let verdict = Verdict(stored: rows.int(0))
+                let set = rows.int(4)
+                guard known.contains(verdict), !presentSets.contains(set) else { continue }
+                let look = look(try authentications.set(set), facts.organisation)
+                if look.signatures.contains(where: { $0.result == .pass && presentNames.contains($0.selector) }) { continue }
+                let flow = Flow(
+                    key: FlowKey(source: 0, verdict: Int8(truncatingIfNeeded: rows.int(0)), authentication: set), firstDay: 0, lastDay: 0)
+                let name = name(of: flow, look, address).0
+                guard !presentNames.contains(name), late[name].map({ $0.lastDay.number < rhythm.lastDay }) ?? true else { continue }
+                late[name] = DomainFacts.LateSender(name: name, lastDay: Day(rhythm.lastDay), every: rhythm.every, addresses: [address])
+            }
+        }
+        facts.lateSenders = late.values.sorted { $0.name < $1.name }
+    }
+}
+
+/// Times at which somebody sends, at even distances of a month or a quarter.
+struct Rhythm {
+    /// Days that belong to one time: a batch goes out over some days, and reports of one day reach two.
+    static let batchDays = 5
+    static let monthly = 25...37
+    static let quarterly = 83...99
+
+    /// How often.
+    let times: Int
+    /// Median distance in days.
+    let every: Int
+    /// Longest less shortest distance.
+    let unevenness: Int
+    /// First day of the latest time.
+    let lastDay: Int
+
+    /// Nil where there is no rhythm, or where it ended: bit n of `days` is the day `first + n`, and the next time is overdue at `until`.
+    init?(_ days: UInt128, first: Int, until: Int) {
+        var starts: [Int] = []
+        var rest = days
+        while rest != 0 {
+            let day = first + rest.trailingZeroBitCount
+            rest &= rest - 1
+            if let start = starts.last, day - start <= Self.batchDays { continue }
+            starts.append(day)
+        }
+        guard starts.count > 1, let last = starts.last else { return nil }
+        let gaps = zip(starts.dropFirst(), starts).map { $0 - $1 }.sorted()
+        let isMonthly = gaps.allSatisfy(Self.monthly.contains)
+        guard isMonthly || gaps.allSatisfy(Self.quarterly.contains) else { return nil }
+        every = gaps[gaps.count / 2]
+        // Twice its distance without a message: it has stopped, and nothing is to be waited for.
+        guard until - last <= 2 * every else { return nil }
+        times = starts.count
+        unevenness = (gaps.last ?? 0) - (gaps.first ?? 0)
+        lastDay = last
+    }
+}
+
+extension DomainFactsReader.SenderSum {
+    fileprivate mutating func add(_ flow: DomainFactsReader.Flow, _ index: Int, _ look: DomainFactsReader.Look) {
+        let messages = flow.treatment.messages
+        sender.treatment.add(flow.treatment)
+        sender.firstDay = min(sender.firstDay, Day(flow.firstDay))
+        sender.lastDay = max(sender.lastDay, Day(flow.lastDay))
+        sender.signed += look.isSigned ? messages : 0
+        sender.broken += look.isBroken ? messages : 0
+        sender.unsigned += look.signatures.isEmpty ? messages : 0
+        sender.hasForeignSignature = sender.hasForeignSignature || look.foreignSignature != nil
+        if messages > (spf[look.spf] ?? 0) || sender.spfDomain == nil { sender.spfDomain = look.spfDomain ?? sender.spfDomain }
+        spf[look.spf, default: 0] += messages
+        sources[flow.key.source, default: 0] += messages
+        reporters |= flow.reporters
+        flows.append(index)
+    }
+}
+
+extension DomainFacts.PolicyRun {
+    fileprivate func hasSameTags(as other: Self) -> Bool {
+        (p, sp, np, pct, testing) == (other.p, other.sp, other.np, other.pct, other.testing)
+    }
+}
+
+extension AuthenticationResult {
+    /// A signature that is there and did not verify. An error that passes is neither good nor broken.
+    fileprivate var isBroken: Bool {
+        switch self {
+        case .fail, .permerror, .policy, .neutral: true
+        default: false
+        }
+    }
+}
+
+extension IPAddress {
+    /// The /24 or /48 it lies in.
+    fileprivate var network: IPAddress {
+        isIPv4 ? IPAddress(ipv4: UInt32(truncatingIfNeeded: low) & 0xFFFF_FF00) : IPAddress(high: high & 0xFFFF_FFFF_FFFF_0000, low: 0)
+    }
+}
