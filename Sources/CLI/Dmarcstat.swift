@@ -17,7 +17,7 @@ struct Dmarcstat: ContextCommand {
         version: "0.1.0",
         subcommands: [
             IngestCommand.self, SummaryCommand.self, TopFailuresCommand.self, TrendCommand.self, ReportsCommand.self, ShowCommand.self,
-            RefusedCommand.self,
+            RefusedCommand.self, AdviseCommand.self,
             StatusCommand.self, ExportCommand.self, InitCommand.self, DoctorCommand.self,
         ])
 
