@@ -73,7 +73,10 @@ struct Advisor {
 
     private func sum(_ senders: [DomainFacts.Sender]) -> DomainFacts.Treatment {
         var sum = DomainFacts.Treatment()
-        for sender in senders { sum.add(sender.treatment) }
+        for sender in senders {
+            sum.add(sender.treatment)
+            sum.sources += sender.treatment.sources
+        }
         return sum
     }
 
@@ -334,13 +337,13 @@ struct Advisor {
             let gap = end.distance(to: facts.lastDataDay)
             return gap > max(Self.latestDays, 3 * usual) && gap > reporter.longestGap
         }.sorted { ($0.days.count, $1.name) > ($1.days.count, $0.name) }
-        guard let first = silent.first, let end = first.days.last else { return [] }
+        guard let end = silent.compactMap(\.days.last).max() else { return [] }
         return [
             finding(
                 .reporterSilent, .watch, subjects: silent.map(\.name),
                 numbers: [
                     ("everybody", .flag(false)), ("last_day", .day(end)), ("silent_days", .count(end.distance(to: facts.lastDataDay))),
-                    ("usual_days", .count(first.usualGap ?? 1)),
+                    ("usual_days", .count(silent.compactMap(\.usualGap).max() ?? 1)),
                 ], link: AdviceSources.external)
         ]
     }
@@ -357,6 +360,9 @@ struct Advisor {
             let isStopped = total.delivered == 0 || (policy?.isEnforced == true && total.delivered * 10 <= total.messages)
             let isNext = readiness?.isReady == true || (isParked && policy?.p != "reject")
             let senders = facts.senders(.spoofed)
+            // Most of it in the name of subdomains that the policy leaves open: then it is not the receivers who let it through.
+            let below = facts.subdomains.reduce(0) { $0 + $1.spoofed }
+            let isOpenBelow = policy?.effectiveSubdomainPolicy == "none" && policy?.p != "none" && below * 2 > total.messages
             findings.append(
                 finding(
                     isStopped ? .spoofedStopped : .spoofedDelivered, isStopped ? .fine : isNext ? .act : .watch, messages: total.messages,
@@ -365,7 +371,7 @@ struct Advisor {
                         ("delivered", .count(total.delivered)), ("quarantined", .count(total.quarantined)),
                         ("rejected", .count(total.rejected)), ("sources", .count(total.sources)), ("networks", .count(total.networks)),
                         ("policy", .word(policy?.p ?? "")), ("enforced", .flag(policy?.isEnforced == true)),
-                        ("ready", .flag(readiness?.isReady == true)), ("parked", .flag(isParked)),
+                        ("ready", .flag(readiness?.isReady == true)), ("parked", .flag(isParked)), ("open_below", .flag(isOpenBelow)),
                     ], link: AdviceSources.dmarcHowTo))
         }
         findings += spoofedSubdomains()

@@ -542,7 +542,8 @@ struct DomainFactsReader {
                 if look.signatures.contains(where: { $0.result == .pass && presentNames.contains($0.selector) }) { continue }
                 let flow = Flow(
                     key: FlowKey(source: 0, verdict: Int8(truncatingIfNeeded: rows.int(0)), authentication: set), firstDay: 0, lastDay: 0)
-                let name = name(of: flow, look, address).0
+                let named = name(of: flow, look, address).0
+                let name = named.isEmpty ? address.description : named
                 guard !presentNames.contains(name), late[name].map({ $0.lastDay.number < rhythm.lastDay }) ?? true else { continue }
                 late[name] = DomainFacts.LateSender(name: name, lastDay: Day(rhythm.lastDay), every: rhythm.every, addresses: [address])
             }

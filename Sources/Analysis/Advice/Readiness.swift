@@ -88,7 +88,10 @@ struct Readiness {
         if days < daysNeeded { blockers.append(Blocker(kind: .thin, count: days)) }
         if reporters < reportersNeeded { blockers.append(Blocker(kind: .oneReporter, count: reporters)) }
         if known == 0 { blockers.append(Blocker(kind: .noKnownMail, count: 0)) }
-        add(.misconfigured, facts.total(.misconfigured).messages, names(.misconfigured))
+        // Where SPF ends in an error the server is not at fault: that is a blocker of its own.
+        let inError = facts.senders(.misconfigured).filter { $0.spf == .ownError }
+        let misconfigured = facts.total(.misconfigured).messages - inError.reduce(0) { $0 + $1.treatment.messages }
+        add(.misconfigured, misconfigured, facts.senders(.misconfigured).filter { $0.spf != .ownError }.map(\.name))
         add(.unaligned, facts.total(.unaligned).messages, names(.unaligned))
         let unsigned = facts.senders(.authorized).filter(\.isUnsigned)
         add(.dkimMissing, unsigned.reduce(0) { $0 + $1.unsigned }, unsigned.map(\.name))

@@ -40,6 +40,8 @@ protocol AdviceTexts: Sendable {
     func quiet(_ names: [String]) -> String
     /// Where the texts of what is fine can be read.
     var moreHint: String { get }
+    /// Where the evidence can be read.
+    var closing: String { get }
 }
 
 extension Context.Language {

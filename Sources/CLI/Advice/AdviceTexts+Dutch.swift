@@ -16,6 +16,8 @@ struct DutchAdvice: AdviceTexts {
 
     let moreHint = "Met --all staat ook uitgelegd wat in orde is."
 
+    let closing = "dmarcstat explain BRON toont waarop een oordeel berust."
+
     func word(_ severity: Severity) -> String {
         switch severity {
         case .act: "te doen"
@@ -45,7 +47,7 @@ struct DutchAdvice: AdviceTexts {
         let name = change.name
         let isSPF = !name.hasPrefix("_dmarc.")
         switch change.action {
-        case .publish: return "\(name) \(change.type) \"\(change.value)\""
+        case .publish: return change.type == "MX" ? "\(name) MX \(change.value)" : "\(name) TXT \"\(change.value)\""
         case .insert:
             return isSPF
                 ? "\(name) TXT, in het record dat met v=spf1 begint, vóór het laatste woord (all), voeg toe: \(change.value)"
@@ -192,10 +194,11 @@ struct DutchAdvice: AdviceTexts {
 
     private func webForm(_ finding: Finding) -> AdviceText {
         AdviceText(
-            title: "Mail van een website gaat zonder jouw naam op het zegel de deur uit",
+            title: "Mail van een website wordt verstuurd zonder dat je domein erachter staat",
             seen:
                 "\(messages(finding.messages)) van \(sources(finding.count("sources"))) bij \(writer.list(finding.subjects)): SPF geslaagd voor de naam van de webserver, zonder handtekening. \(writer.number(finding.count("failed"))) mislukt voor DMARC\(fate(finding)).",
-            meaning: "\(likely(finding)) het contactformulier of de webwinkel van je eigen site op een gedeelde server.",
+            meaning:
+                "Dit \(finding.flag("unrelated") ? "is misschien" : "lijkt op") het contactformulier of de webwinkel van je eigen site op een gedeelde server. Heb je daar geen site, dan is het een vreemde.",
             step:
                 "Laat de site versturen via SMTP met inloggen op je mailserver, of vraag de hoster om voor je domein te ondertekenen. Zet nooit het adres van de bezoeker in From, gebruik daarvoor Reply-To.",
             check: "\(soon) is deze bron verdwenen, of geslaagd.")
@@ -206,7 +209,7 @@ struct DutchAdvice: AdviceTexts {
             title: "Diensten ondertekenen voor je",
             seen:
                 "\(messages(finding.messages)) van \(writer.list(finding.subjects)) met een geldige handtekening van jou; SPF geslaagd voor het eigen retourpad van de dienst.",
-            meaning: "\(likely(finding)) hoe het hoort: een van de twee is genoeg, en een handtekening overleeft doorsturen.",
+            meaning: "Zo hoort het: een van de twee is genoeg, en een handtekening overleeft doorsturen.",
             step: "Niets. Biedt de dienst een retourpad van je eigen domein, dan is dat een reserve.", check: "")
     }
 
@@ -345,6 +348,8 @@ struct DutchAdvice: AdviceTexts {
                 "Je eigen afzenders zijn in orde, zet dus de volgende stap: zie E1."
             } else if finding.flag("parked") {
                 "Dit domein verstuurt geen mail, het kan dus op slot: zie F2."
+            } else if finding.flag("open_below") {
+                "Sluit de namen onder het domein: zie F1."
             } else if finding.flag("enforced") {
                 "Meer kun je niet publiceren; ontvangers mogen van een beleid afwijken."
             } else {
@@ -353,9 +358,13 @@ struct DutchAdvice: AdviceTexts {
         return AdviceText(
             title: "Vreemden gebruiken je naam, en hun mail wordt afgeleverd", seen: seen,
             meaning: "\(likely(finding)) vervalste mail."
-                + (finding.flag("enforced")
-                    ? " Ontvangers laten ze door, tegen je beleid in."
-                    : " Je beleid (p=\(finding.word("policy") ?? "none")) vraagt niet om ze tegen te houden."),
+                + (finding.flag("open_below")
+                    ? " Het meeste komt uit naam van subdomeinen, en sp=none laat die open."
+                    : finding.flag("enforced")
+                        ? " Ontvangers laten ze door, tegen je beleid in."
+                        : finding.word("policy") != "none"
+                            ? " Je beleid (p=\(finding.word("policy") ?? "?")) geldt maar voor een deel of op proef."
+                            : " Je beleid (p=\(finding.word("policy") ?? "none")) vraagt niet om ze tegen te houden."),
             step: step,
             check: finding.flag("ready") || finding.flag("parked")
                 ? "\(soon) komen deze berichten in quarantaine of worden ze geweigerd." : "")

@@ -16,6 +16,8 @@ struct EnglishAdvice: AdviceTexts {
 
     let moreHint = "--all also explains what is fine."
 
+    let closing = "dmarcstat explain SOURCE shows the evidence behind a verdict."
+
     func word(_ severity: Severity) -> String {
         switch severity {
         case .act: "to do"
@@ -45,7 +47,7 @@ struct EnglishAdvice: AdviceTexts {
         let name = change.name
         let isSPF = !name.hasPrefix("_dmarc.")
         switch change.action {
-        case .publish: return "\(name) \(change.type) \"\(change.value)\""
+        case .publish: return change.type == "MX" ? "\(name) MX \(change.value)" : "\(name) TXT \"\(change.value)\""
         case .insert:
             return isSPF
                 ? "\(name) TXT, in the record that begins with v=spf1, before the last word (all), add: \(change.value)"
@@ -112,7 +114,7 @@ struct EnglishAdvice: AdviceTexts {
             title: isIPv6
                 ? "Your server also sends over IPv6, and SPF does not know that" : "A server of yours is missing from your SPF record",
             seen:
-                "\(messages(finding.messages)) from \(writer.list(finding.subjects)), told by \(reporters(finding.count("reporters"))); SPF fails there. \(writer.number(signed)) carried a valid signature of yours, \(writer.number(failed)) failed DMARC.",
+                "\(messages(finding.messages)) from \(writer.list(finding.subjects)), reported by \(reporters(finding.count("reporters"))); SPF fails there. \(writer.number(signed)) carried a valid signature of yours, \(writer.number(failed)) failed DMARC.",
             meaning: "\(likely(finding)) a server of your own that your SPF record does not name."
                 + (failed == 0 ? " Its signature carries the mail for now; a message whose signature breaks on the way would fail." : ""),
             step:
@@ -193,7 +195,8 @@ struct EnglishAdvice: AdviceTexts {
             title: "Mail of a website is sent without your authentication",
             seen:
                 "\(messages(finding.messages)) from \(sources(finding.count("sources"))) at \(writer.list(finding.subjects)): SPF passed for the name of the web server, there was no signature. \(writer.number(finding.count("failed"))) failed DMARC\(fate(finding)).",
-            meaning: "\(likely(finding)) the contact form or the shop of your own website on a shared server.",
+            meaning:
+                "This \(finding.flag("unrelated") ? "may be" : "looks like") the contact form or the shop of your own website on a shared server. If you have no website there, it is a stranger.",
             step:
                 "Let the website send through SMTP with a login at your mail server, or ask the host to sign for your domain. Never put the visitor's address in From; use Reply-To for it.",
             check: "\(soon) this source is gone, or passes.")
@@ -204,7 +207,7 @@ struct EnglishAdvice: AdviceTexts {
             title: "Services sign for you",
             seen:
                 "\(messages(finding.messages)) from \(writer.list(finding.subjects)) carried a valid signature of yours; SPF passed for the service's own return path.",
-            meaning: "\(likely(finding)) how it should be: one of the two is enough, and a signature survives forwarding.",
+            meaning: "As it should be: one of the two is enough, and a signature survives forwarding.",
             step: "Nothing. If the service offers a return path of your own, that is a spare.", check: "")
     }
 
@@ -232,7 +235,7 @@ struct EnglishAdvice: AdviceTexts {
                 + (finding.subjects.isEmpty ? "" : " (\(writer.list(finding.subjects)))")
                 + "; \(writer.number(finding.count("failed"))) failed DMARC\(fate(finding)).",
             meaning:
-                "\(likely(finding)) people of yours who post to lists. A list that adds a footer or a tag to the subject breaks your signature.",
+                "\(likely(finding)) mail of your own people to lists. A list that adds a footer or a tag to the subject breaks your signature.",
             step: isStopped
                 ? "Ask the lists to rewrite From (most list software can), or go back to p=none as long as people post there. RFC 9989: a domain whose users post to mailing lists should not publish p=reject."
                 : "Nothing now. Before p=reject: RFC 9989 says that a domain whose users post to mailing lists should not publish it; lists that rewrite From, and a separate domain for people, are ways out.",
@@ -340,6 +343,8 @@ struct EnglishAdvice: AdviceTexts {
                 "Your own senders are in order, so take the next step: see E1."
             } else if finding.flag("parked") {
                 "This domain sends no mail, so it can be closed: see F2."
+            } else if finding.flag("open_below") {
+                "Close the names below the domain: see F1."
             } else if finding.flag("enforced") {
                 "Nothing more can be published; receivers may overrule a policy."
             } else {
@@ -348,9 +353,13 @@ struct EnglishAdvice: AdviceTexts {
         return AdviceText(
             title: "Strangers use your name, and are delivered", seen: seen,
             meaning: "\(likely(finding)) forged mail."
-                + (finding.flag("enforced")
-                    ? " Receivers let it through against your policy."
-                    : " Your policy (p=\(finding.word("policy") ?? "none")) does not ask to stop it."),
+                + (finding.flag("open_below")
+                    ? " Most of it comes in the name of subdomains, and sp=none leaves those open."
+                    : finding.flag("enforced")
+                        ? " Receivers let it through against your policy."
+                        : finding.word("policy") != "none"
+                            ? " Your policy (p=\(finding.word("policy") ?? "?")) holds only in part or in test."
+                            : " Your policy (p=\(finding.word("policy") ?? "none")) does not ask to stop it."),
             step: step, check: finding.flag("ready") || finding.flag("parked") ? "\(soon) these messages are quarantined or rejected." : "")
     }
 

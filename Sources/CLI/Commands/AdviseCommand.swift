@@ -110,8 +110,7 @@ struct AdviceView {
         let quiet = domains.filter { !isLoud($0) }.map(\.domain)
         if !quiet.isEmpty { lines += (lines.isEmpty ? [] : [""]) + [texts.quiet(quiet)] }
         let hidesSome = !showsAll && domains.contains { $0.findings.contains { $0.severity == .fine } }
-        if hidesSome { lines += ["", texts.moreHint] }
-        return lines
+        return lines + [(hidesSome ? texts.moreHint + " " : "") + texts.closing]
     }
 
     private func lines(_ advice: DomainAdvice) -> [String] {
