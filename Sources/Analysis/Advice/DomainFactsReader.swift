@@ -94,16 +94,18 @@ struct DomainFactsReader {
     mutating func facts(of domain: PolicyDomain) throws -> DomainFacts? {
         let extent = try SQLRows(db, Scope.extentSQL)
         try extent.restart(domain.id)
-        guard try extent.next(), let first = extent.optionalInt(0) else { return nil }
+        guard try extent.next(), let first = extent.optionalInt(0), let last = extent.optionalInt(1) else { return nil }
+        // A period that ends before the data do is looked at as from its own last day.
         var facts = DomainFacts(
             domain: domain.name, organisation: suffixes.organisation(of: domain.name), period: period, lastDataDay: lastDataDay,
-            today: today, firstDay: Day(first))
+            today: last > period.until.number ? period.until : today, firstDay: Day(first))
         let reporterOf = try addReports(of: domain, to: &facts)
         var table = SourceTable()
         let flows = try records(of: domain, reporterOf, &table, &facts)
-        let looks = try looks(at: flows, in: facts)
-        addSelectors(flows, looks, to: &facts)
-        addSPF(flows, looks, to: &facts)
+        let sets = sets(of: flows)
+        let looks = try looks(at: sets, in: facts)
+        addSelectors(sets, looks, to: &facts)
+        addSPF(sets, looks, to: &facts)
         try addSenders(of: domain, flows, looks, table, to: &facts)
         if facts.totals.allSatisfy({ $0.key == .spoofed || $0.key == .unknown }) {
             facts.everSent = try exists(Self.passedSQL, domain) || exists(Self.knownSQL, domain)
@@ -121,7 +123,7 @@ struct DomainFactsReader {
         struct Seen {
             var days: Set<Int> = []
             var reports = 0
-            var policies: [Int: (day: Int, report: Int, policy: Int)] = [:]
+            var policies: [Int: Int] = [:]
         }
         var places: [Int: Int] = [:]
         var reporterOf: [Int: Int] = [:]
@@ -138,19 +140,20 @@ struct DomainFactsReader {
             reporterOf[report] = min(place, 127)
             seen[reporter, default: Seen()].days.insert(day)
             if day >= period.since.number { seen[reporter, default: Seen()].reports += 1 }
-            // Several reports of a day: the policy with the largest key, whatever the order of arrival.
-            if (seen[reporter]?.policies[day]?.policy ?? -1) < policy { seen[reporter]?.policies[day] = (day, report, policy) }
+            // Several reports of a day: the last in the order of the alphabet, so that the order of arrival does not matter.
+            if let other = seen[reporter]?.policies[day], (policies[other]?.tags ?? "") >= (policies[policy]?.tags ?? "") { continue }
+            seen[reporter, default: Seen()].policies[day] = policy
         }
         for (reporter, seen) in seen {
             let name = reporterNames[reporter] ?? ""
             facts.reporters.append(
                 DomainFacts.Reporter(name: name, days: seen.days.sorted().map { Day($0) }, reports: seen.reports))
-            for (day, _, policy) in seen.policies.values.sorted(by: { $0.day < $1.day }) {
+            for (day, policy) in seen.policies.sorted(by: { $0.key < $1.key }) {
                 guard var run = policies[policy] else { continue }
                 run.reporter = name
                 run.since = Day(day)
                 run.until = Day(day)
-                if let last = facts.policies.last, last.reporter == name, last.hasSameTags(as: run) {
+                if let last = facts.policies.last, last.reporter == name, last.tags == run.tags {
                     facts.policies[facts.policies.count - 1].until = run.until
                 } else {
                     facts.policies.append(run)
@@ -275,14 +278,29 @@ struct DomainFactsReader {
         var isBroken: Bool { !isSigned && signatures.contains { $0.result.isBroken } }
     }
 
-    private mutating func looks(at flows: [Flow], in facts: DomainFacts) throws -> [Int: Look] {
-        var messages: [Verdict: [Int: Int]] = [:]
-        for flow in flows { messages[flow.verdict, default: [:]][flow.key.authentication, default: 0] += flow.treatment.messages }
+    /// All records of a verdict with the same set of results.
+    fileprivate struct SetSum {
+        var messages = 0
+        var reporters: UInt128 = 0
+        var firstDay = Int.max
+        var lastDay = Int.min
+    }
+
+    private func sets(of flows: [Flow]) -> [Verdict: [Int: SetSum]] {
+        var sets: [Verdict: [Int: SetSum]] = [:]
+        for flow in flows { sets[flow.verdict, default: [:]][flow.key.authentication, default: SetSum()].add(flow) }
+        return sets
+    }
+
+    private mutating func looks(at sets: [Verdict: [Int: SetSum]], in facts: DomainFacts) throws -> [Int: Look] {
         var looks: [Int: Look] = [:]
-        for (verdict, sets) in messages {
+        for (verdict, sets) in sets {
             let isDirect = [.authorized, .dkimOnly, .misconfigured, .unaligned].contains(verdict)
-            let chosen = sets.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.prefix(isDirect ? Self.directSets : Self.otherSets)
-            for (id, _) in chosen where looks[id] == nil { looks[id] = look(try authentications.set(id), facts.organisation) }
+            let most = isDirect ? Self.directSets : Self.otherSets
+            // Sorting all sets of strangers would cost more than reading those that are wanted.
+            let least = sets.count <= most ? 0 : sets.values.map(\.messages).sorted(by: >)[most - 1]
+            let chosen = sets.filter { $0.value.messages >= least }.sorted { ($0.value.messages, $1.key) > ($1.value.messages, $0.key) }
+            for (id, _) in chosen.prefix(most) where looks[id] == nil { looks[id] = look(try authentications.set(id), facts.organisation) }
         }
         return looks
     }
@@ -319,7 +337,7 @@ struct DomainFactsReader {
         return look
     }
 
-    private func addSelectors(_ flows: [Flow], _ looks: [Int: Look], to facts: inout DomainFacts) {
+    private func addSelectors(_ sets: [Verdict: [Int: SetSum]], _ looks: [Int: Look], to facts: inout DomainFacts) {
         struct Sum {
             var passed = 0
             var failed = 0
@@ -329,20 +347,21 @@ struct DomainFactsReader {
             var lastDay = Int.min
         }
         var sums: [[String]: Sum] = [:]
-        for flow in flows where [.authorized, .misconfigured, .dkimOnly].contains(flow.verdict) {
-            guard let look = looks[flow.key.authentication] else { continue }
-            for signature in look.signatures {
-                var sum = sums[[signature.domain, signature.selector]] ?? Sum()
-                if signature.result == .pass {
-                    sum.passed += flow.treatment.messages
-                    sum.passedReporters |= flow.reporters
-                } else if signature.result.isBroken {
-                    sum.failed += flow.treatment.messages
-                    sum.failedReporters |= flow.reporters
-                    sum.firstFailedDay = min(sum.firstFailedDay, flow.firstDay)
+        for verdict in [Verdict.authorized, .misconfigured, .dkimOnly] {
+            for (id, set) in sets[verdict] ?? [:] {
+                for signature in looks[id]?.signatures ?? [] {
+                    var sum = sums[[signature.domain, signature.selector]] ?? Sum()
+                    if signature.result == .pass {
+                        sum.passed += set.messages
+                        sum.passedReporters |= set.reporters
+                    } else if signature.result.isBroken {
+                        sum.failed += set.messages
+                        sum.failedReporters |= set.reporters
+                        sum.firstFailedDay = min(sum.firstFailedDay, set.firstDay)
+                    }
+                    sum.lastDay = max(sum.lastDay, set.lastDay)
+                    sums[[signature.domain, signature.selector]] = sum
                 }
-                sum.lastDay = max(sum.lastDay, flow.lastDay)
-                sums[[signature.domain, signature.selector]] = sum
             }
         }
         facts.selectors = sums.map { key, sum in
@@ -353,23 +372,23 @@ struct DomainFactsReader {
         }.sorted { ($0.domain, $0.selector) < ($1.domain, $1.selector) }
     }
 
-    private func addSPF(_ flows: [Flow], _ looks: [Int: Look], to facts: inout DomainFacts) {
+    private func addSPF(_ sets: [Verdict: [Int: SetSum]], _ looks: [Int: Look], to facts: inout DomainFacts) {
         var outcomes: [String: DomainFacts.SPFOutcome] = [:]
         var errors: [String: UInt128] = [:]
         var missing: [String: UInt128] = [:]
-        for flow in flows {
-            guard let (domain, result) = looks[flow.key.authentication]?.ownSPF else { continue }
+        for (id, set) in sets.values.lazy.flatMap({ $0 }) {
+            guard let (domain, result) = looks[id]?.ownSPF else { continue }
             var outcome = outcomes[domain] ?? DomainFacts.SPFOutcome(domain: domain)
-            let messages = flow.treatment.messages
+            let messages = set.messages
             switch result {
             case .pass: outcome.passed += messages
             case .permerror:
                 outcome.permanentErrors += messages
-                errors[domain, default: 0] |= flow.reporters
+                errors[domain, default: 0] |= set.reporters
             case .temperror: outcome.temporaryErrors += messages
             case .none:
                 outcome.none += messages
-                missing[domain, default: 0] |= flow.reporters
+                missing[domain, default: 0] |= set.reporters
             case .neutral: outcome.neutral += messages
             case .softfail: outcome.softFailed += messages
             case .fail, .policy, .unknown: outcome.failed += messages
@@ -383,46 +402,76 @@ struct DomainFactsReader {
 
     // MARK: - Senders
 
+    fileprivate struct SPFCheck: Hashable {
+        var kind: DomainFacts.SPFKind
+        var domain: String?
+    }
+
+    /// What makes flows one sender: an address of the domain's own, a name, or being nobody in particular.
+    fileprivate enum SenderKey: Hashable {
+        case source(Verdict, Int32)
+        case name(Verdict, String)
+        case nobody(Verdict)
+    }
+
     fileprivate struct SenderSum {
         var sender: DomainFacts.Sender
         var sources: [Int32: Int] = [:]
-        var networks: Set<IPAddress> = []
         var reporters: UInt128 = 0
         var flows: [Int] = []
-        var spf: [DomainFacts.SPFKind: Int] = [:]
+        var spf: [SPFCheck: Int] = [:]
     }
 
     private mutating func addSenders(
         of domain: PolicyDomain, _ flows: [Flow], _ looks: [Int: Look], _ table: SourceTable, to facts: inout DomainFacts
     ) throws {
-        var sums: [String: SenderSum] = [:]
+        var places: [SenderKey: Int] = [:]
+        var sums: [SenderSum] = []
+        var names: [Int: (name: String, service: Service?)] = [:]
+        for (id, look) in looks { names[id] = name(of: look) }
         var sourcesOf: [Verdict: Set<Int32>] = [:]
         var networksOf: [Verdict: Set<IPAddress>] = [:]
         for (index, flow) in flows.enumerated() {
-            facts.totals[flow.verdict, default: DomainFacts.Treatment()].add(flow.treatment)
-            let address = table.addresses[Int(flow.key.source)]
-            if sourcesOf[flow.verdict, default: []].insert(flow.key.source).inserted, flow.verdict == .spoofed {
-                networksOf[.spoofed, default: []].insert(address.network)
+            let verdict = flow.verdict
+            facts.totals[verdict, default: DomainFacts.Treatment()].add(flow.treatment)
+            if sourcesOf[verdict, default: []].insert(flow.key.source).inserted, verdict == .spoofed {
+                networksOf[.spoofed, default: []].insert(table.addresses[Int(flow.key.source)].network)
             }
-            let look = looks[flow.key.authentication] ?? Look()
-            let (name, service) = name(of: flow, look, address)
-            let key = "\(flow.key.verdict) \(name)"
-            var sum =
-                sums[key]
-                ?? SenderSum(
-                    sender: DomainFacts.Sender(verdict: flow.verdict, name: name, firstDay: Day(flow.firstDay), lastDay: Day(flow.lastDay)))
-            sum.add(flow, index, look)
-            sum.sender.service = sum.sender.service ?? service
-            if let domain = look.spfDomain, look.spf == .foreignPass, domain != suffixes.organisation(of: domain) {
-                sum.sender.isHostName = sum.sender.isHostName || !isMailName(domain)
+            let named = names[flow.key.authentication]
+            let key: SenderKey =
+                switch verdict {
+                case .authorized, .misconfigured: .source(verdict, flow.key.source)
+                case .spoofed, .unknown: .nobody(verdict)
+                case .dkimOnly, .forwarded, .mailingList, .unaligned:
+                    if let named, !named.name.isEmpty {
+                        .name(verdict, named.name)
+                    } else {
+                        verdict == .unaligned ? .source(verdict, flow.key.source) : .nobody(verdict)
+                    }
+                }
+            let place: Int
+            if let known = places[key] {
+                place = known
+            } else {
+                place = sums.count
+                places[key] = place
+                let name =
+                    switch key {
+                    case .source(_, let source): table.addresses[Int(source)].description
+                    case .name(_, let name): name
+                    case .nobody: ""
+                    }
+                var sender = DomainFacts.Sender(verdict: verdict, name: name, firstDay: Day(flow.firstDay), lastDay: Day(flow.lastDay))
+                if case .name = key { sender.service = named?.service }
+                sums.append(SenderSum(sender: sender))
             }
-            sums[key] = sum
+            sums[place].add(flow, index, looks[flow.key.authentication])
         }
         for verdict in sourcesOf.keys {
             facts.totals[verdict]?.sources = sourcesOf[verdict]?.count ?? 0
             facts.totals[verdict]?.networks = networksOf[verdict]?.count ?? 0
         }
-        for (verdict, all) in Dictionary(grouping: sums.values, by: \.sender.verdict) {
+        for (verdict, all) in Dictionary(grouping: sums, by: \.sender.verdict) {
             // An own sender without a fault needs no finding.
             let faulty = verdict == .authorized ? all.filter { $0.sender.unsigned + $0.sender.broken > 0 } : all
             let leading = faulty.sorted {
@@ -442,22 +491,16 @@ struct DomainFactsReader {
             .contains { label == $0 }
     }
 
-    /// What a sender is called, and so which sources are one sender.
-    private mutating func name(of flow: Flow, _ look: Look, _ address: IPAddress) -> (String, Service?) {
-        switch flow.verdict {
-        case .authorized, .misconfigured: return (address.description, nil)
-        case .spoofed, .unknown: return ("", nil)
-        case .dkimOnly, .forwarded, .mailingList, .unaligned:
-            let isForeign = look.spf == .foreignPass || look.spf == .foreignFail
-            let candidates = [look.spf == .foreignPass ? look.spfDomain : nil, look.foreignSignature, isForeign ? look.spfDomain : nil]
-                .compactMap(\.self)
-            if services == nil, !candidates.isEmpty { services = Services() }
-            for candidate in candidates {
-                if let service = services?.service(of: candidate) { return (service.name, service) }
-            }
-            if let first = candidates.first { return (suffixes.organisation(of: first), nil) }
-            return (flow.verdict == .unaligned ? address.description : "", nil)
+    /// Whom a set of results names beside the domain itself; empty where it names nobody.
+    private mutating func name(of look: Look) -> (name: String, service: Service?) {
+        let isForeign = look.spf == .foreignPass || look.spf == .foreignFail
+        let candidates = [look.spf == .foreignPass ? look.spfDomain : nil, look.foreignSignature, isForeign ? look.spfDomain : nil]
+            .compactMap(\.self)
+        if services == nil, !candidates.isEmpty { services = Services() }
+        for candidate in candidates {
+            if let service = services?.service(of: candidate) { return (service.name, service) }
         }
+        return (candidates.first.map { suffixes.organisation(of: $0) } ?? "", nil)
     }
 
     /// Days, addresses, and how sure the verdict is.
@@ -465,7 +508,14 @@ struct DomainFactsReader {
         var sender = sum.sender
         sender.treatment.sources = sum.sources.count
         sender.reporters = sum.reporters.nonzeroBitCount
-        sender.spf = sum.spf.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key ?? .none
+        let check = sum.spf.max {
+            ($0.value, $1.key.kind.rawValue, $1.key.domain ?? "") < ($1.value, $0.key.kind.rawValue, $0.key.domain ?? "")
+        }
+        sender.spf = check?.key.kind ?? .none
+        sender.spfDomain = check?.key.domain
+        if sender.spf == .foreignPass, let domain = sender.spfDomain, domain != suffixes.organisation(of: domain) {
+            sender.isHostName = !isMailName(domain)
+        }
         let leading = sum.sources.map { (address: table.addresses[Int($0.key)], messages: $0.value) }
             .sorted { ($0.messages, $1.address.description) > ($1.messages, $0.address.description) }
         sender.addresses = leading.prefix(5).map(\.address)
@@ -540,9 +590,7 @@ struct DomainFactsReader {
                 guard known.contains(verdict), !presentSets.contains(set) else { continue }
                 let look = look(try authentications.set(set), facts.organisation)
                 if look.signatures.contains(where: { $0.result == .pass && presentNames.contains($0.selector) }) { continue }
-                let flow = Flow(
-                    key: FlowKey(source: 0, verdict: Int8(truncatingIfNeeded: rows.int(0)), authentication: set), firstDay: 0, lastDay: 0)
-                let named = name(of: flow, look, address).0
+                let named = [.authorized, .misconfigured].contains(verdict) ? "" : name(of: look).name
                 let name = named.isEmpty ? address.description : named
                 guard !presentNames.contains(name), late[name].map({ $0.lastDay.number < rhythm.lastDay }) ?? true else { continue }
                 late[name] = DomainFacts.LateSender(name: name, lastDay: Day(rhythm.lastDay), every: rhythm.every, addresses: [address])
@@ -591,18 +639,29 @@ struct Rhythm {
     }
 }
 
+extension DomainFactsReader.SetSum {
+    fileprivate mutating func add(_ flow: DomainFactsReader.Flow) {
+        messages += flow.treatment.messages
+        reporters |= flow.reporters
+        firstDay = min(firstDay, flow.firstDay)
+        lastDay = max(lastDay, flow.lastDay)
+    }
+}
+
 extension DomainFactsReader.SenderSum {
-    fileprivate mutating func add(_ flow: DomainFactsReader.Flow, _ index: Int, _ look: DomainFactsReader.Look) {
+    fileprivate mutating func add(_ flow: DomainFactsReader.Flow, _ index: Int, _ look: DomainFactsReader.Look?) {
         let messages = flow.treatment.messages
         sender.treatment.add(flow.treatment)
         sender.firstDay = min(sender.firstDay, Day(flow.firstDay))
         sender.lastDay = max(sender.lastDay, Day(flow.lastDay))
-        sender.signed += look.isSigned ? messages : 0
-        sender.broken += look.isBroken ? messages : 0
-        sender.unsigned += look.signatures.isEmpty ? messages : 0
-        sender.hasForeignSignature = sender.hasForeignSignature || look.foreignSignature != nil
-        if messages > (spf[look.spf] ?? 0) || sender.spfDomain == nil { sender.spfDomain = look.spfDomain ?? sender.spfDomain }
-        spf[look.spf, default: 0] += messages
+        // Results that were not read say nothing, in particular not that there was no signature.
+        if let look {
+            sender.signed += look.isSigned ? messages : 0
+            sender.broken += look.isBroken ? messages : 0
+            sender.unsigned += look.signatures.isEmpty ? messages : 0
+            sender.hasForeignSignature = sender.hasForeignSignature || look.foreignSignature != nil
+            spf[DomainFactsReader.SPFCheck(kind: look.spf, domain: look.spfDomain), default: 0] += messages
+        }
         sources[flow.key.source, default: 0] += messages
         reporters |= flow.reporters
         flows.append(index)
@@ -610,9 +669,8 @@ extension DomainFactsReader.SenderSum {
 }
 
 extension DomainFacts.PolicyRun {
-    fileprivate func hasSameTags(as other: Self) -> Bool {
-        (p, sp, np, pct, testing) == (other.p, other.sp, other.np, other.pct, other.testing)
-    }
+    /// All tags in one text.
+    fileprivate var tags: String { [p, sp, np, pct, testing].map { $0 ?? "-" }.joined(separator: ";") }
 }
 
 extension AuthenticationResult {
