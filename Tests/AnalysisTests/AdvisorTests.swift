@@ -247,6 +247,9 @@ struct AdvisorTests {
         let findings = Advisor.findings(facts).filter { $0.code == .unalignedService }
         #expect(findings.count == 6 && findings.reduce(0) { $0 + $1.messages } == 936)
         #expect(findings.last?.subjects.count == 4 && findings.last?.severity == .watch)
+        for index in facts.senders.indices { facts.senders[index].notes = .unrelated }
+        let strangers = Advisor.findings(facts).filter { $0.code == .unalignedService }
+        #expect(strangers.count == 1 && strangers[0].messages == 936 && strangers[0].severity == .watch)
     }
 
     @Test("who signs for anybody does sign")
@@ -354,6 +357,8 @@ struct AdvisorTests {
         facts.spf[0].permanentErrorReporters = 1
         #expect(Advisor.findings(facts).first { $0.code == .spfError }?.severity == .watch)
         facts.spf = [DomainFacts.SPFOutcome(domain: "example.org", passed: 960, temporaryErrors: 40)]
+        #expect(codes(facts) == ["E1"])
+        facts.spf = [DomainFacts.SPFOutcome(domain: "example.org", passed: 9_995, permanentErrors: 5, permanentErrorReporters: 5)]
         #expect(codes(facts) == ["E1"])
         facts.spf = [DomainFacts.SPFOutcome(domain: "example.org", passed: 900, temporaryErrors: 100)]
         #expect(codes(facts).contains("G1"))

@@ -168,13 +168,19 @@ struct Advisor {
         }
         var findings: [Finding] = []
         for kind in [FindingCode.unalignedService, .webForm] {
-            let of = senders.filter { isWebForm($0) == (kind == .webForm) }
-            for sender in of.prefix(Self.servicesApart) { findings.append(unaligned(kind, [sender])) }
-            let rest = Array(of.dropFirst(Self.servicesApart))
+            let all = senders.filter { isWebForm($0) == (kind == .webForm) }
+            // Those that nobody knows are one question, not many.
+            let strangers = all.filter(isUnrelated)
+            let services = all.filter { !isUnrelated($0) }
+            for sender in services.prefix(Self.servicesApart) { findings.append(unaligned(kind, [sender])) }
+            let rest = Array(services.dropFirst(Self.servicesApart))
             if !rest.isEmpty { findings.append(unaligned(kind, rest)) }
+            if !strangers.isEmpty { findings.append(unaligned(kind, strangers)) }
         }
         return findings
     }
+
+    private func isUnrelated(_ sender: DomainFacts.Sender) -> Bool { sender.notes.contains(.unrelated) && sender.service == nil }
 
     private func isWebForm(_ sender: DomainFacts.Sender) -> Bool {
         if let kind = sender.service?.kind { return kind == .hosting && !sender.hasForeignSignature }
@@ -185,7 +191,7 @@ struct Advisor {
         let sum = sum(senders)
         let confidence = confidence(senders)
         let reporters = senders.map(\.reporters).max() ?? 0
-        let isStranger = senders.allSatisfy { $0.notes.contains(.unrelated) && $0.service == nil }
+        let isStranger = senders.allSatisfy(isUnrelated)
         // Of several small ones together nobody can say which is to be mended.
         let isOne = senders.count == 1 && !isStranger
         let by = senders[0].spf == .foreignPass ? (senders[0].hasForeignSignature ? "both" : "spf") : "dkim"
@@ -242,16 +248,16 @@ struct Advisor {
     private func spfErrors() -> [Finding] {
         facts.spf.compactMap { spf in
             let isTemporary = share(spf.temporaryErrors, of: spf.messages) >= Self.temporaryErrorShare && spf.temporaryErrors > 1
-            guard spf.permanentErrors > 0 || isTemporary else { return nil }
-            // One receiver that cannot evaluate what all others can has a trouble of its own.
-            let isCertain =
-                spf.permanentErrorReporters >= Self.independentReporters
-                && share(spf.permanentErrors, of: spf.messages) > Readiness.quietShare
+            // Receivers err now and then; what is broken is broken for all of them.
+            let isPermanent = spf.permanentErrors > 1 && share(spf.permanentErrors, of: spf.messages) > Readiness.quietShare
+            guard isPermanent || isTemporary else { return nil }
+            let isCertain = isPermanent && spf.permanentErrorReporters >= Self.independentReporters
             return finding(
-                .spfError, isCertain ? .act : .watch, messages: spf.permanentErrors + (isTemporary ? spf.temporaryErrors : 0),
+                .spfError, isCertain ? .act : .watch, messages: isPermanent ? spf.permanentErrors : spf.temporaryErrors,
                 subjects: [spf.domain],
                 numbers: [
-                    ("permanent_errors", .count(spf.permanentErrors)), ("temporary_errors", .count(spf.temporaryErrors)),
+                    ("permanent", .flag(isPermanent)), ("permanent_errors", .count(spf.permanentErrors)),
+                    ("temporary_errors", .count(spf.temporaryErrors)),
                     ("checks", .count(spf.messages)), ("reporters", .count(spf.permanentErrorReporters)),
                     ("passed", .count(spf.passed)),
                 ], link: AdviceSources.spfLimits)

@@ -31,7 +31,7 @@ public struct Advisory: Sendable {
             guard let period = scope.period, let suffixes = PublicSuffixes() else {
                 return Advisory(coverage: scope.coverage(messages: 0, reports: 0), domains: [])
             }
-            var reader = DomainFactsReader(db, scope, period, today: filter.today, suffixes)
+            let reader = DomainFactsReader(db, scope, period, today: filter.today, suffixes)
             try reader.findLastDataDay()
             var domains: [DomainAdvice] = []
             for domain in scope.domains {

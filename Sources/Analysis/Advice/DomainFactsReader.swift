@@ -2,7 +2,7 @@ import DMARC
 import GRDB
 
 /// Reads `DomainFacts`: one pass over the records of the period for each domain; everything older comes from small tables and rollups.
-struct DomainFactsReader {
+final class DomainFactsReader {
     /// How far before the period reporters, policies and rhythms are looked up, in days.
     static let historyDays = 90
     /// How far before the period regular senders are looked for, in days: three months and some.
@@ -13,6 +13,8 @@ struct DomainFactsReader {
     static let otherSets = 24
     /// Senders of each verdict that are kept, and of which the confidence is looked up.
     static let mostSenders = 25
+    /// Numbers of verdicts lie below this.
+    private static let verdictNumbers = 10
     /// Candidates for a regular sender that are looked up in the flows.
     static let mostCandidates = 24
 
@@ -74,7 +76,7 @@ struct DomainFactsReader {
     }
 
     /// The last day with data of any domain in scope, not after the period; also what is read once for all domains.
-    mutating func findLastDataDay() throws {
+    func findLastDataDay() throws {
         let rows = try SQLRows(db, Scope.extentSQL)
         for domain in scope.domains {
             try rows.restart(domain.id)
@@ -91,7 +93,7 @@ struct DomainFactsReader {
     }
 
     /// The facts of a domain; nil if there is no day with data.
-    mutating func facts(of domain: PolicyDomain) throws -> DomainFacts? {
+    func facts(of domain: PolicyDomain) throws -> DomainFacts? {
         let extent = try SQLRows(db, Scope.extentSQL)
         try extent.restart(domain.id)
         guard try extent.next(), let first = extent.optionalInt(0), let last = extent.optionalInt(1) else { return nil }
@@ -141,7 +143,10 @@ struct DomainFactsReader {
             seen[reporter, default: Seen()].days.insert(day)
             if day >= period.since.number { seen[reporter, default: Seen()].reports += 1 }
             // Several reports of a day: the last in the order of the alphabet, so that the order of arrival does not matter.
-            if let other = seen[reporter]?.policies[day], (policies[other]?.tags ?? "") >= (policies[policy]?.tags ?? "") { continue }
+            if let other = seen[reporter]?.policies[day], other == policy || (policies[other]?.tags ?? "") >= (policies[policy]?.tags ?? "")
+            {
+                continue
+            }
             seen[reporter, default: Seen()].policies[day] = policy
         }
         for (reporter, seen) in seen {
@@ -181,7 +186,9 @@ struct DomainFactsReader {
         var lastDay: Int
         var reporters: UInt128 = 0
 
-        var verdict: Verdict { Verdict(stored: Int(key.verdict)) }
+        /// The number of the verdict; what is no verdict counts as unknown.
+        var number: Int { (2...9).contains(key.verdict) ? Int(key.verdict) : Verdict.unknown.stored }
+        var verdict: Verdict { Verdict(stored: number) }
     }
 
     private struct HeaderSum {
@@ -190,7 +197,7 @@ struct DomainFactsReader {
         var others = 0
     }
 
-    private mutating func records(
+    private func records(
         of domain: PolicyDomain, _ reporterOf: [Int: Int], _ table: inout SourceTable, _ facts: inout DomainFacts
     ) throws -> [Flow] {
         var flows: [Flow] = []
@@ -274,8 +281,8 @@ struct DomainFactsReader {
         var signatures: [(domain: String, selector: String, result: AuthenticationResult)] = []
         var foreignSignature: String?
 
-        var isSigned: Bool { signatures.contains { $0.result == .pass } }
-        var isBroken: Bool { !isSigned && signatures.contains { $0.result.isBroken } }
+        var isSigned = false
+        var isBroken = false
     }
 
     /// All records of a verdict with the same set of results.
@@ -286,20 +293,20 @@ struct DomainFactsReader {
         var lastDay = Int.min
     }
 
-    private func sets(of flows: [Flow]) -> [Verdict: [Int: SetSum]] {
-        var sets: [Verdict: [Int: SetSum]] = [:]
-        for flow in flows { sets[flow.verdict, default: [:]][flow.key.authentication, default: SetSum()].add(flow) }
+    /// By the number of the verdict: hashing the verdict itself would hash its word.
+    private func sets(of flows: [Flow]) -> [[Int: SetSum]] {
+        var sets = [[Int: SetSum]](repeating: [:], count: Self.verdictNumbers)
+        for flow in flows { sets[flow.number][flow.key.authentication, default: SetSum()].add(flow) }
         return sets
     }
 
-    private mutating func looks(at sets: [Verdict: [Int: SetSum]], in facts: DomainFacts) throws -> [Int: Look] {
+    private func looks(at sets: [[Int: SetSum]], in facts: DomainFacts) throws -> [Int: Look] {
         var looks: [Int: Look] = [:]
-        for (verdict, sets) in sets {
-            let isDirect = [.authorized, .dkimOnly, .misconfigured, .unaligned].contains(verdict)
+        for (number, sets) in sets.enumerated() {
+            let isDirect = [.authorized, .dkimOnly, .misconfigured, .unaligned].contains(Verdict(stored: number))
             let most = isDirect ? Self.directSets : Self.otherSets
-            // Sorting all sets of strangers would cost more than reading those that are wanted.
-            let least = sets.count <= most ? 0 : sets.values.map(\.messages).sorted(by: >)[most - 1]
-            let chosen = sets.filter { $0.value.messages >= least }.sorted { ($0.value.messages, $1.key) > ($1.value.messages, $0.key) }
+            let chosen = sets.map { (key: $0.key, messages: $0.value.messages) }.largest(most, by: \.messages)
+                .sorted { ($0.messages, $1.key) > ($1.messages, $0.key) }
             for (id, _) in chosen.prefix(most) where looks[id] == nil { looks[id] = look(try authentications.set(id), facts.organisation) }
         }
         return looks
@@ -315,6 +322,8 @@ struct DomainFactsReader {
                 look.foreignSignature = look.foreignSignature ?? domain
             }
         }
+        look.isSigned = look.signatures.contains { $0.result == .pass }
+        look.isBroken = !look.isSigned && look.signatures.contains { $0.result.isBroken }
         // The envelope's sender says more than the name in HELO.
         let checks = set.spf.filter { $0.scope != .helo } + set.spf.filter { $0.scope == .helo }
         for check in checks {
@@ -337,7 +346,7 @@ struct DomainFactsReader {
         return look
     }
 
-    private func addSelectors(_ sets: [Verdict: [Int: SetSum]], _ looks: [Int: Look], to facts: inout DomainFacts) {
+    private func addSelectors(_ sets: [[Int: SetSum]], _ looks: [Int: Look], to facts: inout DomainFacts) {
         struct Sum {
             var passed = 0
             var failed = 0
@@ -348,7 +357,7 @@ struct DomainFactsReader {
         }
         var sums: [[String]: Sum] = [:]
         for verdict in [Verdict.authorized, .misconfigured, .dkimOnly] {
-            for (id, set) in sets[verdict] ?? [:] {
+            for (id, set) in sets[verdict.stored] {
                 for signature in looks[id]?.signatures ?? [] {
                     var sum = sums[[signature.domain, signature.selector]] ?? Sum()
                     if signature.result == .pass {
@@ -372,11 +381,11 @@ struct DomainFactsReader {
         }.sorted { ($0.domain, $0.selector) < ($1.domain, $1.selector) }
     }
 
-    private func addSPF(_ sets: [Verdict: [Int: SetSum]], _ looks: [Int: Look], to facts: inout DomainFacts) {
+    private func addSPF(_ sets: [[Int: SetSum]], _ looks: [Int: Look], to facts: inout DomainFacts) {
         var outcomes: [String: DomainFacts.SPFOutcome] = [:]
         var errors: [String: UInt128] = [:]
         var missing: [String: UInt128] = [:]
-        for (id, set) in sets.values.lazy.flatMap({ $0 }) {
+        for (id, set) in sets.joined() {
             guard let (domain, result) = looks[id]?.ownSPF else { continue }
             var outcome = outcomes[domain] ?? DomainFacts.SPFOutcome(domain: domain)
             let messages = set.messages
@@ -402,86 +411,100 @@ struct DomainFactsReader {
 
     // MARK: - Senders
 
-    fileprivate struct SPFCheck: Hashable {
+    private struct SPFCheck: Hashable {
         var kind: DomainFacts.SPFKind
         var domain: String?
     }
 
-    /// What makes flows one sender: an address of the domain's own, a name, or being nobody in particular.
-    fileprivate enum SenderKey: Hashable {
-        case source(Verdict, Int32)
-        case name(Verdict, String)
-        case nobody(Verdict)
-    }
-
+    /// What flows of one sender add up to.
     fileprivate struct SenderSum {
         var sender: DomainFacts.Sender
-        var sources: [Int32: Int] = [:]
         var reporters: UInt128 = 0
         var flows: [Int] = []
-        var spf: [SPFCheck: Int] = [:]
     }
 
-    private mutating func addSenders(
+    private func addSenders(
         of domain: PolicyDomain, _ flows: [Flow], _ looks: [Int: Look], _ table: SourceTable, to facts: inout DomainFacts
     ) throws {
-        var places: [SenderKey: Int] = [:]
+        var places: [Int: Int] = [:]
         var sums: [SenderSum] = []
-        var names: [Int: (name: String, service: Service?)] = [:]
-        for (id, look) in looks { names[id] = name(of: look) }
-        var sourcesOf: [Verdict: Set<Int32>] = [:]
-        var networksOf: [Verdict: Set<IPAddress>] = [:]
+        let names = Names(looks.mapValues { name(of: $0) })
+        var totals = [DomainFacts.Treatment](repeating: DomainFacts.Treatment(), count: Self.verdictNumbers)
+        // A bit for each verdict that a source was seen with.
+        var verdictsOf = [UInt16](repeating: 0, count: table.addresses.count)
+        var networks = SourceTable()
         for (index, flow) in flows.enumerated() {
-            let verdict = flow.verdict
-            facts.totals[verdict, default: DomainFacts.Treatment()].add(flow.treatment)
-            if sourcesOf[verdict, default: []].insert(flow.key.source).inserted, verdict == .spoofed {
-                networksOf[.spoofed, default: []].insert(table.addresses[Int(flow.key.source)].network)
+            let number = flow.number
+            let source = Int(flow.key.source)
+            totals[number].add(flow.treatment)
+            if verdictsOf[source] >> UInt16(number) & 1 == 0 {
+                verdictsOf[source] |= 1 << UInt16(number)
+                totals[number].sources += 1
+                if number == Verdict.spoofed.stored { _ = networks.number(of: table.addresses[source].network) }
             }
-            let named = names[flow.key.authentication]
-            let key: SenderKey =
-                switch verdict {
-                case .authorized, .misconfigured: .source(verdict, flow.key.source)
-                case .spoofed, .unknown: .nobody(verdict)
-                case .dkimOnly, .forwarded, .mailingList, .unaligned:
-                    if let named, !named.name.isEmpty {
-                        .name(verdict, named.name)
-                    } else {
-                        verdict == .unaligned ? .source(verdict, flow.key.source) : .nobody(verdict)
-                    }
-                }
+            // A sender is an address of the domain's own, a name, or nobody in particular.
+            let verdict = flow.verdict
+            let named = names.number(of: flow.key.authentication)
+            let identity: Int
+            switch verdict {
+            case .authorized, .misconfigured: identity = source
+            case .spoofed, .unknown: identity = -1
+            case .unaligned: identity = named.map { -2 - $0 } ?? source
+            case .dkimOnly, .forwarded, .mailingList: identity = named.map { -2 - $0 } ?? -1
+            }
+            let key = identity &* 16 &+ number
             let place: Int
             if let known = places[key] {
                 place = known
             } else {
                 place = sums.count
                 places[key] = place
-                let name =
-                    switch key {
-                    case .source(_, let source): table.addresses[Int(source)].description
-                    case .name(_, let name): name
-                    case .nobody: ""
-                    }
-                var sender = DomainFacts.Sender(verdict: verdict, name: name, firstDay: Day(flow.firstDay), lastDay: Day(flow.lastDay))
-                if case .name = key { sender.service = named?.service }
+                var sender = DomainFacts.Sender(verdict: verdict, firstDay: Day(flow.firstDay), lastDay: Day(flow.lastDay))
+                if identity >= 0 { sender.name = table.addresses[source].description }
+                if identity < -1 { (sender.name, sender.service) = names.all[-2 - identity] }
                 sums.append(SenderSum(sender: sender))
             }
-            sums[place].add(flow, index, looks[flow.key.authentication])
+            sums[place].add(flow, index)
         }
-        for verdict in sourcesOf.keys {
-            facts.totals[verdict]?.sources = sourcesOf[verdict]?.count ?? 0
-            facts.totals[verdict]?.networks = networksOf[verdict]?.count ?? 0
-        }
-        for (verdict, all) in Dictionary(grouping: sums, by: \.sender.verdict) {
+        totals[Verdict.spoofed.stored].networks = networks.addresses.count
+        for (number, total) in totals.enumerated() where total.messages > 0 { facts.totals[Verdict(stored: number)] = total }
+        // Of strangers nothing more is asked; of all others whether they sign.
+        for place in sums.indices where sums[place].sender.verdict != .spoofed { sums[place].addSignatures(flows, looks) }
+        for verdict in Verdict.allCases {
             // An own sender without a fault needs no finding.
-            let faulty = verdict == .authorized ? all.filter { $0.sender.unsigned + $0.sender.broken > 0 } : all
+            let faulty = sums.indices.filter {
+                let sender = sums[$0].sender
+                return sender.verdict == verdict && (verdict != .authorized || sender.unsigned + sender.broken > 0)
+            }
             let leading = faulty.sorted {
-                ($0.sender.treatment.messages, $1.sender.name) > ($1.sender.treatment.messages, $0.sender.name)
+                (sums[$0].sender.treatment.messages, sums[$1].sender.name) > (sums[$1].sender.treatment.messages, sums[$0].sender.name)
             }.prefix(Self.mostSenders)
-            for sum in leading { facts.senders.append(try finished(sum, domain, flows, table)) }
+            for place in leading { facts.senders.append(try finished(sums[place], domain, flows, looks, table)) }
         }
         facts.senders.sort {
             ($0.verdict.stored, $1.treatment.messages, $0.name) < ($1.verdict.stored, $0.treatment.messages, $1.name)
         }
+    }
+
+    /// Names of senders, numbered: sets of results that name the same sender have the same number.
+    private struct Names {
+        private(set) var all: [(name: String, service: Service?)] = []
+        private var numbers: [Int: Int] = [:]
+
+        init(_ names: [Int: (name: String, service: Service?)]) {
+            var known: [String: Int] = [:]
+            for (set, named) in names where !named.name.isEmpty {
+                let number = known[named.name] ?? all.count
+                if number == all.count {
+                    known[named.name] = number
+                    all.append(named)
+                }
+                numbers[set] = number
+            }
+        }
+
+        /// Nil where a set names nobody, or was not read.
+        func number(of set: Int) -> Int? { numbers[set] }
     }
 
     /// Return paths of services and organisations often have a label of their own: these are not hosts.
@@ -492,7 +515,7 @@ struct DomainFactsReader {
     }
 
     /// Whom a set of results names beside the domain itself; empty where it names nobody.
-    private mutating func name(of look: Look) -> (name: String, service: Service?) {
+    private func name(of look: Look) -> (name: String, service: Service?) {
         let isForeign = look.spf == .foreignPass || look.spf == .foreignFail
         let candidates = [look.spf == .foreignPass ? look.spfDomain : nil, look.foreignSignature, isForeign ? look.spfDomain : nil]
             .compactMap(\.self)
@@ -504,11 +527,21 @@ struct DomainFactsReader {
     }
 
     /// Days, addresses, and how sure the verdict is.
-    private func finished(_ sum: SenderSum, _ domain: PolicyDomain, _ flows: [Flow], _ table: SourceTable) throws -> DomainFacts.Sender {
+    private func finished(
+        _ sum: SenderSum, _ domain: PolicyDomain, _ flows: [Flow], _ looks: [Int: Look], _ table: SourceTable
+    ) throws -> DomainFacts.Sender {
         var sender = sum.sender
-        sender.treatment.sources = sum.sources.count
+        var sources: [Int32: Int] = [:]
+        var checks: [SPFCheck: Int] = [:]
+        for index in sum.flows {
+            let flow = flows[index]
+            sources[flow.key.source, default: 0] += flow.treatment.messages
+            guard sender.verdict != .spoofed, let look = looks[flow.key.authentication] else { continue }
+            checks[SPFCheck(kind: look.spf, domain: look.spfDomain), default: 0] += flow.treatment.messages
+        }
+        sender.treatment.sources = sources.count
         sender.reporters = sum.reporters.nonzeroBitCount
-        let check = sum.spf.max {
+        let check = checks.max {
             ($0.value, $1.key.kind.rawValue, $1.key.domain ?? "") < ($1.value, $0.key.kind.rawValue, $0.key.domain ?? "")
         }
         sender.spf = check?.key.kind ?? .none
@@ -516,11 +549,13 @@ struct DomainFactsReader {
         if sender.spf == .foreignPass, let domain = sender.spfDomain, domain != suffixes.organisation(of: domain) {
             sender.isHostName = !isMailName(domain)
         }
-        let leading = sum.sources.map { (address: table.addresses[Int($0.key)], messages: $0.value) }
-            .sorted { ($0.messages, $1.address.description) > ($1.messages, $0.address.description) }
-        sender.addresses = leading.prefix(5).map(\.address)
+        let leading = sources.map { (address: table.addresses[Int($0.key)], messages: $0.value) }
+        sender.addresses = leading.largest(5, by: \.messages).sorted {
+            $0.messages != $1.messages ? $0.messages > $1.messages : $0.address.isBefore($1.address)
+        }.prefix(5).map(\.address)
         var (weight, confidence) = (0, 0)
-        let largest = sum.flows.sorted { (flows[$0].treatment.messages, $1) > (flows[$1].treatment.messages, $0) }.prefix(4)
+        let largest = sum.flows.map { (index: $0, messages: flows[$0].treatment.messages) }.largest(4, by: \.messages)
+            .sorted { ($0.messages, $1.index) > ($1.messages, $0.index) }.prefix(4).map(\.index)
         for (place, index) in largest.enumerated() {
             let flow = flows[index]
             let rows = try SQLRows(
@@ -544,38 +579,28 @@ struct DomainFactsReader {
 
     /// Senders that come at even distances and did not come in the period. An address changes from month to month within its network, so
     /// networks are followed; a sender whose results were seen in the period came from elsewhere and is not late.
-    private mutating func addLateSenders(
+    private func addLateSenders(
         of domain: PolicyDomain, _ flows: [Flow], _ looks: [Int: Look], _ table: SourceTable, to facts: inout DomainFacts
     ) throws {
-        var present = SourceTable()
-        for address in table.addresses { _ = present.number(of: address.network) }
-        var earlier = SourceTable()
-        var days: [UInt128] = []
-        var addresses: [IPAddress] = []
+        var networks = NetworkDays()
+        for address in table.addresses { networks.leaveOut(address) }
         let first = period.since.number - Self.rhythmDays
         let rows = try SQLRows(db, Self.daysSQL, [.integer(domain.id), .integer(first), .integer(period.since.number - 1)])
         while try rows.next() {
             let bit = UInt128(1) << UInt128(rows.int(0) - first)
-            let note = { (address: IPAddress) in
-                let network = address.network
-                guard present.find(network) == nil else { return }
-                let number = earlier.number(of: network)
-                if number == days.count {
-                    days.append(0)
-                    addresses.append(address)
-                }
-                days[number] |= bit
-                addresses[number] = address
-            }
-            try rows.forEachAddress(1, width: 4, note)
-            try rows.forEachAddress(2, width: 16, note)
+            try rows.forEachAddress(1, width: 4) { networks.note($0, bit) }
+            try rows.forEachAddress(2, width: 16) { networks.note($0, bit) }
         }
         var candidates: [(address: IPAddress, rhythm: Rhythm)] = []
-        for (number, days) in days.enumerated() where days.nonzeroBitCount > 1 {
-            if let rhythm = Rhythm(days, first: first, until: period.since.number - 1) { candidates.append((addresses[number], rhythm)) }
+        for (number, days) in networks.days.enumerated() {
+            if let rhythm = Rhythm(days, first: first, until: period.since.number - 1) {
+                candidates.append((networks.addresses[number], rhythm))
+            }
         }
         candidates.sort { a, b in
-            (b.rhythm.times, a.rhythm.unevenness, a.address.description) < (a.rhythm.times, b.rhythm.unevenness, b.address.description)
+            if a.rhythm.times != b.rhythm.times { return a.rhythm.times > b.rhythm.times }
+            if a.rhythm.unevenness != b.rhythm.unevenness { return a.rhythm.unevenness < b.rhythm.unevenness }
+            return a.address.isBefore(b.address)
         }
         guard !candidates.isEmpty else { return }
         let known: Set<Verdict> = [.authorized, .dkimOnly, .unaligned, .misconfigured]
@@ -600,6 +625,33 @@ struct DomainFactsReader {
     }
 }
 
+/// On which days networks were seen, leaving out some.
+private struct NetworkDays {
+    private var table = SourceTable()
+    private var leftOut = 0
+    /// Of each network that is not left out.
+    private(set) var days: [UInt128] = []
+    /// The latest address of each.
+    private(set) var addresses: [IPAddress] = []
+
+    /// Only before anything is noted.
+    mutating func leaveOut(_ address: IPAddress) {
+        _ = table.number(of: address.network)
+        leftOut = table.addresses.count
+    }
+
+    mutating func note(_ address: IPAddress, _ bit: UInt128) {
+        let number = table.number(of: address.network) - leftOut
+        guard number >= 0 else { return }
+        if number == days.count {
+            days.append(0)
+            addresses.append(address)
+        }
+        days[number] |= bit
+        addresses[number] = address
+    }
+}
+
 /// Times at which somebody sends, at even distances of a month or a quarter.
 struct Rhythm {
     /// Days that belong to one time: a batch goes out over some days, and reports of one day reach two.
@@ -609,7 +661,7 @@ struct Rhythm {
 
     /// How often.
     let times: Int
-    /// Median distance in days.
+    /// Mean distance in days.
     let every: Int
     /// Longest less shortest distance.
     let unevenness: Int
@@ -618,23 +670,30 @@ struct Rhythm {
 
     /// Nil where there is no rhythm, or where it ended: bit n of `days` is the day `first + n`, and the next time is overdue at `until`.
     init?(_ days: UInt128, first: Int, until: Int) {
-        var starts: [Int] = []
+        guard days & (days &- 1) != 0 else { return nil }
         var rest = days
-        while rest != 0 {
-            let day = first + rest.trailingZeroBitCount
+        let start = first + rest.trailingZeroBitCount
+        var (last, count, isMonthly, isQuarterly) = (start, 1, true, true)
+        var (shortest, longest) = (Int.max, 0)
+        while true {
             rest &= rest - 1
-            if let start = starts.last, day - start <= Self.batchDays { continue }
-            starts.append(day)
+            guard rest != 0 else { break }
+            let day = first + rest.trailingZeroBitCount
+            let gap = day - last
+            if gap <= Self.batchDays { continue }
+            isMonthly = isMonthly && Self.monthly.contains(gap)
+            isQuarterly = isQuarterly && Self.quarterly.contains(gap)
+            // Most networks come and go as they like: they are left at their first step.
+            guard isMonthly || isQuarterly else { return nil }
+            (shortest, longest) = (min(shortest, gap), max(longest, gap))
+            (last, count) = (day, count + 1)
         }
-        guard starts.count > 1, let last = starts.last else { return nil }
-        let gaps = zip(starts.dropFirst(), starts).map { $0 - $1 }.sorted()
-        let isMonthly = gaps.allSatisfy(Self.monthly.contains)
-        guard isMonthly || gaps.allSatisfy(Self.quarterly.contains) else { return nil }
-        every = gaps[gaps.count / 2]
+        guard count > 1 else { return nil }
+        every = (last - start + (count - 1) / 2) / (count - 1)
         // Twice its distance without a message: it has stopped, and nothing is to be waited for.
         guard until - last <= 2 * every else { return nil }
-        times = starts.count
-        unevenness = (gaps.last ?? 0) - (gaps.first ?? 0)
+        times = count
+        unevenness = longest - shortest
         lastDay = last
     }
 }
@@ -649,22 +708,24 @@ extension DomainFactsReader.SetSum {
 }
 
 extension DomainFactsReader.SenderSum {
-    fileprivate mutating func add(_ flow: DomainFactsReader.Flow, _ index: Int, _ look: DomainFactsReader.Look?) {
-        let messages = flow.treatment.messages
+    fileprivate mutating func add(_ flow: DomainFactsReader.Flow, _ index: Int) {
         sender.treatment.add(flow.treatment)
         sender.firstDay = min(sender.firstDay, Day(flow.firstDay))
         sender.lastDay = max(sender.lastDay, Day(flow.lastDay))
-        // Results that were not read say nothing, in particular not that there was no signature.
-        if let look {
+        reporters |= flow.reporters
+        flows.append(index)
+    }
+
+    /// Results that were not read say nothing, in particular not that there was no signature.
+    fileprivate mutating func addSignatures(_ all: [DomainFactsReader.Flow], _ looks: [Int: DomainFactsReader.Look]) {
+        for index in flows {
+            guard let look = looks[all[index].key.authentication] else { continue }
+            let messages = all[index].treatment.messages
             sender.signed += look.isSigned ? messages : 0
             sender.broken += look.isBroken ? messages : 0
             sender.unsigned += look.signatures.isEmpty ? messages : 0
             sender.hasForeignSignature = sender.hasForeignSignature || look.foreignSignature != nil
-            spf[DomainFactsReader.SPFCheck(kind: look.spf, domain: look.spfDomain), default: 0] += messages
         }
-        sources[flow.key.source, default: 0] += messages
-        reporters |= flow.reporters
-        flows.append(index)
     }
 }
 
@@ -683,7 +744,29 @@ extension AuthenticationResult {
     }
 }
 
+extension Array {
+    /// At least the `count` elements of the largest values; sorting all of a domain's strangers would take longer than everything else.
+    fileprivate func largest(_ count: Int, by value: (Element) -> Int) -> [Element] {
+        guard self.count > count else { return self }
+        var most = [Int](repeating: Int.min, count: count)
+        for element in self {
+            let value = value(element)
+            guard value > most[0] else { continue }
+            let place = (most.firstIndex { $0 >= value } ?? count) - 1
+            for index in 0..<place { most[index] = most[index + 1] }
+            most[place] = value
+        }
+        return filter { value($0) >= most[0] }
+    }
+}
+
 extension IPAddress {
+    /// An order of addresses that needs no text.
+    fileprivate func isBefore(_ other: IPAddress) -> Bool {
+        if isIPv4 != other.isIPv4 { return isIPv4 }
+        return (high, low) < (other.high, other.low)
+    }
+
     /// The /24 or /48 it lies in.
     fileprivate var network: IPAddress {
         isIPv4 ? IPAddress(ipv4: UInt32(truncatingIfNeeded: low) & 0xFFFF_FF00) : IPAddress(high: high & 0xFFFF_FFFF_FFFF_0000, low: 0)

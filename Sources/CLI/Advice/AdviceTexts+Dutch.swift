@@ -167,9 +167,11 @@ struct DutchAdvice: AdviceTexts {
             "\(messages(finding.messages)) van \(sources(finding.count("sources"))) tussen \(finding.day("first_day").map(writer.day) ?? "?") en \(finding.day("last_day").map(writer.day) ?? "?"): \(how), maar voor een andere naam dan de jouwe, dus niet uitgelijnd. \(writer.number(finding.count("failed"))) mislukt voor DMARC\(fate(finding))."
         guard !finding.flag("unrelated") else {
             return AdviceText(
-                title: "\(name) gebruikt je naam en meldt zich als zichzelf", seen: seen,
+                title: finding.subjects.count == 1
+                    ? "\(name) gebruikt je naam en meldt zich als zichzelf" : "Anderen gebruiken je naam en melden zich als zichzelf",
+                seen: seen,
                 meaning:
-                    "\(likely(finding)) een leverancier die verder niemand gebruikt, of een vreemde met goed ingestelde servers; de rapporten kunnen dat niet uitmaken.",
+                    "\(likely(finding)) \(finding.subjects.count == 1 ? "een leverancier die" : "leveranciers die") verder niemand gebruikt, of een vreemde met goed ingestelde servers; de rapporten kunnen dat niet uitmaken.",
                 step:
                     "Vraag wie bij jullie diensten inkoopt of \(name) bekend is. Kent niemand het, beschouw het dan als vervalst en laat SPF en DKIM zoals ze zijn.",
                 check: "Is het wel van jou: na het instellen tonen de rapporten van de komende 2–3 dagen DKIM van je eigen domein.")
@@ -263,7 +265,7 @@ struct DutchAdvice: AdviceTexts {
         }
         let permanent = finding.count("permanent_errors")
         let temporary = finding.count("temporary_errors")
-        guard permanent > 0 else {
+        guard finding.flag("permanent") else {
             return AdviceText(
                 title: "Opzoeken voor SPF duurt vaak te lang",
                 seen:

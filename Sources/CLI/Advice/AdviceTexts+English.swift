@@ -165,9 +165,11 @@ struct EnglishAdvice: AdviceTexts {
             "\(messages(finding.messages)) from \(sources(finding.count("sources"))) between \(finding.day("first_day").map(writer.day) ?? "?") and \(finding.day("last_day").map(writer.day) ?? "?"): \(how), but for a name that is not yours. \(writer.number(finding.count("failed"))) failed DMARC\(fate(finding))."
         guard !finding.flag("unrelated") else {
             return AdviceText(
-                title: "\(name) uses your name and authenticates as itself", seen: seen,
+                title: finding.subjects.count == 1
+                    ? "\(name) uses your name and authenticates as itself" : "Others use your name and authenticate as themselves",
+                seen: seen,
                 meaning:
-                    "\(likely(finding)) a supplier that nobody else uses, or a stranger with servers in good order; the reports cannot tell.",
+                    "\(likely(finding)) \(finding.subjects.count == 1 ? "a supplier" : "suppliers") that nobody else uses, or a stranger with servers in good order; the reports cannot tell.",
                 step:
                     "Ask whoever buys services in your organisation whether they know \(name). If nobody does, treat it as forged and leave SPF and DKIM alone.",
                 check: "If it is yours: after it was set up, the reports of the next 2–3 days show DKIM of your domain.")
@@ -260,7 +262,7 @@ struct EnglishAdvice: AdviceTexts {
         }
         let permanent = finding.count("permanent_errors")
         let temporary = finding.count("temporary_errors")
-        guard permanent > 0 else {
+        guard finding.flag("permanent") else {
             return AdviceText(
                 title: "Look-ups for SPF often time out",
                 seen: "SPF for \(name) ended in a temporary error on \(messages(temporary)) of \(writer.number(finding.count("checks"))).",
