@@ -95,7 +95,13 @@ struct AdviceFactsTests {
                 let reader = DomainFactsReader(db, scope, period, today: FactsFixture.today, try #require(PublicSuffixes()))
                 try reader.findLastDataDay()
                 let domain = try #require(scope.domains.first { $0.id == 1 })
-                return try reader.facts(of: domain)?.lateSenders ?? []
+                var seen = try SeenRecords(reader, domain, [:])
+                seen.looks = try seen.setKeys.map { reader.look(try reader.authentications.set($0), "example") }
+                var facts = DomainFacts(
+                    domain: domain.name, organisation: "example", period: period, lastDataDay: period.until, today: period.until,
+                    firstDay: period.since)
+                try reader.addLateSenders(of: domain, seen, to: &facts)
+                return facts.lateSenders
             }
         }
         #expect(try late(20671).map(\.lastDay) == [Day(20641)])

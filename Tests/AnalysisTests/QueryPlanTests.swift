@@ -20,7 +20,7 @@ struct QueryPlanTests {
         "questions about records read one contiguous range of the primary key",
         arguments: [
             TopFailures.failuresSQL, TopFailures.allFailuresSQL, TopFailures.detailsSQL, TopFailures.passesSQL, Trend.sourcesAndReportsSQL,
-            Scope.recordFiguresSQL, RecordExport.recordsSQL, DomainFactsReader.recordsSQL,
+            Scope.recordFiguresSQL, RecordExport.recordsSQL, DomainFactsReader.recordsSQL, DomainFactsReader.passedRecordsSQL,
         ])
     func ranges(sql: String) throws {
         #expect(try plan(sql) == ["SEARCH records USING PRIMARY KEY (domain_id=? AND counted_as=? AND day>? AND day<?)"])
@@ -46,7 +46,8 @@ struct QueryPlanTests {
             TopFailures.failuresSQL, TopFailures.everPassedSQL, TopFailures.reporterSQL, Trend.newSourcesSQL, Trend.firstDaySQL,
             Summary.policySQL, Scope.reportsOfPeriodSQL, Scope.spreadReportsSQL, Scope.extentSQL, ReportList.reportsSQL,
             RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, DomainFactsReader.reportsSQL,
-            DomainFactsReader.flowsSQL, DomainFactsReader.passedSQL, DomainFactsReader.knownSQL, DomainFactsReader.daysSQL,
+            DomainFactsReader.flowsSQL, DomainFactsReader.firstReportSQL, DomainFactsReader.lastSetSQL, DomainFactsReader.passedSQL,
+            DomainFactsReader.knownSQL, DomainFactsReader.daysSQL,
         ])
     func noScan(sql: String) throws {
         let plan = try plan(sql)

@@ -66,9 +66,13 @@ struct Advisor {
     }
 
     private func confidence(_ senders: [DomainFacts.Sender]) -> Double {
-        let messages = senders.reduce(0) { $0 + $1.treatment.messages }
-        guard messages > 0 else { return senders.map(\.confidence).min() ?? 0 }
-        return senders.reduce(0) { $0 + $1.confidence * Double($1.treatment.messages) } / Double(messages)
+        var (sum, messages) = (0.0, 0.0)
+        for sender in senders {
+            guard let confidence = sender.confidence else { continue }
+            sum += confidence * Double(sender.treatment.messages)
+            messages += Double(sender.treatment.messages)
+        }
+        return messages > 0 ? sum / messages : 0
     }
 
     private func sum(_ senders: [DomainFacts.Sender]) -> DomainFacts.Treatment {

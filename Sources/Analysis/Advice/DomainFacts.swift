@@ -81,8 +81,8 @@ struct DomainFacts: Hashable, Sendable {
         var reporters = 0
         var firstDay: Day
         var lastDay: Day
-        /// Mean of its flows with most messages, weighted.
-        var confidence = 0.0
+        /// Mean of its flows with most messages, weighted; nil: not looked up, the larger senders of the verdict speak for it.
+        var confidence: Double?
         var notes: VerdictNotes = []
         var spf = SPFKind.none
         /// The name that SPF was checked for.

@@ -101,6 +101,9 @@ struct AdviceWriter: Sendable {
         return tenths % 10 == 0 ? "\(tenths / 10)%" : "\(tenths / 10)\(decimalPoint)\(tenths % 10)%"
     }
 
+    /// The first names only: of forwarders and lists nobody knows how many there are.
+    func some(_ names: [String]) -> String { list(Array(names.prefix(most))) }
+
     /// `a, b and c`, or `a, b, c and 4 others`. Names of domains in readable form.
     func list(_ names: [String]) -> String {
         let names = names.map { DomainName.readable($0) }

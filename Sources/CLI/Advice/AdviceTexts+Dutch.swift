@@ -222,7 +222,7 @@ struct DutchAdvice: AdviceTexts {
         return AdviceText(
             title: "Doorgestuurde mail mislukt op SPF, zoals altijd",
             seen: "\(messages(finding.messages)) kwamen via iemand die mail doorstuurt"
-                + (finding.subjects.isEmpty ? "" : ", onder wie \(writer.list(finding.subjects))")
+                + (finding.subjects.isEmpty ? "" : ", onder wie \(writer.some(finding.subjects))")
                 + ". Bij \(writer.number(finding.count("passed"))) bleef je handtekening heel, dus DMARC geslaagd; \(writer.number(failed)) mislukt.",
             meaning:
                 "\(likely(finding)) je eigen mail op weg naar een adres dat doorstuurt. De doorstuurder staat niet in je SPF-record, en dat kan ook niet.",
@@ -237,7 +237,7 @@ struct DutchAdvice: AdviceTexts {
         return AdviceText(
             title: isStopped ? "Je beleid houdt mail aan mailinglijsten tegen" : "Mailinglijsten veranderen je mail",
             seen: "\(messages(finding.messages)) kwamen via mailinglijsten"
-                + (finding.subjects.isEmpty ? "" : " (\(writer.list(finding.subjects)))")
+                + (finding.subjects.isEmpty ? "" : ", zoals \(writer.some(finding.subjects))")
                 + "; \(writer.number(finding.count("failed"))) mislukt voor DMARC\(fate(finding)).",
             meaning:
                 "\(likely(finding)) mail van je eigen mensen aan lijsten. Een lijst die een voettekst of een woord in het onderwerp toevoegt, breekt je handtekening.",

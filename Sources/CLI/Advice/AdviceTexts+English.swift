@@ -220,7 +220,7 @@ struct EnglishAdvice: AdviceTexts {
         return AdviceText(
             title: "Forwarded mail fails SPF, as always",
             seen: "\(messages(finding.messages)) came through somebody who passes mail on"
-                + (finding.subjects.isEmpty ? "" : ", among them \(writer.list(finding.subjects))")
+                + (finding.subjects.isEmpty ? "" : ", among them \(writer.some(finding.subjects))")
                 + ". On \(writer.number(finding.count("passed"))) your signature survived, so DMARC passed; \(writer.number(failed)) failed.",
             meaning:
                 "\(likely(finding)) your own mail on its way to an address that forwards. The forwarder's address is not in your SPF record, and cannot be.",
@@ -234,7 +234,7 @@ struct EnglishAdvice: AdviceTexts {
         return AdviceText(
             title: isStopped ? "Mail to mailing lists is stopped by your policy" : "Mailing lists change your mail",
             seen: "\(messages(finding.messages)) came through mailing lists"
-                + (finding.subjects.isEmpty ? "" : " (\(writer.list(finding.subjects)))")
+                + (finding.subjects.isEmpty ? "" : ", such as \(writer.some(finding.subjects))")
                 + "; \(writer.number(finding.count("failed"))) failed DMARC\(fate(finding)).",
             meaning:
                 "\(likely(finding)) mail of your own people to lists. A list that adds a footer or a tag to the subject breaks your signature.",
