@@ -17,7 +17,7 @@ RELEASE_FLAGS := -c release --static-swift-stdlib --product dmarcstat
 TEST_FLAGS := --explicit-target-dependency-import-check error
 SWIFT_CODE := Sources Tests migrations Package.swift
 
-.PHONY: help dependencies build demo test lint format bench install clean
+.PHONY: help dependencies build demo test lint format bench evaluate install clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,10 @@ format: ## bring the source into the one format
 bench: build ## speed and memory against a fixed yardstick; needs ../shared/tools
 	@scripts/install-dependencies.sh --bench
 	python3 Benchmarks/bench.py --binary $(BINARY) $(BENCH_FLAGS)
+
+evaluate: build ## how often the verdicts are right, in worlds where the answers are known
+	@scripts/install-dependencies.sh --test
+	python3 Evaluation/evaluate.py --binary $(BINARY) --floors Evaluation/floors.tsv --check $(EVALUATE_FLAGS)
 
 install: ## copy the binary to $(DESTDIR)$(PREFIX)/bin; PREFIX=/usr/local
 	@test -x $(BINARY) || { echo "make install: $(BINARY) is missing; run 'make build' first" >&2; exit 1; }

@@ -68,7 +68,9 @@ let package = Package(
         .testTarget(name: "RenderingTests", dependencies: ["Rendering"], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "IngestTests",
-            dependencies: ["Ingest", "ReportStore", "DMARC", "Mail", "Unpacking", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "Ingest", "ReportStore", "Analysis", "DMARC", "Mail", "Unpacking", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "CLITests",

@@ -33,6 +33,14 @@ public struct Rate: Hashable, Sendable {
 
     /// Passed by messages, a fraction 0…1; nil where there are no messages.
     public var value: Double? { messages == 0 ? nil : Double(passed) / Double(messages) }
+
+    /// The rate of what is left without `other`; nil where nothing is left or `other` is not known.
+    func without(_ other: Rate?) -> Double? {
+        guard let other else { return nil }
+        return Rate(messages: messages - other.messages, passed: passed - other.passed).value
+    }
+
+    static func + (a: Rate, b: Rate) -> Rate { Rate(messages: a.messages + b.messages, passed: a.passed + b.passed) }
 }
 
 /// How a policy domain did in the period. Figures in messages unless said otherwise.
@@ -63,6 +71,8 @@ public struct SummaryRow: Hashable, Sendable {
     public var firstDay: Day?
     /// Last day with records in the period.
     public var lastDay: Day?
+    /// What was forwarded or went through a list; nil: there are no verdicts yet.
+    public var forwarded: Rate?
     /// The policy that most reports of the last day with a report in the period show.
     public var policy: PolicyWords?
     /// The first half of the period, by days; the middle day of an odd number belongs to the second half.
@@ -77,6 +87,8 @@ public struct SummaryRow: Hashable, Sendable {
     public var failed: Int { messages - passed }
     /// Passed by messages, 0…1.
     public var passRate: Double? { Rate(messages: messages, passed: passed).value }
+    /// The same over what was neither forwarded nor went through a list.
+    public var passRateWithoutForwarding: Double? { Rate(messages: messages, passed: passed).without(forwarded) }
     /// How much the pass rate rose from the first half of the period to the second, in fractions.
     public var change: Double? {
         guard let first = firstHalf.value, let second = secondHalf.value else { return nil }
@@ -119,6 +131,7 @@ public struct SummaryRow: Hashable, Sendable {
         passDisposition += other.passDisposition
         firstHalf = Rate(messages: firstHalf.messages + other.firstHalf.messages, passed: firstHalf.passed + other.firstHalf.passed)
         secondHalf = Rate(messages: secondHalf.messages + other.secondHalf.messages, passed: secondHalf.passed + other.secondHalf.passed)
+        forwarded = forwarded.flatMap { mine in other.forwarded.map { mine + $0 } }
         firstDay = [firstDay, other.firstDay].compactMap(\.self).min()
         lastDay = [lastDay, other.lastDay].compactMap(\.self).max()
     }
@@ -147,6 +160,7 @@ public struct Summary: Sendable {
         try reading(store, "summary") { db in
             let scope = try Scope(db, filter)
             var rows: [SummaryRow] = []
+            let hasVerdicts = try scope.hasVerdicts(db)
             if let period = scope.period {
                 let middle = period.since.advanced(by: period.days / 2)
                 for domain in scope.domains {
@@ -154,12 +168,14 @@ public struct Summary: Sendable {
                     try scope.forEachDailyFigure(db, of: domain) { row.add($0, secondHalfFrom: middle) }
                     try scope.forEachCountedReport(db, of: domain) { _, _ in row.reports += 1 }
                     guard row.reports > 0 || row.records > 0 || row.messages > 0 else { continue }
+                    if hasVerdicts { row.forwarded = try scope.forwarded(db, of: domain) }
                     row.policy = try latestPolicy(db, scope, of: domain, in: period)
                     rows.append(row)
                 }
             }
             rows.sort { ($1.messages, $0.domain) < ($0.messages, $1.domain) }
             var total = SummaryRow(domain: "")
+            if hasVerdicts { total.forwarded = Rate() }
             for row in rows { total.add(row) }
             return Summary(coverage: scope.coverage(messages: total.messages, reports: total.reports), rows: rows, total: total)
         }

@@ -14,10 +14,16 @@ public struct FailureRow: Hashable, Sendable {
     public var messages: Int
     /// Those of them with neither DKIM nor SPF aligned.
     public var failed: Int
+    /// That of most failed messages; of equals the one with the lower number.
+    public var verdict: Verdict
+    /// How sure that is, and why.
+    public var conclusion: Conclusion
     /// The domain that SPF was checked for, in the results that most failed messages share; nil if they name none.
     public var spfDomain: String?
     /// The signing domain in the same results: that of the first signature that verified, else of the first one.
     public var dkimDomain: String?
+    /// The well-known service that one of these names belongs to.
+    public var service: Service?
     /// Distinct reporters of the failed messages.
     public var reporters: Int
     /// First day with failed messages in the period.
@@ -30,6 +36,11 @@ public struct FailureRow: Hashable, Sendable {
     public var quarantined: Int
     /// Failed messages with disposition `reject`.
     public var rejected: Int
+
+    /// Which finding of `advise` fits.
+    public var advice: String {
+        Advice.code(verdict: verdict, notes: conclusion.notes, service: service?.kind, delivered: delivered)
+    }
 }
 
 /// The answer to "which sources fail DMARC most".
@@ -59,7 +70,7 @@ public struct TopFailures: Sendable {
 
     /// Question: what the failures of the leading sources look like. Unit: one row a record and day. Index: as `failuresSQL`.
     static let detailsSQL = """
-        SELECT source, messages, report_id, day, disposition, authentication_id
+        SELECT source, messages, report_id, day, disposition, authentication_id, verdict
         FROM records
         WHERE domain_id = ?1 AND counted_as = 1 AND day BETWEEN ?2 AND ?3
         """
@@ -74,9 +85,6 @@ public struct TopFailures: Sendable {
     /// Question: when did a source send for a domain, and how much of it passed, ever. Unit: one row. Index: primary key of `sources`.
     static let everPassedSQL = "SELECT passed, first_day, last_day FROM sources WHERE domain_id = ?1 AND source = ?2"
 
-    /// Question: who sent a report. Unit: one row. Index: rowid of `reports`.
-    static let reporterSQL = "SELECT reporter_id FROM reports WHERE id = ?1"
-
     /// Asks `store` for the first `limit` rows; nil: all. Without `withTotals` the coverage says nothing of messages and reports, and takes
     /// no time to find out.
     public static func ask(
@@ -90,7 +98,7 @@ public struct TopFailures: Sendable {
             var candidates: [Candidate] = []
             var failed = 0
             var failingSources = 0
-            var highest = Highest(limit)
+            var highest = Highest<Int>(limit)
             for (index, domain) in scope.domains.enumerated() {
                 let (table, sums) = try failures(db, scope, of: domain, in: period)
                 for (number, messages) in sums.enumerated() where messages > 0 {
@@ -111,27 +119,6 @@ public struct TopFailures: Sendable {
         let domain: Int
         let source: IPAddress
         let failed: Int
-    }
-
-    /// The highest counts so far: what is below the last of them cannot come to be among the first any more.
-    private struct Highest {
-        private let limit: Int?
-        /// Descending, at most `limit`.
-        private var counts: [Int] = []
-
-        init(_ limit: Int?) { self.limit = limit }
-
-        mutating func admits(_ count: Int) -> Bool {
-            guard let limit else { return true }
-            if counts.count == limit {
-                guard let lowest = counts.last, count >= lowest else { return false }
-                if count == lowest { return true }
-                counts.removeLast()
-            }
-            let place = counts.firstIndex { $0 < count } ?? counts.count
-            if place < limit { counts.insert(count, at: place) }
-            return true
-        }
     }
 
     /// First pass: one sum a source, nothing else, because most sources will not be shown.
@@ -173,8 +160,8 @@ public struct TopFailures: Sendable {
     /// What is added up for a leading source.
     private struct Details {
         var passed = 0
-        var reporters: Set<Int> = []
         var reports: Set<Int> = []
+        /// Messages by the key of their results, times 16, and the number of their verdict.
         var results: [Int: Int] = [:]
         var days: ClosedRange<Int>?
         var delivered = 0
@@ -186,7 +173,9 @@ public struct TopFailures: Sendable {
     private static func details(_ db: Database, _ scope: Scope, of leading: [Candidate], in period: Period) throws -> [FailureRow] {
         var rows = [FailureRow?](repeating: nil, count: leading.count)
         var authentications = AuthenticationLookup(db)
-        let reporterOf = try SQLRows(db, reporterSQL)
+        var reporterOf = try ReporterLookup(db)
+        let flows = try FlowLookup(db)
+        var names = ForeignNames()
         for (domain, places) in Dictionary(grouping: leading.indices, by: { leading[$0].domain }) {
             let policyDomain = scope.domains[domain]
             var table = SourceTable()
@@ -195,20 +184,23 @@ public struct TopFailures: Sendable {
             try addFailures(db, scope, of: policyDomain, in: period, table, &details)
             try addPasses(db, scope, of: policyDomain, in: period, table, &details)
             for (number, place) in places.enumerated() {
-                var detail = details[number]
-                for report in detail.reports {
-                    try reporterOf.restart(report)
-                    if try reporterOf.next() { detail.reporters.insert(reporterOf.int(0)) }
-                }
+                let (source, detail) = (leading[place].source, details[number])
+                let reporters = try Set(detail.reports.map { try reporterOf.reporter($0) })
                 // Most failed messages; of equals the set that was stored first.
-                let usual = detail.results.max { ($0.value, $1.key) < ($1.value, $0.key) }
+                var results: [Int: Int] = [:]
+                for (key, messages) in detail.results { results[key >> 4, default: 0] += messages }
+                let usual = results.max { ($0.value, $1.key) < ($1.value, $0.key) }
                 let set = try usual.map { try authentications.set($0.key) } ?? AuthenticationSet()
                 let days = detail.days ?? period.since.number...period.until.number
+                let (verdict, shares) = FlowShare.ofUsualVerdict(detail.results)
+                let (spfDomain, dkimDomain) = (set.spf.first?.domain, set.bestSignature?.domain)
                 rows[place] = FailureRow(
-                    rank: place + 1, source: leading[place].source, domain: policyDomain.name,
-                    messages: leading[place].failed + detail.passed, failed: leading[place].failed, spfDomain: set.spf.first?.domain,
-                    dkimDomain: set.bestSignature?.domain, reporters: detail.reporters.count, firstDay: Day(days.lowerBound),
-                    lastDay: Day(days.upperBound), delivered: detail.delivered, quarantined: detail.quarantined, rejected: detail.rejected)
+                    rank: place + 1, source: source, domain: policyDomain.name, messages: leading[place].failed + detail.passed,
+                    failed: leading[place].failed, verdict: verdict,
+                    conclusion: try flows.conclusion(source, policyDomain, shares), spfDomain: spfDomain, dkimDomain: dkimDomain,
+                    service: names.service(of: [spfDomain, dkimDomain], for: policyDomain.name), reporters: reporters.count,
+                    firstDay: Day(days.lowerBound), lastDay: Day(days.upperBound), delivered: detail.delivered,
+                    quarantined: detail.quarantined, rejected: detail.rejected)
             }
         }
         return rows.compactMap(\.self)
@@ -226,7 +218,7 @@ public struct TopFailures: Sendable {
             let days = details[number].days ?? day...day
             details[number].days = min(days.lowerBound, day)...max(days.upperBound, day)
             details[number].reports.insert(rows.int(2))
-            details[number].results[rows.int(5), default: 0] += messages
+            details[number].results[rows.int(5) << 4 | rows.int(6), default: 0] += messages
             switch AppliedDisposition(stored: rows.int(4)) {
             case .none, .pass: details[number].delivered += messages
             case .quarantine: details[number].quarantined += messages

@@ -12,6 +12,8 @@ public struct TrendRow: Hashable, Sendable {
     public var messages = 0
     /// DKIM or SPF aligned.
     public var passed = 0
+    /// What was forwarded or went through a list; nil: there are no verdicts yet.
+    public var forwarded: Rate?
     /// Counted reports whose day lies in the bucket.
     public var reports = 0
     /// Pairs of policy domain and source with messages.
@@ -23,6 +25,8 @@ public struct TrendRow: Hashable, Sendable {
     public var failed: Int { messages - passed }
     /// Passed by messages, 0…1.
     public var passRate: Double? { Rate(messages: messages, passed: passed).value }
+    /// The same over what was neither forwarded nor went through a list.
+    public var passRateWithoutForwarding: Double? { Rate(messages: messages, passed: passed).without(forwarded) }
 }
 
 /// The answer to "is it getting better".
@@ -70,7 +74,15 @@ public struct Trend: Sendable {
             var rows = buckets.map { TrendRow(label: size.label(of: $0.since), days: $0) }
             let places = Places(buckets, period)
             var reports = 0
+            let hasVerdicts = try scope.hasVerdicts(db)
+            if hasVerdicts { for place in rows.indices { rows[place].forwarded = Rate() } }
             for domain in scope.domains {
+                if hasVerdicts {
+                    try scope.forEachForwarded(db, of: domain) { day, rate in
+                        let place = places[day]
+                        rows[place].forwarded = rows[place].forwarded.map { $0 + rate }
+                    }
+                }
                 try scope.forEachDailyFigure(db, of: domain) { figure in
                     let place = places[figure.day]
                     rows[place].messages += figure.messages

@@ -16,8 +16,9 @@ struct Dmarcstat: ContextCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            IngestCommand.self, SummaryCommand.self, TopFailuresCommand.self, TrendCommand.self, ReportsCommand.self, ShowCommand.self,
-            RefusedCommand.self, AdviseCommand.self,
+            IngestCommand.self, SummaryCommand.self, TopFailuresCommand.self, SourcesCommand.self, UnalignedCommand.self,
+            ForwardingCommand.self, ExplainCommand.self, TrendCommand.self, WhatIfCommand.self, ReportersCommand.self, ReportsCommand.self,
+            ShowCommand.self, AdviseCommand.self, RefusedCommand.self,
             StatusCommand.self, ExportCommand.self, InitCommand.self, DoctorCommand.self,
         ])
 

@@ -30,6 +30,15 @@ struct Field<Row>: Sendable {
         Field(Column(key: key, title: title, alignment: .right, priority: priority), cell)
     }
 
+    /// The verdict, in words with a tone. Shorter than a domain and never worth cutting.
+    static func verdict(_ cell: @escaping @Sendable (Row, Presentation) -> Cell) -> Field {
+        let tones: [String: Column.Tone] = [
+            Verdict.authorized.rawValue: .good, Verdict.dkimOnly.rawValue: .good, Verdict.misconfigured.rawValue: .bad,
+            Verdict.unaligned.rawValue: .doubtful, Verdict.spoofed.rawValue: .bad,
+        ]
+        return Field(Column(key: "verdict", title: "Verdict", priority: 95, isIdentifier: true, emphasis: .words(tones)), cell)
+    }
+
     /// A text, on the left.
     static func text(
         _ key: String, _ title: String, priority: Int = 50, isIdentifier: Bool = false,
@@ -64,6 +73,24 @@ struct Presentation {
     /// A day, where there is one.
     func day(_ day: Day?) -> Cell { day.map { .day($0.number) } ?? .none }
 
+    /// How sure a verdict is; nothing where there is none.
+    func confidence(_ conclusion: Conclusion) -> Cell { conclusion.confidence.map { .number($0) } ?? .none }
+
+    /// A list that may be very long: as asked for, else a screenful of text and all of the data.
+    func limited(_ list: ListOptions) -> ListOptions {
+        var list = list
+        list.limit = list.limit ?? Limit(rows: isText ? 50 : nil)
+        return list
+    }
+
+    /// The line below a list that was cut. `count`: all rows, `failing`: those with failed messages; nil: nobody counted.
+    func more(_ shown: Int, of count: Int?, failing: Int? = nil, _ list: ListOptions) -> [String] {
+        if let count { return shown < count ? ["\(shown) of \(grouped(count, "row")); the others with --limit all."] : [] }
+        guard shown == list.limit?.rows else { return [] }
+        guard let failing else { return ["\(grouped(shown, "row")); there may be more: --limit all."] }
+        return ["\(shown) of \(grouped(failing, "row")) with failed messages; all rows with --limit all."]
+    }
+
     /// Between the parts of a line.
     var separator: String { style.ascii ? " - " : " · " }
 
@@ -89,14 +116,17 @@ struct Presentation {
     }
 
     /// A count with its unit, digits in groups.
-    func grouped(_ count: Int, _ unit: String) -> String {
+    func grouped(_ count: Int, _ unit: String) -> String { grouped(count) + " " + unit + (count == 1 ? "" : "s") }
+
+    /// A count, digits in groups.
+    func grouped(_ count: Int) -> String {
         var digits = String(count)
         var result = ""
         while digits.count > 3 {
             result = style.thousandsSeparator + digits.suffix(3) + result
             digits.removeLast(3)
         }
-        return digits + result + " " + unit + (count == 1 ? "" : "s")
+        return digits + result
     }
 
     /// The cells of rows, sorted and cut as asked for.
@@ -121,10 +151,16 @@ struct Presentation {
     }
 
     /// Renders a table to where it belongs.
-    func present(_ table: Table) throws {
+    func present(_ table: Table) throws { try present([table]) }
+
+    /// Renders tables one below the other. Only text may have several.
+    func present(_ tables: [Table]) throws {
         try send { channel throws(OutputError) in
             var sink = ChannelSink(channel: channel)
-            try render(table, as: format, style: style, into: &sink)
+            for (number, table) in tables.enumerated() {
+                if number > 0 { try channel.write([UInt8(ascii: "\n")]) }
+                try render(table, as: format, style: style, into: &sink)
+            }
         }
     }
 

@@ -18,7 +18,7 @@ func groupedNumber(_ value: Int, separator: String) -> String {
 
 /// A fraction as a percentage with one decimal. It never rounds to all or nothing: 0.9999 is `>99.9%`, 0.0001 is `<0.1%`,
 /// because the difference between none and few is what readers look for.
-func percentage(_ fraction: Double, decimalPoint: String) -> String? {
+public func percentage(_ fraction: Double, decimalPoint: String) -> String? {
     guard fraction.isFinite, abs(fraction) < 1e12 else { return nil }
     let tenths = Int((fraction * 1000).rounded())
     if fraction < 1, tenths >= 1000 { return ">99\(decimalPoint)9%" }

@@ -15,7 +15,7 @@ public func safeText(_ text: String, maxScalars: Int) -> String {
 }
 
 /// As ``safeText(_:maxScalars:)``; with `ascii` everything beyond ASCII is made visible, too, but for punctuation that has a plain twin.
-func safeText(_ text: String, maxScalars: Int, ascii: Bool) -> String {
+public func safeText(_ text: String, maxScalars: Int, ascii: Bool) -> String {
     let text = ascii ? plainPunctuation(text) : text
     if text.utf8.count <= maxScalars, text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return text }
     var result = String.UnicodeScalarView()

@@ -9,7 +9,7 @@ struct QueryPlanTests {
     /// What SQLite means to do for `sql`, with numbers in the place of its parameters.
     private func plan(_ sql: String) throws -> [String] {
         var text = sql
-        for number in 1...5 { text = text.replacing("?\(number)", with: "1") }
+        for number in 1...6 { text = text.replacing("?\(number)", with: "1") }
         let facts = try FactsFixture(seed: 1, reports: 5)
         return try facts.store.reader.read { db in
             try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + text).map { $0["detail"] }
@@ -20,7 +20,11 @@ struct QueryPlanTests {
         "questions about records read one contiguous range of the primary key",
         arguments: [
             TopFailures.failuresSQL, TopFailures.allFailuresSQL, TopFailures.detailsSQL, TopFailures.passesSQL, Trend.sourcesAndReportsSQL,
-            Scope.recordFiguresSQL, RecordExport.recordsSQL, DomainFactsReader.recordsSQL, DomainFactsReader.passedRecordsSQL,
+            Scope.recordFiguresSQL, RecordExport.recordsSQL, SourceList.sumsSQL, SourceList.detailsSQL, Unaligned.failuresSQL,
+            Unaligned.messagesSQL, Forwarding.recordsSQL, Scope.recordVerdictsSQL, HeldCondition.failuresSQL,
+            Scope.recordFiguresSQL, RecordExport.recordsSQL, ChangeExplained.sourcesSQL, ChangeExplained.sourcesAndReportsSQL,
+            ChangeExplained.resultsSQL, ChangeExplained.resultsAndReportsSQL, WhatIf.recordsSQL, Reporters.recordsSQL,
+            DomainFactsReader.recordsSQL, DomainFactsReader.passedRecordsSQL,
         ])
     func ranges(sql: String) throws {
         #expect(try plan(sql) == ["SEARCH records USING PRIMARY KEY (domain_id=? AND counted_as=? AND day>? AND day<?)"])
@@ -37,17 +41,22 @@ struct QueryPlanTests {
     @Test("figures over time read a range of the rollup")
     func daily() throws {
         #expect(try plan(Scope.dailySQL) == ["SEARCH daily USING PRIMARY KEY (domain_id=? AND day>? AND day<?)"])
+        let verdicts = "SEARCH daily_verdicts USING PRIMARY KEY (domain_id=? AND verdict=? AND day>? AND day<?)"
+        #expect(try plan(Scope.dailyVerdictsSQL) == [verdicts])
         #expect(try plan(Trend.sourcesSQL) == ["SEARCH daily_sources USING PRIMARY KEY (domain_id=? AND day>? AND day<?)"])
     }
 
     @Test(
         "no hot question scans a table of facts or sorts",
         arguments: [
-            TopFailures.failuresSQL, TopFailures.everPassedSQL, TopFailures.reporterSQL, Trend.newSourcesSQL, Trend.firstDaySQL,
+            TopFailures.failuresSQL, TopFailures.everPassedSQL, ReporterLookup.reporterSQL, Trend.newSourcesSQL, Trend.firstDaySQL,
             Summary.policySQL, Scope.reportsOfPeriodSQL, Scope.spreadReportsSQL, Scope.extentSQL, ReportList.reportsSQL,
-            RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, DomainFactsReader.reportsSQL,
-            DomainFactsReader.flowsSQL, DomainFactsReader.firstReportSQL, DomainFactsReader.lastSetSQL, DomainFactsReader.passedSQL,
-            DomainFactsReader.knownSQL, DomainFactsReader.daysSQL,
+            RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, FlowLookup.flowSQL, SourceList.newSQL,
+            Forwarding.signaturesSQL, Forwarding.homesSQL, Unaligned.passesSQL, Scope.verdictStateSQL, SilentReporter.reportsSQL,
+            RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, SourceServices.flowsSQL, KeyedResults.resultsSQL,
+            WhatIf.policiesSQL, WhatIf.spreadPoliciesSQL, WhatIf.policySQL, Reporters.reportsSQL,
+            DomainFactsReader.reportsSQL, DomainFactsReader.flowsSQL, DomainFactsReader.firstReportSQL, DomainFactsReader.lastSetSQL,
+            DomainFactsReader.passedSQL, DomainFactsReader.knownSQL, DomainFactsReader.daysSQL,
         ])
     func noScan(sql: String) throws {
         let plan = try plan(sql)

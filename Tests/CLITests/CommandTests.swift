@@ -10,7 +10,7 @@ struct CommandTests {
     // MARK: Formats
 
     static let questions = [
-        "summary", "top-failures", "trend", "reports", "refused", "status", "export", "export daily", "show 1", "advise",
+        "summary", "top-failures", "sources", "trend", "reports", "refused", "status", "export", "export daily", "show 1", "advise",
     ]
 
     @Test("JSON is one object with schema, period and rows whose keys are the columns", arguments: questions)
@@ -56,7 +56,7 @@ struct CommandTests {
     @Test("lines fit the terminal", arguments: [60, 80, 132])
     func width(width: Int) throws {
         let runner = try CommandRunner.filled()
-        for question in ["summary", "top-failures", "trend", "reports", "show 1"] {
+        for question in ["summary", "top-failures", "sources", "unaligned --all", "forwarding", "trend", "reports", "show 1"] {
             let text = runner.ask(question.split(separator: " ").map(String.init) + ["--no-color"], width: width).output
             #expect(text.split(separator: "\n").allSatisfy { $0.count <= width }, "\(question)")
         }
@@ -118,7 +118,9 @@ struct CommandTests {
     @Test("without a database a question says what to do, and bare dmarcstat how to begin")
     func noDatabase() throws {
         let runner = try CommandRunner()
-        for command in ["summary", "top-failures", "trend", "reports", "refused", "status", "export", "show 1"] {
+        for command in [
+            "summary", "top-failures", "sources", "unaligned", "forwarding", "trend", "reports", "refused", "status", "export", "show 1",
+        ] {
             let outcome = runner.ask(command.split(separator: " ").map(String.init))
             #expect(outcome.status == 74 && outcome.output.isEmpty)
             #expect(outcome.errors.contains("no database at \(runner.database) yet. Next: dmarcstat ingest PATH"))
@@ -248,6 +250,25 @@ struct VocabularyTests {
             "٣d",
         ])
     func nonsense(text: String) { #expect(PeriodText(text) == nil) }
+
+    @Test(
+        "conditions",
+        arguments: [
+            ("new-source", .newSource), ("reporter-silent", .reporterSilent), ("pass-rate<0.98", .passRate(.less, 0.98)),
+            ("pass-rate >= 1", .passRate(.atLeast, 1)), ("pass-rate-without-forwarding<=.5", .passRateWithoutForwarding(.atMost, 0.5)),
+            ("failed>100", .failed(.more, 100)), ("failed", .failed(.more, 0)), ("unaligned>=7", .unaligned(.atLeast, 7)),
+            ("spoofed-delivered", .spoofedDelivered(.more, 0)), ("spoofed-delivered>10", .spoofedDelivered(.more, 10)),
+        ] as [(String, Condition)])
+    func conditions(text: String, expected: Condition) { #expect(ConditionText(text)?.condition == expected) }
+
+    @Test(
+        "no conditions",
+        arguments: [
+            "", "failure", "pass-rate", "pass-rate<", "pass-rate<98", "pass-rate<98%", "pass-rate=0.98", "pass-rate<>0.9", "pass-rate<-1",
+            "pass-rate<nan", "pass-rate<0x1", "failed>1.5", "failed>many", "failed>99999999999999999999", "new-source>1", "<1",
+            "reporter-silent<3",
+        ])
+    func noConditions(text: String) { #expect(ConditionText(text) == nil) }
 
     @Test("limits", arguments: [("1", 1), ("20", 20), ("all", nil)] as [(String, Int?)])
     func limits(text: String, rows: Int?) throws { #expect(try #require(Limit(text)).rows == rows) }

@@ -44,6 +44,7 @@ extension DomainFactsReader {
         let verdicts = (0..<Self.verdictNumbers).map { Verdict(stored: $0) }
         let names = SenderNames(seen.looks) { self.name(of: $0) }
         var sums: [SenderSum] = []
+        var sendersOf = [[Int]](repeating: [], count: Self.verdictNumbers)
         // The places of senders by verdict: at 0 nobody in particular, then addresses of the domain's own, then names.
         var places = [[Int32]](repeating: [], count: Self.verdictNumbers)
         var totals = [DomainFacts.Treatment](repeating: DomainFacts.Treatment(), count: Self.verdictNumbers)
@@ -83,6 +84,7 @@ extension DomainFactsReader {
                     sender.name = table.addresses[source].description
                 }
                 sums.append(SenderSum(sender: sender))
+                sendersOf[number].append(place)
             }
             sums[place].add(flow, Int32(index))
         }
@@ -92,9 +94,8 @@ extension DomainFactsReader {
         for place in sums.indices where sums[place].sender.verdict != .spoofed { sums[place].addSignatures(seen) }
         for verdict in Verdict.allCases {
             // An own sender without a fault needs no finding.
-            let faulty = sums.indices.filter {
-                let sender = sums[$0].sender
-                return sender.verdict == verdict && (verdict != .authorized || sender.unsigned + sender.broken > 0)
+            let faulty = sendersOf[verdict.stored].filter {
+                verdict != .authorized || sums[$0].sender.unsigned > 0 || sums[$0].sender.broken > 0
             }
             let leading = faulty.sorted {
                 (sums[$0].sender.treatment.messages, sums[$1].sender.name) > (sums[$1].sender.treatment.messages, sums[$0].sender.name)

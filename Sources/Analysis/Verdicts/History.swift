@@ -188,7 +188,7 @@ final class History {
     /// Question: the places of a selector. Unit: one row a place. Index: primary key.
     static let placesSQL = """
         SELECT p.beside, p.verified, p.records, p.reporter_bits, n.name
-        FROM selector_places p LEFT JOIN names n ON n.id = p.beside AND p.beside > 0
+        FROM selector_places p LEFT JOIN names n ON n.id = CASE WHEN p.beside <= -1000 THEN -1000 - p.beside ELSE p.beside END
         WHERE p.domain_id = ?1 AND p.selector_id = ?2 AND p.policy_id = ?3
         """
 
@@ -220,7 +220,7 @@ final class History {
                 verified += records
                 switch rows.int(0) {
                 case Beside.ownAligned: own += records
-                case let id where id > 0: beside.append((id, rows.text(4), records))
+                case let id where Beside.organisation(id) != nil: beside.append((id, rows.text(4), records))
                 default: break
                 }
             }
@@ -299,7 +299,7 @@ final class History {
             let moreLevels = Levels.pack([
                 Levels.level(Levels.count(sums.int(7))), Levels.level(Levels.count(sums.int(8))),
                 Levels.level(sums.int(4) - sums.int(3) + 1),
-                Levels.level(sums.int(9)),
+                Levels.level(sums.int(9)), sums.int(0) + sums.int(1) == 0 ? 0 : sums.int(1) * 31 / (sums.int(0) + sums.int(1)),
             ])
             if sums.int(10) != levels || sums.int(11) != moreLevels { changedOrganisations.insert(name) }
             update.bind(1, relayed)

@@ -5,10 +5,8 @@ import Glibc
 enum Weight {
     /// Most of what keeps the envelope and fails SPF was passed on; few are servers that somebody forgot.
     static let forgottenServer = -2.5
-    /// What passes through a forwarder is a mixture: this share of it arrives broken …
+    /// What passes through a forwarder is a mixture: this share of it arrives broken.
     static let brokenOnTheWay = 0.12
-    /// … and lists break nearly all of it.
-    static let brokenByList = 0.93
     /// Never surer than this on one reporter's word.
     static let oneReporter = 890
 }
@@ -34,8 +32,10 @@ extension Judge {
             judgement.evidence.insert(.selectorAtHome)
         case (.foreignPass(let name), .verified):
             judgement = try serviceOrForwarder(flow, name, selectors, facts)
+        case (.foreignUnlisted(let name), .verified) where selectors.contains(where: { $0.isHome(Beside.unlisted(name)) }):
+            judgement = unlistedService(selectors, name, around, facts)
         case (_, .verified):
-            judgement = relayedOrForgotten(flow, selectors, around, habits, facts)
+            judgement = try relayedOrForgotten(flow, selectors, around, habits, facts)
         case (.foreignPass(let name), .broken):
             judgement = try listOrForwarder(flow, name, selectors, around, habits, facts)
         case (_, .broken), (_, .temporary):
@@ -76,7 +76,7 @@ extension Judge {
         case .foreignPass: codes.insert(.spfForeignPass)
         case .foreignFail: codes.insert(.spfForeignFail)
         case .foreignTemporary: codes.insert(.temporaryError)
-        case .none: codes.insert(.spfNone)
+        case .foreignUnlisted, .none: codes.insert(.spfNone)
         }
         codes.insert(.dkimAligned, if: shape.isDKIMAligned)
         codes.insert(.dkimOwnBroken, if: shape.seal == .broken)
@@ -139,7 +139,23 @@ extension Judge {
         case .hosting, .mailboxProvider, nil: break
         }
         var result = judgement(stories)
-        if result.verdict == .forwarded, selectors.contains(where: { $0.home > 0 }) { result.notes.insert(.serviceMail) }
+        if result.verdict == .forwarded, selectors.contains(where: \.isService) { result.notes.insert(.serviceMail) }
+        return result
+    }
+
+    /// A service whose own name publishes no SPF. Forwarding would look the same, but for what else the source does.
+    private func unlistedService(_ selectors: [SelectorFacts], _ name: Int, _ around: Surroundings, _ facts: EvidenceCodes) -> Judgement {
+        var stories = Stories([.dkimOnly, .forwarded], facts)
+        let atHome = selectors.filter { $0.isHome(Beside.unlisted(name)) }.map(\.atHome).max() ?? 0
+        stories.add(min(4, 1 + log(1 + atHome)), .dkimOnly, .selectorAtHome)
+        let others = around.total.surviving + around.total.broken
+        if others * 2 > around.total.atHome { stories.add(2 + 1.5 * log(1 + Double(others)), .forwarded, .sourceRelays) }
+        // A service sends from a few networks, and much from each.
+        let usual = atHome / 15
+        let here = Double(around.network.atHome)
+        if here < usual { stories.add(min(4, 0.5 + log(usual / here)), .forwarded, .thin) }
+        var result = judgement(stories)
+        if result.verdict == .forwarded { result.notes.insert(.serviceMail) }
         return result
     }
 
@@ -147,18 +163,24 @@ extension Judge {
 
     private func relayedOrForgotten(
         _ flow: Flow, _ selectors: [SelectorFacts], _ around: Surroundings, _ habits: HabitFacts, _ facts: EvidenceCodes
-    ) -> Judgement {
+    ) throws -> Judgement {
         let shape = flow.shape
         let isOwnEnvelope = if case .ownFail = shape.spf { true } else { false }
         // A sender without a return path of the domain's, whose signature is at home nowhere else, is a service.
         let sender: Verdict = isOwnEnvelope ? .misconfigured : .dkimOnly
         var stories = Stories([.forwarded, sender], facts)
         stories.add(forgotten(flow, selectors, around, habits, sender, &stories), sender)
+        // The signature of a service that the domain's own mail carries: this message was at home before it came here.
+        for seal in shape.foreignVerified where isOwnEnvelope {
+            let facts = try knowledge.selector(SelectorKey(domain: seal, selector: 0, policy: flow.domain))
+            if facts.home == 0 { stories.add(1.5, .forwarded, .selectorHomeElsewhere) }
+        }
         if shape.spfForeignFail.map({ name in selectors.contains { $0.isHome(name) } }) == true {
             stories.add(2, .forwarded, .selectorHomeElsewhere)
         }
         var result = judgement(stories)
-        if result.verdict == .forwarded, selectors.contains(where: { $0.home > 0 }) || shape.spfForeignFail != nil {
+        if result.verdict == .forwarded, selectors.contains(where: { $0.home == 0 }) { result.evidence.insert(.selectorHomeElsewhere) }
+        if result.verdict == .forwarded, selectors.contains(where: \.isService) || shape.spfForeignFail != nil {
             result.notes.insert(.serviceMail)
         }
         if result.verdict == .dkimOnly, shape.spfName == nil,
@@ -184,11 +206,10 @@ extension Judge {
         }
         let kept = tally.surviving + tally.broken
         // A signature that is at home nowhere else was made here.
-        let isUnnamed = !flow.shape.own.isEmpty && flow.shape.own.allSatisfy { $0.selector == 0 }
-        if !selectors.isEmpty, selectors.allSatisfy({ $0.home < 0 }) || (isUnnamed && tally.homeless > 0) {
+        if !selectors.isEmpty, selectors.allSatisfy(\.isHomeless) || (flow.shape.isUnnamed && tally.homeless > 0) {
             let alone = selectors.map(\.verified).max() ?? 0
             add(min(4.5, 1.5 + log(1 + alone)), .selectorUnknown)
-        } else if selectors.contains(where: { $0.home > 0 }) {
+        } else if selectors.contains(where: \.isService) {
             add(-2.5, .selectorHomeElsewhere)
         }
         add(periods(tally), tally.aligned > 0 ? .passesAtOtherTimes : nil)
@@ -211,6 +232,7 @@ extension Judge {
         if tally.surviving >= 5 {
             let reporters = Levels.count(tally.reporterBits)
             add(reporters == 1 ? -1.5 : reporters >= 4 ? 0.7 : 0)
+            if reporters <= 2, tally.surviving >= 8, habits.reporters >= 4 { add(-2, .narrow) }
             let size = Double(tally.survivingMessages) / Double(tally.surviving)
             if size >= 8 { add(1) }
         }
@@ -253,21 +275,28 @@ extension Judge {
         }
         // The name below a large host says more than the host.
         let exact = try flow.shape.spfName.map { try knowledge.organisation($0) }
-        let broken = (exact ?? organisation).broken
-        let relayed = (exact ?? organisation).relayed
-        let record =
-            broken * log(Weight.brokenByList / Weight.brokenOnTheWay) + relayed
-            * log((1 - Weight.brokenByList) / (1 - Weight.brokenOnTheWay))
-        stories.add(max(-6, min(6, record - 0.4)), .mailingList, record > 0 ? .nameBreaks : .nameRelays)
+        let record = listRecord(exact ?? organisation)
+        stories.add(record, .mailingList, record > 0 ? .nameBreaks : .nameRelays)
         // A list has readers at many receivers, a gateway stands before one.
         let seen = exact ?? organisation
         if seen.reporters <= 1, seen.records >= 3, habits.reporters >= 2 {
-            stories.add(min(9, (habits.reporters >= 4 ? 1.4 : 0.5) * (seen.records - 1)), .forwarded, .narrow)
+            stories.add(min(7, (habits.reporters >= 4 ? 1 : 0.4) * (seen.records - 1)), .forwarded, .narrow)
             notes.insert(.gateway)
+        }
+        // Everybody's mail goes through a gateway, services' too; to a list people write.
+        let away = around.tally.foreign
+        if around.tally.serviceSealedAway > 0 {
+            stories.add(2, .forwarded, .manySigners)
+        } else if away >= 4 {
+            stories.add(min(3, 0.25 * Double(away)), .mailingList)
         }
         // Lists sign what they send; few forwarders do.
         stories.add(organisation.signs > 0 ? 0.7 : -0.7, .mailingList, organisation.signs > 0 ? .dkimForeignPass : nil)
-        if flow.listOverrides > 0 { stories.add(1.5, .mailingList) }
+        if flow.listOverrides > 0 {
+            stories.add(1.5, .mailingList)
+        } else if flow.forwardedOverrides + flow.arcOverrides > 0 {
+            stories.add(-1, .mailingList)
+        }
         switch organisation.service {
         case .listHost: stories.add(3, .mailingList, .knownForwarder)
         case .forwarder: stories.add(3, .forwarded, .knownForwarder)
@@ -280,6 +309,15 @@ extension Judge {
         if result.verdict == .forwarded { result.notes = notes }
         if result.verdict == .dkimOnly { result.notes = .dkimBroken }
         return result
+    }
+
+    /// What an organisation's record says of a message that it broke: forwarders break a small share, so what is broken beyond that was a
+    /// list's doing, even where a host has lists of both kinds.
+    private func listRecord(_ organisation: OrganisationFacts) -> Double {
+        let carried = organisation.broken + organisation.surviving
+        let usual = Weight.brokenOnTheWay * (1 - organisation.brokenShare) / (1 - Weight.brokenOnTheWay) * carried
+        let excess = max(0, organisation.brokenShare * carried - usual)
+        return max(-5, min(6, log((excess + 0.5) / (usual + 0.5)))) + 0.5
     }
 
     /// A signature that never verifies anywhere is not the domain's.
@@ -386,7 +424,7 @@ extension Judge {
         stories.evidence.insert(.domainDoesNotSign, if: habits.signedShare < 0.25 && habits.aligned > 0)
         var result = judgement(stories)
         if result.verdict == .forwarded { result.notes = notes }
-        if organisation.service == nil, result.verdict == .unaligned || result.verdict == .spoofed { result.notes.insert(.unrelated) }
+        if organisation.service == nil, organisation.atHome == 0, result.verdict == .unaligned || result.verdict == .spoofed { result.notes.insert(.unrelated) }
         return result
     }
 

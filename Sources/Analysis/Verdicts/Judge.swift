@@ -38,6 +38,10 @@ struct Judge<Source: Knowledge> {
         var dayBits = 0
         var overridden = 0
         var records = 0
+        /// Signed by a service at its home, whose name has no SPF.
+        var atHome = 0
+        /// SPF passes for somebody else, and a signature of a service of the domain's is there, whole or broken.
+        var serviceSealedAway = 0
         /// Own signature verified, SPF passes for somebody else.
         var signedAway = 0
     }
@@ -47,6 +51,7 @@ struct Judge<Source: Knowledge> {
         var aligned = 0
         var surviving = 0
         var homeless = 0
+        var atHome = 0
         var broken = 0
         var silent = 0
         var foreign = 0
@@ -59,29 +64,87 @@ struct Judge<Source: Knowledge> {
         var authorized: [Int: (sources: Int, records: Int)] = [:]
         var domains: Set<Int> = []
         var surviving = 0
+        var atHome = 0
+    }
+
+    /// What is counted before any flow is judged.
+    struct Survey {
+        fileprivate var tallies: [TallyKey: Tally] = [:]
+        fileprivate var totals: [IPAddress: Total] = [:]
+        fileprivate var network = Neighbourhood()
+
+        /// What surrounds the flows of a source for a policy domain.
+        func surroundings(_ source: IPAddress, _ domain: Int) -> Surroundings {
+            Surroundings(
+                tally: tallies[TallyKey(source: source, domain: domain)] ?? Tally(), total: totals[source] ?? Total(), network: network)
+        }
+    }
+
+    /// Counts the flows of one network.
+    func survey(_ flows: [Flow]) throws -> Survey {
+        var survey = Survey()
+        let named = Set(flows.lazy.filter { !$0.shape.isUnnamed }.map { TallyKey(source: $0.source, domain: $0.domain) })
+        for flow in flows {
+            let key = TallyKey(source: flow.source, domain: flow.domain)
+            try add(flow, isSilent: flow.shape.isUnnamed && named.contains(key), to: &survey.tallies[key, default: Tally()])
+        }
+        for (key, tally) in survey.tallies {
+            survey.totals[key.source, default: Total()].add(tally)
+            survey.network.domains.insert(key.domain)
+            survey.network.surviving += tally.surviving
+            survey.network.atHome += tally.atHome
+            if tally.aligned > 0 {
+                let sum = survey.network.authorized[key.domain] ?? (0, 0)
+                survey.network.authorized[key.domain] = (sum.sources + 1, sum.records + tally.aligned)
+            }
+        }
+        return survey
     }
 
     /// Verdicts on all flows of one network, in their order. Flows of one source stand together.
     func judge(_ flows: [Flow]) throws -> [Judgement] {
-        var tallies: [TallyKey: Tally] = [:]
-        for flow in flows { try add(flow, to: &tallies[TallyKey(source: flow.source, domain: flow.domain), default: Tally()]) }
-        var totals: [IPAddress: Total] = [:]
-        var network = Neighbourhood()
-        for (key, tally) in tallies {
-            totals[key.source, default: Total()].add(tally)
-            network.domains.insert(key.domain)
-            network.surviving += tally.surviving
-            if tally.aligned > 0 {
-                let sum = network.authorized[key.domain] ?? (0, 0)
-                network.authorized[key.domain] = (sum.sources + 1, sum.records + tally.aligned)
-            }
-        }
+        let survey = try survey(flows)
         var judgements = try flows.map { flow in
-            let tally = tallies[TallyKey(source: flow.source, domain: flow.domain)] ?? Tally()
-            return try judge(flow, Surroundings(tally: tally, total: totals[flow.source] ?? Total(), network: network))
+            try judge(flow, survey.surroundings(flow.source, flow.domain))
         }
         settleErrors(flows, &judgements)
+        settleUnnamed(flows, &judgements)
         return judgements
+    }
+
+    private struct ShapeKey: Hashable {
+        let source: IPAddress
+        let domain: Int
+        /// nil: whatever the SPF.
+        let beside: Int?
+        let seal: FlowShape.OwnSeal
+    }
+
+    /// A report that leaves out the selector, or SPF, sees the same mail as those that give it.
+    private func settleUnnamed(_ flows: [Flow], _ judgements: inout [Judgement]) {
+        guard flows.contains(where: { $0.shape.isUnnamed || $0.shape.isWithoutSPF }) else { return }
+        func key(_ flow: Flow, anySPF: Bool) -> ShapeKey {
+            ShapeKey(
+                source: flow.source, domain: flow.domain, beside: anySPF ? nil : flow.shape.beside, seal: flow.shape.seal)
+        }
+        var usual: [ShapeKey: [Verdict: (records: Int, judgement: Judgement)]] = [:]
+        for (flow, judgement) in zip(flows, judgements) where !flow.shape.isUnnamed && !flow.shape.isWithoutSPF && flow.shape.seal != .none
+        {
+            for anySPF in [false, true] {
+                let key = key(flow, anySPF: anySPF)
+                let known = usual[key]?[judgement.verdict]
+                let surer = known.map { $0.judgement.confidence >= judgement.confidence ? $0.judgement : judgement } ?? judgement
+                usual[key, default: [:]][judgement.verdict] = ((known?.records ?? 0) + flow.records, surer)
+            }
+        }
+        for (index, flow) in flows.enumerated() where flow.shape.isUnnamed || flow.shape.isWithoutSPF {
+            let known = usual[key(flow, anySPF: flow.shape.isWithoutSPF)]
+            let most = known?.max { ($0.value.records, $1.key.stored) < ($1.value.records, $0.key.stored) }
+            guard let most else { continue }
+            judgements[index].verdict = most.key
+            judgements[index].confidence = min(most.value.judgement.confidence, 980)
+            judgements[index].notes = most.value.judgement.notes
+        }
     }
 
     /// A look-up that failed for a while says nothing about who it is: what the source did otherwise does.
@@ -104,7 +167,7 @@ struct Judge<Source: Knowledge> {
         }
     }
 
-    private struct TallyKey: Hashable {
+    fileprivate struct TallyKey: Hashable {
         let source: IPAddress
         let domain: Int
     }
@@ -115,7 +178,8 @@ struct Judge<Source: Knowledge> {
         let network: Neighbourhood
     }
 
-    private func add(_ flow: Flow, to tally: inout Tally) throws {
+    /// - Parameter isSilent: where other reports name the selector, one that does not says nothing of its own.
+    private func add(_ flow: Flow, isSilent: Bool, to tally: inout Tally) throws {
         let shape = flow.shape
         tally.records += flow.records
         tally.reporterBits |= flow.reporterBits
@@ -130,20 +194,31 @@ struct Judge<Source: Knowledge> {
         case .foreignPass:
             tally.foreign += flow.records
             if shape.seal == .verified { tally.signedAway += flow.records }
+            if try !shape.foreignBroken.isEmpty || shape.own.contains(where: { try knowledge.selector(key($0, flow.domain)).isService }) {
+                tally.serviceSealedAway += flow.records
+            }
             return
         case .ownTemporary, .foreignTemporary:
             // Says nothing about who it is.
             return
+        case .foreignUnlisted(let name):
+            if shape.seal == .verified,
+                try shape.own.contains(where: { try knowledge.selector(key($0, flow.domain)).isHome(Beside.unlisted(name)) })
+            {
+                tally.atHome += flow.records
+                return
+            }
         case .ownFail, .foreignFail, .none:
             break
         }
+        if isSilent { return }
         switch shape.seal {
         case .verified:
             tally.surviving += flow.records
             tally.survivingMessages += flow.messages
             let facts = try shape.own.map { try knowledge.selector(key($0, flow.domain)) }
-            if facts.contains(where: { $0.home > 0 }) { tally.serviceSealed += flow.records }
-            if facts.allSatisfy({ $0.home < 0 }) { tally.homeless += flow.records }
+            if facts.contains(where: \.isService) { tally.serviceSealed += flow.records }
+            if facts.allSatisfy(\.isHomeless) { tally.homeless += flow.records }
         case .broken:
             tally.broken += flow.records
             if !shape.foreignBroken.isEmpty || shape.spfForeignFail != nil { tally.serviceSealed += flow.records }
@@ -175,6 +250,7 @@ extension Judge.Total {
         aligned += tally.aligned
         surviving += tally.surviving
         homeless += tally.homeless
+        atHome += tally.atHome
         broken += tally.broken
         silent += tally.silent
         foreign += tally.foreign

@@ -12,7 +12,12 @@ struct SelectorFacts: Hashable {
     /// How many reporters saw it.
     var reporters = 0.0
 
-    func isHome(_ organisation: Int) -> Bool { home == organisation || otherHome == organisation }
+    /// Whether the place (`selector_places.beside`) is a home of it.
+    func isHome(_ place: Int) -> Bool { place != -1 && (home == place || otherHome == place) }
+    /// At home with an organisation that signs for the domain.
+    var isService: Bool { Beside.organisation(home) != nil }
+    /// At home nowhere.
+    var isHomeless: Bool { home == -1 }
 
     init() {}
 
@@ -44,6 +49,8 @@ struct OrganisationFacts: Hashable {
     var span = 0.0
     /// Records with a verified signature of its own.
     var signs = 0.0
+    /// Of records with a signature of the policy domain, the share whose signature broke; downward to the next of 31 steps.
+    var brokenShare = 0.0
     var service: ServiceKind?
 
     init() {}
@@ -59,6 +66,7 @@ struct OrganisationFacts: Hashable {
         sources = Levels.value(Levels.unpack(moreLevels, 1))
         span = Levels.value(Levels.unpack(moreLevels, 2))
         signs = Levels.value(Levels.unpack(moreLevels, 3))
+        brokenShare = Double(Levels.unpack(moreLevels, 4)) / 31
         self.service = service
     }
 

@@ -41,6 +41,12 @@ enum Beside {
     static let ownFailing = -1
     static let nothing = -2
     static let foreignFailing = -3
+
+    /// Beside a name of an organisation that publishes no SPF.
+    static func unlisted(_ organisation: Int) -> Int { -1000 - organisation }
+
+    /// The organisation of a place or a home; nil where there is none.
+    static func organisation(_ place: Int) -> Int? { place > 0 ? place : place <= -1000 ? -1000 - place : nil }
 }
 
 /// How a flow authenticates, from the point of view of its policy domain.
@@ -55,6 +61,8 @@ struct FlowShape {
         case foreignPass(Int)
         case foreignFail(Int)
         case foreignTemporary(Int)
+        /// Another name, which publishes no SPF: it can neither pass nor break.
+        case foreignUnlisted(Int)
         case none
     }
 
@@ -86,8 +94,7 @@ struct FlowShape {
             switch outcome.spf {
             case .pass: spf = name == organisation ? .ownUnaligned : .foreignPass(name)
             case .fail: spf = name == organisation ? .ownFail : .foreignFail(name)
-            // Another name without an SPF record cannot fail by forwarding.
-            case .none: spf = name == organisation ? .ownFail : .none
+            case .none: spf = name == organisation ? .ownFail : .foreignUnlisted(name)
             case .temporary: spf = name == organisation ? .ownTemporary : .foreignTemporary(name)
             }
         } else {
@@ -128,13 +135,22 @@ struct FlowShape {
         }
     }
 
+    /// The report leaves out the selectors of the domain's own signatures.
+    var isUnnamed: Bool { !own.isEmpty && own.allSatisfy { $0.selector == 0 } }
+
+    /// The report has a verdict on a signature of the domain's own, and says nothing of SPF.
+    var isWithoutSPF: Bool {
+        guard case .none = spf else { return false }
+        return seal == .verified || seal == .broken
+    }
+
     /// A look-up failed for a while, and nothing is aligned.
     var isTemporary: Bool {
         if isDKIMAligned { return false }
         switch spf {
         case .aligned, .ownUnaligned: return false
         case .ownTemporary, .foreignTemporary: return seal != .verified
-        case .ownFail, .foreignPass, .foreignFail, .none: return seal == .temporary
+        case .ownFail, .foreignPass, .foreignFail, .foreignUnlisted, .none: return seal == .temporary
         }
     }
 
@@ -148,6 +164,7 @@ struct FlowShape {
         case .ownFail: Beside.ownFailing
         case .ownTemporary, .foreignTemporary, .none: Beside.nothing
         case .foreignPass(let name): name
+        case .foreignUnlisted(let name): Beside.unlisted(name)
         case .foreignFail: Beside.foreignFailing
         }
     }

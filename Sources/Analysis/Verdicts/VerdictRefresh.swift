@@ -21,8 +21,10 @@ public struct VerdictRefresh: Sendable {
 
     /// Raised when the same reports would get other verdicts than before.
     static let rulesVersion = 1
-    /// Flows that are added up before they are written: a bound on memory.
-    static let flowsInMemory = 100_000
+    /// Flows that are kept in memory at a time, about 100 bytes each: a bound on memory.
+    static let flowsInMemory = 300_000
+    /// Records that are kept in memory at a time.
+    static let recordsInMemory = 100_000
 
     private let suffixFile: String?
 
@@ -48,13 +50,8 @@ public struct VerdictRefresh: Sendable {
         let rules = try rules()
         do {
             return try store.update { db in
-                let state = try SQLRows(db, Self.stateSQL)
-                var known = 0
-                var isRebuild = rebuild
-                if try state.next() {
-                    known = state.int(0)
-                    if state.int(2) != 0 || state.text(1) != rules.text { isRebuild = true }
-                }
+                var (known, isRebuild) = try Self.state(db, rules.text)
+                if rebuild { isRebuild = true }
                 if isRebuild {
                     known = 0
                     for table in [
@@ -76,6 +73,13 @@ public struct VerdictRefresh: Sendable {
         } catch {
             throw AnalysisError(error, place: "verdicts")
         }
+    }
+
+    /// Up to which report the verdicts have come, and whether they are to be made anew.
+    private static func state(_ db: Database, _ rules: String) throws -> (known: Int, isStale: Bool) {
+        let state = try SQLRows(db, stateSQL)
+        guard try state.next() else { return (0, true) }
+        return (state.int(0), state.int(2) != 0 || state.text(1) != rules)
     }
 
     private struct Rules {
@@ -103,6 +107,8 @@ private final class RefreshPass {
     private var overrides: OverrideWeights
     private var result = VerdictRefresh.Outcome()
     private var touched: Set<Network> = []
+    /// All flows in order, if they were judged in memory.
+    private var judged: [(key: FlowKey, verdict: Int)] = []
     /// Flows known before with a verdict that they had not.
     private var changed: [FlowKey: (days: ClosedRange<Int>, verdict: Int)] = [:]
 
@@ -119,9 +125,18 @@ private final class RefreshPass {
         let new = try NewRecords(db, after: known)
         result.reports = new.reports.count
         guard !new.reports.isEmpty else { return result }
-        try addFlows(new)
-        try history.write()
-        try judge()
+        // One sort is quicker than an entry at a time, where everything is new.
+        if known == 0 { try db.execute(sql: "DROP INDEX flows_authentication") }
+        let all = try addFlows(new)
+        if let all {
+            try history.write()
+            try judge(all)
+        }
+        if known == 0 { try db.execute(sql: "CREATE INDEX flows_authentication ON flows (authentication_id)") }
+        if all == nil {
+            try history.write()
+            try judge()
+        }
         try enter(new)
         try correct()
         return result
@@ -129,7 +144,10 @@ private final class RefreshPass {
 
     // MARK: - Flows
 
-    private func addFlows(_ new: NewRecords) throws {
+    /// Adds up the new records. Nil: the flows are in their table, for there were some before, or there are too many. Otherwise all flows, in
+    /// order; nothing is in the table.
+    private func addFlows(_ new: NewRecords) throws -> [(key: FlowKey, value: FlowSums)]? {
+        var isWritten = known > 0
         var sums: [FlowKey: FlowSums] = [:]
         sums.reserveCapacity(min(VerdictRefresh.flowsInMemory, new.reports.count * 8))
         for report in new.reports {
@@ -140,10 +158,19 @@ private final class RefreshPass {
             }
             if sums.count >= VerdictRefresh.flowsInMemory {
                 try write(sums)
+                isWritten = true
                 sums.removeAll(keepingCapacity: true)
             }
         }
-        try write(sums)
+        if isWritten {
+            try write(sums)
+            return nil
+        }
+        let all = sums.sorted { $0.key < $1.key }
+        for (key, sum) in all {
+            try history.add(key, sum, outcomes.shape(domain: key.domain, authentication: key.authentication, aligned: key.aligned))
+        }
+        return all
     }
 
     /// `verdict` 0: not judged yet, so there is no record with an older one.
@@ -160,25 +187,69 @@ private final class RefreshPass {
                 overrides = overrides + excluded.overrides
             """)
         for (key, sum) in sums.sorted(by: { $0.key < $1.key }) {
-            insert.bind(1, key.source)
-            insert.bind(2, key.domain)
-            insert.bind(3, key.authentication)
-            insert.bind(4, key.aligned)
-            insert.bind(5, sum.messages)
-            insert.bind(6, sum.records)
-            insert.bind(7, sum.firstDay)
-            insert.bind(8, sum.lastDay)
-            insert.bind(9, sum.reporterBits)
-            insert.bind(10, sum.dayBits)
-            insert.bind(11, sum.overrides)
+            let flow = try flow(key, sum)
+            bind(insert, flow)
             try insert.run()
-            try history.add(
-                key, sum, outcomes.shape(domain: key.domain, authentication: key.authentication, aligned: key.aligned))
+            try history.add(key, sum, flow.shape)
             if known > 0 { touched.insert(Network(key.source)) }
         }
     }
 
     // MARK: - Verdicts
+
+    /// Judges flows that are in no table yet, and writes them with their verdicts.
+    private func judge(_ all: [(key: FlowKey, value: FlowSums)]) throws {
+        let judge = Judge(knowledge: try StoredKnowledge(db, services))
+        let insert = try HotStatement(
+            db,
+            """
+            INSERT INTO flows (source, domain_id, authentication_id, aligned, messages, records, first_day, last_day, reporter_bits,
+                day_bits, overrides, verdict, confidence, notes, evidence)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        var start = 0
+        judged.reserveCapacity(all.count)
+        while start < all.count {
+            let network = Network(all[start].key.source)
+            var flows: [Flow] = []
+            while start < all.count, Network(all[start].key.source) == network {
+                flows.append(try flow(all[start].key, all[start].value))
+                start += 1
+            }
+            for (flow, judgement) in zip(flows, try judge.judge(flows)) {
+                bind(insert, flow)
+                insert.bind(12, judgement.verdict.stored)
+                insert.bind(13, judgement.confidence)
+                insert.bind(14, judgement.notes.rawValue)
+                insert.bind(15, judgement.evidence.bits)
+                try insert.run()
+                judged.append((flow.key, judgement.verdict.stored))
+            }
+            result.flows += flows.count
+        }
+    }
+
+    private func flow(_ key: FlowKey, _ sum: FlowSums) throws -> Flow {
+        Flow(
+            source: key.source, domain: key.domain, authentication: key.authentication, aligned: key.aligned, messages: sum.messages,
+            records: sum.records, firstDay: sum.firstDay, lastDay: sum.lastDay, reporterBits: sum.reporterBits, dayBits: sum.dayBits,
+            overrides: sum.overrides,
+            shape: try outcomes.shape(domain: key.domain, authentication: key.authentication, aligned: key.aligned))
+    }
+
+    private func bind(_ insert: HotStatement, _ flow: Flow) {
+        insert.bind(1, flow.source)
+        insert.bind(2, flow.domain)
+        insert.bind(3, flow.authentication)
+        insert.bind(4, flow.aligned)
+        insert.bind(5, flow.messages)
+        insert.bind(6, flow.records)
+        insert.bind(7, flow.firstDay)
+        insert.bind(8, flow.lastDay)
+        insert.bind(9, flow.reporterBits)
+        insert.bind(10, flow.dayBits)
+        insert.bind(11, flow.overrides)
+    }
 
     private func judge() throws {
         let knowledge = try StoredKnowledge(db, services)
@@ -272,7 +343,7 @@ private final class RefreshPass {
         var entries: [Entry] = []
         for report in new.reports {
             try new.forEachRecord(of: report) { entries.append(Entry(report: report.id, record: $0)) }
-            if entries.count >= VerdictRefresh.flowsInMemory {
+            if entries.count >= VerdictRefresh.recordsInMemory {
                 try enter(entries)
                 entries.removeAll(keepingCapacity: true)
             }
@@ -282,13 +353,26 @@ private final class RefreshPass {
     }
 
     private func enter(_ entries: [Entry]) throws {
-        let verdicts = try SQLRows(
-            db, "SELECT verdict FROM flows WHERE source = ?1 AND domain_id = ?2 AND authentication_id = ?3 AND aligned = ?4")
-        let update = try recordUpdate()
         // In the order of the flows, whose table is much larger than what is kept of it in memory.
         var order = Array(entries.indices)
         order.sort { entries[$0].record.key < entries[$1].record.key }
-        var verdictOf = [Int](repeating: 0, count: entries.count)
+        let verdictOf = known > 0 ? try verdictsByKey(entries, order) : try verdictsByScan(entries, order)
+        let update = try recordUpdate()
+        for (index, entry) in entries.enumerated() {
+            let record = entry.record
+            let verdict = verdictOf[index]
+            let passed = record.key.aligned != 0 ? record.messages : 0
+            count(record.key.domain, record.day, verdict, record.messages, passed)
+            guard record.verdict != verdict else { continue }
+            try set(update, verdict, record.key.domain, record.countedAs, record.day, entry.report, record.sequence)
+        }
+    }
+
+    /// For few records among many flows.
+    private func verdictsByKey(_ entries: [Entry], _ order: [Int]) throws -> [Int] {
+        let verdicts = try SQLRows(
+            db, "SELECT verdict FROM flows WHERE source = ?1 AND domain_id = ?2 AND authentication_id = ?3 AND aligned = ?4")
+        var verdictOf = [Int](repeating: Verdict.unknown.stored, count: entries.count)
         var last: (key: FlowKey, verdict: Int)?
         for index in order {
             let key = entries[index].record.key
@@ -298,14 +382,45 @@ private final class RefreshPass {
             }
             verdictOf[index] = last?.verdict ?? Verdict.unknown.stored
         }
-        for (index, entry) in entries.enumerated() {
-            let record = entry.record
-            let verdict = verdictOf[index]
-            let passed = record.key.aligned != 0 ? record.messages : 0
-            count(record.key.domain, record.day, verdict, record.messages, passed)
-            guard record.verdict != verdict else { continue }
-            try set(update, verdict, record.key.domain, record.countedAs, record.day, entry.report, record.sequence)
+        return verdictOf
+    }
+
+    /// For many records: both in the order of their keys, side by side.
+    private func verdictsByScan(_ entries: [Entry], _ order: [Int]) throws -> [Int] {
+        var verdictOf = [Int](repeating: Verdict.unknown.stored, count: entries.count)
+        if !judged.isEmpty {
+            var place = 0
+            for index in order {
+                while place < judged.count, judged[place].key < entries[index].record.key { place += 1 }
+                if place < judged.count, judged[place].key == entries[index].record.key { verdictOf[index] = judged[place].verdict }
+            }
+            return verdictOf
         }
+        // The flows of each family of addresses are in the order of `FlowKey`; between the families SQLite's order is another one.
+        var places = [true: 0, false: order.count]
+        for (place, index) in order.enumerated() where !entries[index].record.key.source.isIPv4 {
+            places[false] = place
+            break
+        }
+        let ends = [true: places[false] ?? 0, false: order.count]
+        let flows = try SQLRows(
+            db,
+            "SELECT source, domain_id, authentication_id, aligned, verdict FROM flows ORDER BY source, domain_id, authentication_id, aligned"
+        )
+        while try flows.next() {
+            let source = try flows.address(0)
+            let end = ends[source.isIPv4] ?? 0
+            var place = places[source.isIPv4] ?? 0
+            guard place < end else { continue }
+            let key = FlowKey(source: source, domain: flows.int(1), authentication: flows.int(2), aligned: flows.int(3))
+            while place < end, entries[order[place]].record.key < key { place += 1 }
+            while place < end, entries[order[place]].record.key == key {
+                verdictOf[order[place]] = flows.int(4)
+                place += 1
+            }
+            places[source.isIPv4] = place
+        }
+        return verdictOf
     }
 
     private func recordUpdate() throws -> HotStatement {

@@ -13,10 +13,12 @@ struct StatusCommand: ContextCommand {
             EXAMPLES:
               dmarcstat status
               dmarcstat status --format json
+              dmarcstat status --fail-on reporter-silent > /dev/null
             """)
 
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var conditions: FailOnOptions
 
     /// What `status` shows: the answer and the path that was asked.
     struct Row {
@@ -51,11 +53,14 @@ struct StatusCommand: ContextCommand {
     func run(_ context: Context) throws {
         let presentation = try Presentation(output, context)
         let path = try database.path(context)
-        let status = try Status.ask(try database.open(context), today: Day(containing: context.now))
+        let store = try database.open(context)
+        let today = Day(containing: context.now)
+        let status = try Status.ask(store, today: today)
         let row = Row(status: status, path: path)
         let cells = Self.fields.map { $0.cell(row, presentation) }
         guard presentation.isText else {
-            return try presentation.present(Table(name: "status", columns: Self.fields.map(\.column), rows: [cells]))
+            try presentation.present(Table(name: "status", columns: Self.fields.map(\.column), rows: [cells]))
+            return try conditions.check(store, Filter(today: today), context)
         }
         // For people the one row stands upright.
         let columns = [
@@ -67,6 +72,7 @@ struct StatusCommand: ContextCommand {
         presentation.suggest(
             (status.reports == 0 ? "dmarcstat ingest PATH" : status.messages[.refused] ?? 0 > 0 ? "dmarcstat refused" : "dmarcstat summary")
                 + database.words)
+        try conditions.check(store, Filter(today: today), context)
     }
 
     /// An empty mailbox and a clean domain look alike, so silence is said aloud.

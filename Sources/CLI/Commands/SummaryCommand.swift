@@ -12,12 +12,14 @@ struct SummaryCommand: ContextCommand {
               dmarcstat summary
               dmarcstat summary --since last-month --until last-month
               dmarcstat summary --domain example.org --output summary.csv
+              dmarcstat summary --since yesterday --fail-on 'pass-rate<0.98' --fail-on new-source
             """)
 
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var filter: FilterOptions
     @OptionGroup var list: ListOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var conditions: FailOnOptions
 
     static let fields: [Field<SummaryRow>] = [
         .text("domain", "Domain", priority: 100, isIdentifier: true) { $1.domain($0.domain) },
@@ -29,7 +31,9 @@ struct SummaryCommand: ContextCommand {
         .number("pass_rate", "Pass rate", priority: 95, emphasis: .goodWhenHigh) { row, _ in .rate(row.passRate) },
         .number("dkim_passed", "DKIM", priority: 40) { row, _ in .integer(row.dkimPassed) },
         .number("spf_passed", "SPF", priority: 40) { row, _ in .integer(row.spfPassed) },
-        .data("pass_rate_without_forwarding") { _, _ in .none },
+        .number("pass_rate_without_forwarding", "Without fwd", priority: 75, emphasis: .goodWhenHigh) { row, _ in
+            .rate(row.passRateWithoutForwarding)
+        },
         .data("none") { row, _ in .integer(row.none) },
         .number("quarantined", "Quarantined", priority: 50) { row, _ in .integer(row.quarantined) },
         .number("rejected", "Rejected", priority: 50) { row, _ in .integer(row.rejected) },
@@ -52,7 +56,8 @@ struct SummaryCommand: ContextCommand {
     func run(_ context: Context) throws {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
-        let summary = try Summary.ask(try database.open(context), filter)
+        let store = try database.open(context)
+        let summary = try Summary.ask(store, filter)
         var total = Self.fields.map { $0.cell(summary.total, presentation) }
         total[0] = .text("Total")
         let rows = try presentation.cells(summary.rows, Self.fields, list)
@@ -63,9 +68,11 @@ struct SummaryCommand: ContextCommand {
             footer: rows.count < summary.rows.count ? ["\(rows.count) of \(presentation.grouped(summary.rows.count, "domain"))."] : [],
             emptyMessage: presentation.emptyMessage(summary.coverage, filter, otherwise: "No reports in this period."))
         try presentation.present(table)
-        guard let worst = summary.rows.max(by: { $0.failed < $1.failed }) else { return }
-        let isOne = summary.rows.count == 1
-        presentation.suggest(
-            "dmarcstat top-failures" + (isOne ? self.filter.words : " --domain " + quoted(worst.domain)) + database.words)
+        if let worst = summary.rows.max(by: { $0.failed < $1.failed }) {
+            let isOne = summary.rows.count == 1
+            presentation.suggest(
+                "dmarcstat top-failures" + (isOne ? self.filter.words : " --domain " + quoted(worst.domain)) + database.words)
+        }
+        try conditions.check(store, filter, context)
     }
 }

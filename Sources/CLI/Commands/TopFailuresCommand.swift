@@ -6,7 +6,7 @@ import Rendering
 struct TopFailuresCommand: ContextCommand {
     static let configuration = CommandConfiguration(
         commandName: "top-failures",
-        abstract: "Which sources fail DMARC most.",
+        abstract: "Which sources fail DMARC most, and what they are.",
         discussion: """
             One row for each policy domain and sending address, most failed messages first; 20 rows unless --limit says otherwise.
 
@@ -23,6 +23,7 @@ struct TopFailuresCommand: ContextCommand {
     @OptionGroup var filter: FilterOptions
     @OptionGroup var list: ListOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var conditions: FailOnOptions
 
     static let fields: [Field<FailureRow>] = [
         .number("rank", "Rank", priority: 30) { row, _ in .integer(row.rank) },
@@ -30,28 +31,29 @@ struct TopFailuresCommand: ContextCommand {
         .text("domain", "Domain", priority: 80) { $1.domain($0.domain) },
         .number("messages", "Messages", priority: 85) { row, _ in .integer(row.messages) },
         .number("failed", "Failed", priority: 95, emphasis: .badWhenPositive) { row, _ in .integer(row.failed) },
-        .data("verdict") { _, _ in .text("unknown") },
-        .data("confidence") { _, _ in .none },
-        .data("reasons") { _, _ in .list([]) },
+        .verdict { row, _ in .text(row.verdict.rawValue) },
+        .number("confidence", "Sure", priority: 45) { $1.confidence($0.conclusion) },
+        .data("reasons") { row, _ in .list(row.conclusion.evidence.codes) },
         .text("spf_domain", "SPF domain", priority: 70) { $1.domain($0.spfDomain) },
-        .text("dkim_domain", "DKIM domain", priority: 70) { $1.domain($0.dkimDomain) },
-        .data("service") { _, _ in .none },
-        .number("reporters", "Reporters", priority: 60) { row, _ in .integer(row.reporters) },
+        .text("dkim_domain", "DKIM domain", priority: 58) { $1.domain($0.dkimDomain) },
+        .text("service", "Service", priority: 65) { $1.text($0.service?.name) },
+        .number("reporters", "Reporters", priority: 42) { row, _ in .integer(row.reporters) },
         .date("first_day", "First day", priority: 40) { $1.day($0.firstDay) },
         .date("last_day", "Last day", priority: 50) { $1.day($0.lastDay) },
         .number("delivered", "Delivered", priority: 75) { row, _ in .integer(row.delivered) },
-        .number("quarantined", "Quarantined", priority: 55) { row, _ in .integer(row.quarantined) },
-        .number("rejected", "Rejected", priority: 55) { row, _ in .integer(row.rejected) },
-        .data("advice") { _, _ in .text("") },
+        .number("quarantined", "Quarantined", priority: 35) { row, _ in .integer(row.quarantined) },
+        .number("rejected", "Rejected", priority: 35) { row, _ in .integer(row.rejected) },
+        .text("advice", "Advice", priority: 52) { row, _ in .text(row.advice) },
     ]
 
     func run(_ context: Context) throws {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
+        let store = try database.open(context)
         let limit = list.limit ?? Limit(rows: Self.usualLimit)
         // Another order needs all rows before it can be cut.
         let answer = try TopFailures.ask(
-            try database.open(context), filter, limit: list.sort == nil ? limit.rows : nil,
+            store, filter, limit: list.sort == nil ? limit.rows : nil,
             withTotals: presentation.isText)
         var list = list
         list.limit = limit
@@ -68,5 +70,6 @@ struct TopFailuresCommand: ContextCommand {
             emptyMessage: presentation.emptyMessage(answer.coverage, filter, otherwise: "Nothing failed in this period."))
         try presentation.present(table)
         if !rows.isEmpty { presentation.suggest("dmarcstat trend --by week" + self.filter.words + database.words) }
+        try conditions.check(store, filter, context)
     }
 }

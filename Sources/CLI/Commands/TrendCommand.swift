@@ -3,6 +3,7 @@ import ArgumentParser
 import Rendering
 
 extension BucketSize: ExpressibleByArgument {}
+extension ChangeGrouping: ExpressibleByArgument {}
 
 /// Is it getting better.
 struct TrendCommand: ContextCommand {
@@ -14,15 +15,20 @@ struct TrendCommand: ContextCommand {
               dmarcstat trend
               dmarcstat trend --by month --since 1y
               dmarcstat trend --by week --domain example.org --format csv
+              dmarcstat trend --explain --by month          which source moved it
+              dmarcstat trend --explain --since 2026-10 --until 2026-10 --against 2026-09
             """)
 
     @Option(name: .long, help: ArgumentHelp("How days are gathered; weeks begin on Monday.", valueName: "size"))
     var by: BucketSize = .day
 
+    @OptionGroup var explanation: ExplanationOptions
+
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var filter: FilterOptions
     @OptionGroup var list: ListOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var conditions: FailOnOptions
 
     static let fields: [Field<TrendRow>] = [
         .text("period", "Period", priority: 100, isIdentifier: true) { row, _ in .text(row.label) },
@@ -30,7 +36,9 @@ struct TrendCommand: ContextCommand {
         .number("passed", "Passed", priority: 30) { row, _ in .integer(row.passed) },
         .number("failed", "Failed", priority: 80, emphasis: .badWhenPositive) { row, _ in .integer(row.failed) },
         .number("pass_rate", "Pass rate", priority: 95, emphasis: .goodWhenHigh) { row, _ in .rate(row.passRate) },
-        .data("pass_rate_without_forwarding") { _, _ in .none },
+        .number("pass_rate_without_forwarding", "Without fwd", priority: 75, emphasis: .goodWhenHigh) { row, _ in
+            .rate(row.passRateWithoutForwarding)
+        },
         .number("reports", "Reports", priority: 50) { row, _ in .integer(row.reports) },
         .number("sources", "Sources", priority: 60) { row, _ in .integer(row.sources) },
         .number("new_sources", "New sources", priority: 40) { row, _ in .integer(row.newSources) },
@@ -40,7 +48,9 @@ struct TrendCommand: ContextCommand {
     func run(_ context: Context) throws {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
-        let trend = try Trend.ask(try database.open(context), filter, by: by, withTotals: presentation.isText)
+        if explanation.explain { return try explain(filter, presentation, context) }
+        let store = try database.open(context)
+        let trend = try Trend.ask(store, filter, by: by, withTotals: presentation.isText)
         let isEmpty = trend.coverage.isDatabaseEmpty || trend.coverage.domains.isEmpty
         let table = Table(
             name: "trend", period: trend.coverage.period.map(Table.Period.init), header: presentation.header(trend.coverage),
@@ -49,5 +59,17 @@ struct TrendCommand: ContextCommand {
             emptyMessage: presentation.emptyMessage(trend.coverage, filter, otherwise: "No reports in this period."))
         try presentation.present(table)
         if !trend.rows.isEmpty { presentation.suggest("dmarcstat top-failures" + self.filter.words + database.words) }
+        try conditions.check(store, filter, context)
+    }
+
+    private func explain(_ filter: Filter, _ presentation: Presentation, _ context: Context) throws {
+        // Another order needs all rows before it can be cut.
+        let usual = Limit(rows: presentation.isText ? ChangeView.usualLimit : nil)
+        let limit = list.sort == nil ? list.limit ?? usual : Limit(rows: nil)
+        let answer = try ChangeExplained.ask(
+            try database.open(context), filter, by: by, against: explanation.against?.expression(today: filter.today),
+            grouping: explanation.group ?? .source, limit: limit.rows, withTotals: presentation.isText)
+        try presentation.present(ChangeView.table(answer, explanation.group ?? .source, filter, list, presentation))
+        if !answer.rows.isEmpty { presentation.suggest("dmarcstat top-failures" + self.filter.words + database.words) }
     }
 }

@@ -1,0 +1,165 @@
+import DMARC
+import GRDB
+
+/// How many messages of a row belong to a flow.
+struct FlowShare {
+    /// Key of the set of authentication results.
+    var authentication: Int
+    /// 0 nothing, 1 SPF, 2 DKIM, 3 both.
+    var aligned: Int
+    var messages: Int
+}
+
+/// What is concluded about the flows of a row.
+public struct Conclusion: Hashable, Sendable {
+    /// How sure the verdict is, 0…1 in hundredths, rounded down: the mean of the flows, each with the weight of its messages in the row. Nil:
+    /// there is no verdict yet.
+    public var confidence: Double?
+    /// What it rests on: of the flow with most messages in the row, of equals that whose results were stored first.
+    public var evidence = EvidenceCodes()
+    /// Remarks, of the same flow.
+    public var notes = VerdictNotes()
+
+    /// Nothing is concluded yet.
+    public init() {}
+}
+
+/// Conclusions by flow.
+struct FlowLookup {
+    /// Question: what is concluded about a flow. Unit: one row. Index: primary key of `flows`, one seek.
+    static let flowSQL = """
+        SELECT confidence, notes, evidence
+        FROM flows
+        WHERE source = ?1 AND domain_id = ?2 AND authentication_id = ?3 AND aligned = ?4
+        """
+
+    private let rows: SQLRows
+
+    init(_ db: Database) throws { rows = try SQLRows(db, Self.flowSQL) }
+
+    /// What is concluded about `shares`, all of them flows of `source` and `domain` with the same verdict.
+    func conclusion(_ source: IPAddress, _ domain: PolicyDomain, _ shares: [FlowShare]) throws -> Conclusion {
+        var conclusion = Conclusion()
+        // A count is at most 10⁹ a record; the product with a confidence could leave 64 bits.
+        var weighted: Int128 = 0
+        var messages: Int128 = 0
+        var usual: FlowShare?
+        for share in shares {
+            try rows.restart(address: source, domain.id, share.authentication, share.aligned)
+            guard try rows.next() else { continue }
+            weighted += Int128(rows.int(0)) * Int128(share.messages)
+            messages += Int128(share.messages)
+            if let usual, !share.isBefore(usual) { continue }
+            usual = share
+            conclusion.notes = VerdictNotes(rawValue: rows.int(1))
+            conclusion.evidence = EvidenceCodes(bits: rows.int(2))
+        }
+        if messages > 0 { conclusion.confidence = Double(Int(weighted / (messages * 10))) / 100 }
+        return conclusion
+    }
+}
+
+extension FlowShare {
+    /// Of failed messages by the key of their results, times 16, and the number of their verdict: the verdict of most messages, of equals the
+    /// one with the lower number, and its flows.
+    static func ofUsualVerdict(_ messages: [Int: Int]) -> (Verdict, [FlowShare]) {
+        var totals: [Int: Int] = [:]
+        for (key, messages) in messages { totals[key & 15, default: 0] += messages }
+        let usual = totals.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? Verdict.unknown.stored
+        let shares = messages.filter { $0.key & 15 == usual }.map {
+            FlowShare(authentication: $0.key >> 4, aligned: 0, messages: $0.value)
+        }
+        return (Verdict(stored: usual), shares)
+    }
+
+    /// Most messages first; of equals the results that were stored first.
+    func isBefore(_ other: FlowShare) -> Bool {
+        if messages != other.messages { return messages > other.messages }
+        return (authentication, aligned) < (other.authentication, other.aligned)
+    }
+}
+
+/// What the records of a row have in common, added up one at a time.
+struct RowSums {
+    var messages = 0
+    var failed = 0
+    var spfPassed = 0
+    var dkimPassed = 0
+    /// Failed messages by what was done with them.
+    var delivered = 0
+    var quarantined = 0
+    var rejected = 0
+    var firstDay = Int.max
+    var lastDay = Int.min
+    private(set) var reporters: Set<Int> = []
+    private var lastReport = -1
+    /// Messages by flow: the key of the results, times four, and what is aligned.
+    private var flows: [Int: Int] = [:]
+
+    /// Adds a record.
+    @inline(__always)
+    mutating func add(_ record: RecordSums, _ reporterOf: inout ReporterLookup) throws {
+        messages += record.messages
+        spfPassed += record.spf ? record.messages : 0
+        dkimPassed += record.dkim ? record.messages : 0
+        if !record.dkim, !record.spf {
+            failed += record.messages
+            switch record.disposition {
+            case .none, .pass: delivered += record.messages
+            case .quarantine: quarantined += record.messages
+            case .reject: rejected += record.messages
+            }
+        }
+        firstDay = min(firstDay, record.day)
+        lastDay = max(lastDay, record.day)
+        // Records of a report stand together.
+        if record.report != lastReport {
+            lastReport = record.report
+            reporters.insert(try reporterOf.reporter(record.report))
+        }
+        flows[record.authentication << 2 | (record.dkim ? 2 : 0) | (record.spf ? 1 : 0), default: 0] += record.messages
+    }
+
+    /// The flows, most messages first.
+    var shares: [FlowShare] {
+        flows.map { FlowShare(authentication: $0.key >> 2, aligned: $0.key & 3, messages: $0.value) }.sorted { $0.isBefore($1) }
+    }
+
+    /// The set of results that most messages share; of equals the one that was stored first.
+    var usualResults: Int? {
+        var sets: [Int: Int] = [:]
+        for (key, messages) in flows { sets[key >> 2, default: 0] += messages }
+        return sets.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
+    }
+}
+
+/// A record as `RowSums` adds it.
+struct RecordSums {
+    var messages: Int
+    var report: Int
+    var day: Int
+    var disposition: AppliedDisposition
+    var dkim: Bool
+    var spf: Bool
+    var authentication: Int
+}
+
+/// Who sent a report.
+struct ReporterLookup {
+    /// Question: who sent a report. Unit: one row. Index: rowid of `reports`.
+    static let reporterSQL = "SELECT reporter_id FROM reports WHERE id = ?1"
+
+    private let rows: SQLRows
+    private var known: [Int: Int] = [:]
+
+    init(_ db: Database) throws { rows = try SQLRows(db, Self.reporterSQL) }
+
+    /// The key of the reporter of the report with the key `id`; 0 if there is no such report.
+    mutating func reporter(_ id: Int) throws -> Int {
+        if let reporter = known[id] { return reporter }
+        try rows.restart(id)
+        let reporter = try rows.next() ? rows.int(0) : 0
+        known[id] = reporter
+        return reporter
+    }
+}

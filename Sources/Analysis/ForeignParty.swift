@@ -1,0 +1,159 @@
+import DMARC
+import GRDB
+
+/// Who stands beside a domain's own name in authentication results: a service, a forwarder, a stranger.
+struct ForeignParty {
+    private let suffixes: PublicSuffixes
+    private let services: Services
+
+    init(_ suffixes: PublicSuffixes) {
+        self.suffixes = suffixes
+        services = Services()
+    }
+
+    /// The names in `results` of other organisations than that of `domain`: those that passed first, SPF before DKIM.
+    func names(_ results: AuthenticationSet, besides domain: String) -> [String] {
+        let own = suffixes.organisation(of: domain)
+        let spf = results.spf.map { ($0.domain, $0.result == .pass) }
+        let dkim = results.dkim.map { ($0.domain, $0.result == .pass) }
+        let foreign = (spf + dkim).compactMap { name, passed -> (name: String, passed: Bool)? in
+            guard let name, !name.isEmpty, suffixes.organisation(of: name) != own else { return nil }
+            return (name, passed)
+        }
+        return foreign.filter(\.passed).map(\.name) + foreign.filter { !$0.passed }.map(\.name)
+    }
+
+    /// The known service among the foreign names, if any.
+    func service(_ results: AuthenticationSet, besides domain: String) -> String? {
+        for name in names(results, besides: domain) {
+            if let service = services.service(of: name) { return service.name }
+        }
+        return nil
+    }
+
+    /// The organisation of a name.
+    func organisation(of name: String) -> String { suffixes.organisation(of: name) }
+
+    /// The known service that a name belongs to.
+    func service(ofName name: String) -> String? { services.service(of: name)?.name }
+}
+
+/// Whom the sets of results of a policy domain speak for: a known service, else the first foreign organisation. Each name is looked at once.
+struct KeyedParties {
+    private struct Party {
+        var organisation: String
+        /// The number of its service, else of its organisation.
+        var number: Int
+        var isService: Bool
+    }
+
+    /// What the parties are called, by number; nil: the domain's own. Numbered in the order of their first appearance.
+    private(set) var names: [String?] = []
+    private let party: ForeignParty
+    private let rows: SQLRows
+    private var texts: NameLookup
+    private var numbers: [String?: Int] = [:]
+    private var parties: [Int: Party] = [:]
+    private var places = KeyedPlaces()
+    /// The answers, with the domain that they hold for: a set mostly comes with one only.
+    private var known: [(domain: Int, number: Int)] = []
+
+    init(_ db: Database, _ party: ForeignParty) throws {
+        self.party = party
+        rows = try SQLRows(db, KeyedResults.resultsSQL)
+        texts = NameLookup(db)
+    }
+
+    /// The number of the party of the set with the key `id`, for a policy domain of the organisation `own`.
+    mutating func number(ofSet id: Int, for domain: PolicyDomain, own: String) throws -> Int {
+        if let place = places[id] {
+            return known[place].domain == domain.id ? known[place].number : try found(id, own)
+        }
+        let number = try found(id, own)
+        places[id] = known.count
+        known.append((domain.id, number))
+        return number
+    }
+
+    private mutating func found(_ id: Int, _ own: String) throws -> Int {
+        // What passed before what did not, SPF before DKIM, and a known service before the first name of all.
+        var best: (rank: Int, party: Party)?
+        try rows.restart(id)
+        while try rows.next() {
+            guard let name = rows.optionalInt(1), let party = try self.party(ofName: name), party.organisation != own else { continue }
+            let order = (rows.int(4) == 1 ? 0 : 2) + (rows.int(0) == 1 ? 1 : 0)
+            let rank = (party.isService ? 0 : 4) + order
+            if best.map({ rank < $0.rank }) ?? true { best = (rank, party) }
+        }
+        return best?.party.number ?? number(of: nil)
+    }
+
+    private mutating func party(ofName key: Int) throws -> Party? {
+        if let known = parties[key] { return known.number < 0 ? nil : known }
+        let name = try texts.name(key) ?? ""
+        let organisation = party.organisation(of: name)
+        let service = party.service(ofName: name)
+        let found = Party(
+            organisation: organisation, number: name.isEmpty ? -1 : number(of: service ?? organisation), isService: service != nil)
+        parties[key] = found
+        return found.number < 0 ? nil : found
+    }
+
+    private mutating func number(of name: String?) -> Int {
+        if let number = numbers[name] { return number }
+        numbers[name] = names.count
+        names.append(name)
+        return names.count - 1
+    }
+}
+
+/// Small numbers by keys of a table, which count from 1 with few gaps: an array is quicker than a dictionary.
+struct KeyedPlaces {
+    private var places: [Int32] = []
+
+    subscript(_ key: Int) -> Int? {
+        @inline(__always) get { key < places.count && places[key] >= 0 ? Int(places[key]) : nil }
+        set {
+            if key >= places.count { places.append(contentsOf: repeatElement(-1, count: key + 1 - places.count + places.count / 2)) }
+            places[key] = newValue.map { Int32($0) } ?? -1
+        }
+    }
+}
+
+/// The known service behind a source, by the results that most of its messages share, over all time.
+struct SourceServices {
+    /// Question: what a source sends for a domain. Unit: one row a flow. Index: primary key of `flows`, one seek.
+    static let flowsSQL = "SELECT authentication_id, messages, verdict FROM flows WHERE source = ?1 AND domain_id = ?2"
+
+    private let db: Database
+    private let party: ForeignParty
+    private var authentications: AuthenticationLookup
+
+    init(_ db: Database, _ suffixes: PublicSuffixes) {
+        self.db = db
+        party = ForeignParty(suffixes)
+        authentications = AuthenticationLookup(db)
+    }
+
+    /// The service, of those flows only that have this verdict.
+    mutating func service(of source: IPAddress, for domain: PolicyDomain, verdict: Verdict) throws -> String? {
+        var votes: [Int: Int] = [:]
+        let flows = try SQLRows(db, Self.flowsSQL, [.address(source), .integer(domain.id)])
+        while try flows.next() {
+            if flows.int(2) == verdict.stored { votes[flows.int(0), default: 0] += flows.int(1) }
+        }
+        // Of equals the lowest key, so that the answer does not depend on the dictionary.
+        guard let best = votes.max(by: { ($0.value, $1.key) < ($1.value, $0.key) })?.key else { return nil }
+        return party.service(try authentications.set(best), besides: domain.name)
+    }
+}
+
+extension PublicSuffixes {
+    /// The distribution's list.
+    static func distribution() throws(AnalysisError) -> PublicSuffixes {
+        guard let suffixes = PublicSuffixes() else {
+            throw AnalysisError(code: .ioError, place: "the list of public suffixes", found: "it cannot be read")
+        }
+        return suffixes
+    }
+}

@@ -1,0 +1,94 @@
+import DMARC
+import GRDB
+
+/// Finds where reporters contradict each other: the same source, the same signature (domain and selector), the same day; one says that it
+/// verified, another that it did not.
+///
+/// Only `pass` and `fail` are counted: all other results say that nothing was found out. Signatures without a selector cannot be told
+/// apart and are left aside.
+struct Opposites {
+    private struct Topic: Hashable {
+        var source: Int32
+        var domain: Int32
+        var selector: Int32
+        var day: Int32
+    }
+
+    /// What a reporter said, and what was said before on the same topic.
+    private struct Voice {
+        var reporter: Int32
+        var passed: Bool
+        var previous: Int32
+    }
+
+    private var names: NameLookup
+    private var selectors: [Int: Int32] = [:]
+    private var numbers: [String: Int32] = [:]
+    /// The last voice on each topic on which somebody said that a signature did not verify: few, while almost every message has one that did.
+    private var disputed: [Topic: Int32] = [:]
+    private var failing: [Bool] = []
+    private var voices: [Voice] = []
+    private var passes: [(topic: Topic, reporter: Int32)] = []
+
+    init(_ db: Database) { names = NameLookup(db) }
+
+    /// A number for a selector; they are labels of DNS, in which letter case means nothing. Nil for an empty one.
+    private mutating func number(ofSelector key: Int) throws -> Int32? {
+        if let known = selectors[key] { return known < 0 ? nil : known }
+        let name = try names.name(key)?.lowercased() ?? ""
+        let number = name.isEmpty ? -1 : numbers[name] ?? Int32(numbers.count)
+        if number >= 0 { numbers[name] = number }
+        selectors[key] = number
+        return number < 0 ? nil : number
+    }
+
+    /// Notes what a reporter says of signatures on a day.
+    mutating func note(_ statements: [KeyedResults.Statement], source: Int, day: Int, reporter: Int) throws {
+        while failing.count <= source { failing.append(false) }
+        for statement in statements {
+            guard let selector = try number(ofSelector: statement.selector) else { continue }
+            let topic = Topic(
+                source: Int32(source), domain: Int32(truncatingIfNeeded: statement.domain), selector: selector,
+                day: Int32(truncatingIfNeeded: day))
+            if statement.passed {
+                passes.append((topic, Int32(reporter)))
+            } else {
+                failing[source] = true
+                add(Voice(reporter: Int32(reporter), passed: false, previous: disputed[topic] ?? -1), on: topic)
+            }
+        }
+    }
+
+    private mutating func add(_ voice: Voice, on topic: Topic) {
+        disputed[topic] = Int32(voices.count)
+        voices.append(voice)
+    }
+
+    /// For each reporter, on how many topics another one said the opposite.
+    mutating func counts(reporters: Int) -> [Int] {
+        for (topic, reporter) in passes where failing[Int(topic.source)] {
+            guard let previous = disputed[topic] else { continue }
+            add(Voice(reporter: reporter, passed: true, previous: previous), on: topic)
+        }
+        passes.removeAll()
+        var counts = [Int](repeating: 0, count: reporters)
+        // Passes were added last: a topic whose last voice is none has nobody who says so.
+        for last in disputed.values where voices[Int(last)].passed {
+            var passed: Set<Int32> = []
+            var failed: Set<Int32> = []
+            var place = last
+            while place >= 0 {
+                let voice = voices[Int(place)]
+                if voice.passed { passed.insert(voice.reporter) } else { failed.insert(voice.reporter) }
+                place = voice.previous
+            }
+            for reporter in passed.union(failed) {
+                let isOpposed =
+                    passed.contains(reporter) && !failed.subtracting([reporter]).isEmpty
+                    || failed.contains(reporter) && !passed.subtracting([reporter]).isEmpty
+                if isOpposed { counts[Int(reporter)] += 1 }
+            }
+        }
+        return counts
+    }
+}

@@ -1,0 +1,373 @@
+import DMARC
+import GRDB
+import ReportStore
+
+/// Who reports, how regularly and how well.
+public struct ReporterRow: Hashable, Sendable {
+    /// Its name.
+    public var reporter: String
+    /// Counted reports with a day in the period.
+    public var reports = 0
+    /// Their records with a day in the period.
+    public var records = 0
+    /// Messages of those records in the period.
+    public var messages = 0
+    /// The days of its reports in the period: when, and how regularly.
+    public var rhythm = ReportRhythm(days: [], dataUntil: Day(0))
+    /// Distinct policy domains that it reports about.
+    public var domains = 0
+    /// In how many of its reports each tolerated breach of the format was met.
+    public var deviations: [Deviation: Int] = [:]
+    /// Records whose verdict on alignment is not the one that their raw results give.
+    public var alignmentDisagreements = 0
+    /// Combinations of source, signature and day on which another reporter said the opposite.
+    public var contradictions = 0
+    /// Addresses that its reports name for questions, in order of the alphabet.
+    public var emails: [String] = []
+
+    /// A row without figures.
+    init(reporter: String) { self.reporter = reporter }
+}
+
+/// The days on which reports of one reporter lie: that of the middle of each report's window.
+public struct ReportRhythm: Hashable, Sendable {
+    /// First day with a report; nil if there is none.
+    public let firstDay: Day?
+    /// Last day with a report.
+    public let lastDay: Day?
+    /// Median of the days from one report day to the next; nil with fewer than two. Of an even number the mean of the middle two.
+    public let usualGap: Double?
+    /// The longest of them.
+    public let longestGap: Int?
+    /// Days from the last report day to the last day that holds data of anybody.
+    public let lastGap: Int?
+
+    /// Days in any order, repeated or not; `dataUntil`: the last day that holds data.
+    public init(days: [Day], dataUntil: Day) {
+        let days = Set(days).sorted()
+        firstDay = days.first
+        lastDay = days.last
+        lastGap = days.last.map { max(0, $0.distance(to: dataUntil)) }
+        let gaps = zip(days, days.dropFirst()).map { $0.distance(to: $1) }.sorted()
+        longestGap = gaps.last
+        usualGap = gaps.isEmpty ? nil : Double(gaps[(gaps.count - 1) / 2] + gaps[gaps.count / 2]) / 2
+    }
+
+    /// Whether it has been silent for longer than three usual gaps and three days. False where no rhythm is known.
+    public var isSilent: Bool {
+        guard let usualGap, let lastGap else { return false }
+        return Double(lastGap) > max(3, 3 * usualGap)
+    }
+}
+
+/// The answer to "who reports".
+public struct Reporters: Sendable {
+    /// What it is about.
+    public var coverage: Coverage
+    /// One row a reporter with a counted report in the period: most messages first, then by name.
+    public var rows: [ReporterRow]
+
+    /// Question: the counted reports that touch the period. Unit: one row a report. A window is at most 366 days long, so that its middle is at
+    /// most 183 days away. Index: `reports_domain_day`; rowid of `policies`.
+    static let reportsSQL = """
+        SELECT r.id, r.reporter_id, r.day, r.is_spread, r.begin_utc, r.end_utc, r.deviations, r.email, p.adkim, p.aspf
+        FROM reports r JOIN policies p ON p.id = r.policy_id
+        WHERE r.domain_id = ?1
+            AND r.is_counted = 1
+            AND r.day BETWEEN ?2 - 184 AND ?3 + 184
+            AND (r.is_spread = 1 OR r.day BETWEEN ?2 AND ?3)
+        """
+
+    /// Question: what the records say of alignment and signatures. Unit: one row a record and day. Index: primary key of `records`, one
+    /// contiguous range.
+    static let recordsSQL = """
+        SELECT report_id, source, messages, dkim, spf, authentication_id, header_from_id, day, sequence
+        FROM records
+        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
+        """
+
+    /// Asks `store`.
+    public static func ask(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> Reporters {
+        try reading(store, "reporters") { db in
+            // Everybody's reports are read: the end of the data, and who contradicts whom, do not depend on whom one asks about.
+            let scope = try Scope(db, filter.ofEveryReporter)
+            var names: [Int: String] = [:]
+            let reporters = try SQLRows(db, Scope.reportersSQL)
+            while try reporters.next() { names[reporters.int(0)] = reporters.text(1) }
+            var coverage = scope.coverage(messages: 0, reports: 0)
+            coverage.unknownReporters = filter.reporters.filter { asked in
+                !names.values.contains { $0.lowercased() == asked.lowercased() }
+            }
+            guard let period = scope.period else { return Reporters(coverage: coverage, rows: []) }
+            let dataUntil = try min(period.until, scope.lastDay(db) ?? period.until)
+            var census = Census(dataUntil: dataUntil)
+            var records = try RecordCensus(db)
+            for domain in scope.domains {
+                let reports = try KnownReports(db, of: domain, in: period)
+                census.add(reports, in: period)
+                try records.add(db, of: domain, in: period, reports)
+            }
+            records.settle()
+            let rows = census.rows(names: names, records).filter { filter.includes(reporter: $0.reporter) }
+            coverage.reports = rows.reduce(0) { $0 + $1.reports }
+            coverage.messages = rows.reduce(0) { $0 + $1.messages }
+            return Reporters(
+                coverage: coverage, rows: rows.sorted { ($1.messages, $0.reporter) < ($0.messages, $1.reporter) })
+        }
+    }
+
+    // MARK: - Reports
+
+    /// What is added up from the reports alone.
+    private struct Census {
+        private struct Entry {
+            var reports = 0
+            var days: [Day] = []
+            var domains = 0
+            var lastDomain = -1
+            var deviations: [UInt64: Int] = [:]
+            var emails: Set<String> = []
+        }
+
+        private let dataUntil: Day
+        private var entries: [Int: Entry] = [:]
+
+        init(dataUntil: Day) { self.dataUntil = dataUntil }
+
+        mutating func add(_ reports: KnownReports, in period: Period) {
+            for report in reports.all {
+                // Of a long window whose middle lies outside, the nearest day of the period.
+                let day = min(max(report.day, period.since), period.until)
+                add(report, on: day, domain: reports.domain)
+            }
+        }
+
+        private mutating func add(_ report: KnownReport, on day: Day, domain: Int) {
+            var entry = entries.removeValue(forKey: report.reporter) ?? Entry()
+            entry.reports += 1
+            if entry.days.last != day { entry.days.append(day) }
+            // Reports come one domain after the other.
+            if entry.lastDomain != domain { entry.domains += 1 }
+            entry.lastDomain = domain
+            entry.deviations[report.deviations, default: 0] += 1
+            if let email = report.email, !email.isEmpty { entry.emails.insert(email) }
+            entries[report.reporter] = entry
+        }
+
+        func rows(names: [Int: String], _ records: RecordCensus) -> [ReporterRow] {
+            entries.map { reporter, entry in
+                var row = ReporterRow(reporter: names[reporter] ?? "")
+                row.reports = entry.reports
+                row.rhythm = ReportRhythm(days: entry.days, dataUntil: dataUntil)
+                row.domains = entry.domains
+                for (bits, count) in entry.deviations {
+                    let set = Deviations(rawValue: bits)
+                    for deviation in Deviation.allCases where set.contains(deviation) { row.deviations[deviation, default: 0] += count }
+                }
+                row.emails = entry.emails.sorted()
+                let figures = records[reporter]
+                row.records = figures.records
+                row.messages = figures.messages
+                row.alignmentDisagreements = figures.disagreements
+                row.contradictions = figures.contradictions
+                return row
+            }
+        }
+    }
+
+    // MARK: - Records
+
+    /// What is added up from the records.
+    private struct RecordCensus {
+        struct Figures {
+            var records = 0
+            var messages = 0
+            var disagreements = 0
+            var contradictions = 0
+        }
+
+        private var figures: [Figures] = []
+        private var numbers: [Int: Int] = [:]
+        private var alignments: RecomputedAlignments
+        private var opposites: Opposites
+        private var sources = SourceTable()
+
+        init(_ db: Database) throws {
+            alignments = try RecomputedAlignments(db, try .distribution())
+            opposites = Opposites(db)
+        }
+
+        subscript(_ reporter: Int) -> Figures { numbers[reporter].map { figures[$0] } ?? Figures() }
+
+        mutating func add(_ db: Database, of domain: PolicyDomain, in period: Period, _ reports: KnownReports) throws {
+            // Records of long windows have a row for each of their days and count once.
+            var seen: Set<[Int]> = []
+            var id = -1
+            var report: KnownReport?
+            var number = 0
+            for countedAs in 0...1 {
+                let rows = try SQLRows(
+                    db, recordsSQL,
+                    [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
+                while try rows.next() {
+                    if rows.int(0) != id {
+                        id = rows.int(0)
+                        report = reports[id]
+                        number = report.map { self.number(of: $0.reporter) } ?? 0
+                    }
+                    guard let report else { continue }
+                    figures[number].messages += rows.int(2)
+                    let set = try alignments.place(rows.int(5))
+                    if alignments.hasStatements(set) {
+                        let source = sources.number(of: try rows.address(1))
+                        try opposites.note(alignments.statements(set), source: source, day: rows.int(7), reporter: number)
+                    }
+                    if report.isSpread, !seen.insert([id, rows.int(8)]).inserted { continue }
+                    figures[number].records += 1
+                    let raw = try alignments.alignment(set, headerFrom: rows.int(6), report.modes)
+                    if raw.dkim != (rows.int(3) == 1) || raw.spf != (rows.int(4) == 1) { figures[number].disagreements += 1 }
+                }
+            }
+        }
+
+        /// After the last record: who contradicts whom.
+        mutating func settle() {
+            for (number, count) in opposites.counts(reporters: figures.count).enumerated() { figures[number].contradictions = count }
+        }
+
+        private mutating func number(of reporter: Int) -> Int {
+            if let number = numbers[reporter] { return number }
+            numbers[reporter] = figures.count
+            figures.append(Figures())
+            return figures.count - 1
+        }
+    }
+}
+
+/// A counted report as far as questions about reporters need it.
+struct KnownReport {
+    var id: Int
+    var reporter: Int
+    var day: Day
+    var isSpread: Bool
+    var deviations: UInt64
+    var email: String?
+    var modes: AlignmentModes
+}
+
+/// The counted reports of a domain that touch a period.
+struct KnownReports {
+    /// Key of the policy domain.
+    let domain: Int
+    private(set) var all: [KnownReport] = []
+    private var places: [Int: Int] = [:]
+
+    init(_ db: Database, of domain: PolicyDomain, in period: Period) throws {
+        self.domain = domain.id
+        let rows = try SQLRows(
+            db, Reporters.reportsSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
+        while try rows.next() {
+            let isSpread = rows.int(3) == 1
+            if isSpread {
+                let days = ReportWindow(begin: rows.int(4), end: rows.int(5)).days
+                guard days.lowerBound <= period.until, period.since <= days.upperBound else { continue }
+            }
+            let modes = AlignmentModes(
+                dkim: AlignmentMode(published: rows.optionalText(8)), spf: AlignmentMode(published: rows.optionalText(9)))
+            places[rows.int(0)] = all.count
+            all.append(
+                KnownReport(
+                    id: rows.int(0), reporter: rows.int(1), day: Day(rows.int(2)), isSpread: isSpread,
+                    deviations: UInt64(bitPattern: Int64(rows.int(6))), email: rows.optionalText(7), modes: modes))
+        }
+    }
+
+    /// The report with a key, if it counts and touches the period.
+    subscript(_ id: Int) -> KnownReport? { places[id].map { all[$0] } }
+}
+
+/// Both alignment modes of a published policy.
+struct AlignmentModes: Hashable {
+    var dkim: AlignmentMode
+    var spf: AlignmentMode
+}
+
+/// Raw results, and the alignment they give: worked out once for each combination of results, name in From and published modes.
+struct RecomputedAlignments {
+    private struct Key: Hashable {
+        var set: Int
+        var headerFrom: Int
+        var modes: AlignmentModes
+    }
+
+    /// A set with its latest answer: most sets come with one name in From and one policy only.
+    private struct Known {
+        var results: KeyedResults.Results
+        var headerFrom = -1
+        var modes = AlignmentModes(dkim: .relaxed, spf: .relaxed)
+        var alignment = Alignment(dkim: false, spf: false)
+    }
+
+    private var results: KeyedResults
+    private var places = KeyedPlaces()
+    private var sets: [Known] = []
+    private var others: [Key: Alignment] = [:]
+
+    init(_ db: Database, _ suffixes: PublicSuffixes) throws { results = try KeyedResults(db, suffixes) }
+
+    /// The place of the set with the key `id`, for the questions below.
+    @inline(__always)
+    mutating func place(_ id: Int) throws -> Int {
+        if let place = places[id] { return place }
+        places[id] = sets.count
+        sets.append(Known(results: try results.results(id)))
+        return sets.count - 1
+    }
+
+    /// What the set says of signatures.
+    func hasStatements(_ place: Int) -> Bool { !sets[place].results.statements.isEmpty }
+    func statements(_ place: Int) -> [KeyedResults.Statement] { sets[place].results.statements }
+
+    @inline(__always)
+    mutating func alignment(_ place: Int, headerFrom: Int, _ modes: AlignmentModes) throws -> Alignment {
+        if sets[place].headerFrom == headerFrom, sets[place].modes == modes { return sets[place].alignment }
+        return try otherAlignment(place, headerFrom: headerFrom, modes)
+    }
+
+    private mutating func otherAlignment(_ place: Int, headerFrom: Int, _ modes: AlignmentModes) throws -> Alignment {
+        let key = Key(set: place, headerFrom: headerFrom, modes: modes)
+        if let known = others[key] { return known }
+        let alignment = try results.alignment(sets[place].results, from: headerFrom, dkim: modes.dkim, spf: modes.spf)
+        if sets[place].headerFrom < 0 {
+            sets[place].headerFrom = headerFrom
+            sets[place].modes = modes
+            sets[place].alignment = alignment
+        } else {
+            others[key] = alignment
+        }
+        return alignment
+    }
+}
+
+extension Filter {
+    /// The same without a choice of reporters.
+    var ofEveryReporter: Filter {
+        var filter = self
+        filter.reporters = []
+        return filter
+    }
+}
+
+extension Scope {
+    /// The last day that holds data of one of the domains.
+    func lastDay(_ db: Database) throws -> Day? {
+        var last: Day?
+        let rows = try SQLRows(db, Self.extentSQL)
+        for domain in domains {
+            try rows.restart(domain.id)
+            guard try rows.next(), let day = rows.optionalInt(1) else { continue }
+            last = max(last ?? Day(day), Day(day))
+        }
+        return last
+    }
+}

@@ -1,0 +1,269 @@
+import DMARC
+import GRDB
+import ReportStore
+
+/// How a stranger proved who it is.
+public enum ForeignProof: String, CaseIterable, Hashable, Sendable {
+    /// SPF passed for its domain.
+    case spf
+    /// A signature of its domain verified.
+    case dkim
+    case both
+}
+
+/// A source that authenticates as somebody else while it uses a domain in From. Figures in messages unless said otherwise.
+public struct UnalignedRow: Hashable, Sendable {
+    /// The connecting address.
+    public var source: IPAddress
+    /// The policy domain, canonical.
+    public var domain: String
+    /// The domain in From, canonical.
+    public var headerFrom: String
+    /// All messages of this source with this domain in From in the period.
+    public var messages: Int
+    /// Those of them that the row is about: they fail, and authenticate as somebody else.
+    public var failed: Int
+    /// The other domain, in the results that most of these messages share: that of SPF, else that of the signature.
+    public var authenticatedAs: String
+    /// How, in the same results.
+    public var proof: ForeignProof
+    /// The well-known service that the domain of SPF or of the signature belongs to.
+    public var service: Service?
+    /// That of most of these messages; of equals the one with the lower number.
+    public var verdict: Verdict
+    /// How sure that is, and why.
+    public var conclusion: Conclusion
+    /// Distinct reporters of these messages.
+    public var reporters: Int
+    /// First day with such messages in the period.
+    public var firstDay: Day
+    /// Last day with such messages in the period.
+    public var lastDay: Day
+    /// Such messages with disposition `none` or `pass`.
+    public var delivered: Int
+    /// Such messages with disposition `quarantine`.
+    public var quarantined: Int
+    /// Such messages with disposition `reject`.
+    public var rejected: Int
+
+    /// Which finding of `advise` fits.
+    public var advice: String {
+        Advice.code(verdict: verdict, notes: conclusion.notes, service: service?.kind, delivered: delivered)
+    }
+}
+
+/// The answer to "who authenticates as somebody else while using my name".
+public struct Unaligned: Sendable {
+    /// What it is about.
+    public var coverage: Coverage
+    /// Most failed messages first, then by the text of the address, policy domain and domain in From.
+    public var rows: [UnalignedRow]
+    /// Rows, also those beyond the limit.
+    public var count: Int
+
+    /// Question: failed messages with some verdicts. Unit: one row a record and day. Index: primary key of `records`, one contiguous range.
+    static let failuresSQL = """
+        SELECT source, messages, report_id, day, disposition, header_from_id, authentication_id, verdict
+        FROM records
+        WHERE domain_id = ?1 AND counted_as = 1 AND day BETWEEN ?2 AND ?3 AND verdict BETWEEN ?4 AND ?5
+        """
+
+    /// Question: messages by source and domain in From. Unit: one row a record and day. Index: as `failuresSQL`.
+    static let messagesSQL = """
+        SELECT source, messages, report_id, header_from_id
+        FROM records
+        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
+        """
+
+    /// Asks `store` for the first `limit` rows; nil: all. With `anyVerdict` not only what is held for `unaligned`.
+    public static func ask(
+        _ store: ReportStore, _ filter: Filter, anyVerdict: Bool, limit: Int?, withTotals: Bool = true
+    ) throws(AnalysisError) -> Unaligned {
+        try reading(store, "unaligned") { db in
+            let scope = try Scope(db, filter)
+            guard let period = scope.period else {
+                return Unaligned(coverage: scope.coverage(messages: 0, reports: 0), rows: [], count: 0)
+            }
+            var candidates: [Candidate] = []
+            var tools = try Tools(db)
+            for (index, domain) in scope.domains.enumerated() {
+                let (groups, sums) = try failures(db, scope, of: domain, in: period, anyVerdict: anyVerdict, &tools)
+                for (group, sums) in sums.enumerated() {
+                    let name = try tools.names.name(groups.key(of: group)) ?? ""
+                    candidates.append(
+                        Candidate(
+                            domain: index, source: groups.source(of: group), from: groups.key(of: group), headerFrom: name, sums: sums))
+                }
+            }
+            let leading = leading(candidates, of: scope, limit: limit)
+            let rows = try rows(db, scope, of: leading, in: period, &tools)
+            let coverage = withTotals ? try scope.totals(db) : scope.coverage(messages: 0, reports: 0)
+            return Unaligned(coverage: coverage, rows: rows, count: candidates.count)
+        }
+    }
+
+    /// Question: what passed in a set of results. Unit: one row a result, in the order of the report. Index: primary key of
+    /// `authentication_results`.
+    static let passesSQL = """
+        SELECT method = 'spf', domain_id
+        FROM authentication_results
+        WHERE set_id = ?1 AND result = 'pass' AND domain_id IS NOT NULL
+        ORDER BY position
+        """
+
+    /// What is asked again and again.
+    private struct Tools {
+        var names: NameLookup
+        var reporterOf: ReporterLookup
+        var foreign = ForeignNames()
+        private let passes: SQLRows
+        private var proofs: [Pair: Proof?] = [:]
+        private var isOwn: [Pair: Bool] = [:]
+
+        private struct Pair: Hashable {
+            var from: Int
+            var other: Int
+        }
+
+        init(_ db: Database) throws {
+            names = NameLookup(db)
+            reporterOf = try ReporterLookup(db)
+            passes = try SQLRows(db, passesSQL)
+        }
+
+        /// As whom mail from `from` authenticates; nil if as nobody else.
+        mutating func proof(from: Int, _ authentication: Int) throws -> Proof? {
+            let pair = Pair(from: from, other: authentication)
+            if let proof = proofs[pair] { return proof }
+            var proof = Proof()
+            try passes.restart(authentication)
+            while try passes.next() {
+                let (isSPF, name) = (passes.int(0) == 1, passes.int(1))
+                guard (isSPF ? proof.spf : proof.dkim) == nil, try !isOwn(name, from) else { continue }
+                if isSPF { proof.spf = name } else { proof.dkim = name }
+            }
+            let found = proof.spf == nil && proof.dkim == nil ? nil : proof
+            proofs[pair] = .some(found)
+            return found
+        }
+
+        private mutating func isOwn(_ name: Int, _ from: Int) throws -> Bool {
+            let pair = Pair(from: from, other: name)
+            if let answer = isOwn[pair] { return answer }
+            let answer = foreign.isOwn(try names.name(name) ?? "", of: try names.name(from) ?? "")
+            isOwn[pair] = answer
+            return answer
+        }
+    }
+
+    /// The names of somebody else for which SPF and a signature passed.
+    private struct Proof {
+        var spf: Int?
+        var dkim: Int?
+    }
+
+    private struct Candidate {
+        let domain: Int
+        let source: IPAddress
+        let from: Int
+        let headerFrom: String
+        let sums: Sums
+    }
+
+    /// What is added up for a row, and how much of it has which verdict.
+    private struct Sums {
+        var row = RowSums()
+        /// The key of the results, times 16, and the number of the verdict.
+        var verdicts: [Int: Int] = [:]
+    }
+
+    private static func failures(
+        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, anyVerdict: Bool, _ tools: inout Tools
+    ) throws -> (SourceGroups, [Sums]) {
+        var groups = SourceGroups()
+        var sums: [Sums] = []
+        let verdicts = anyVerdict ? 0...Int(UInt8.max) : Verdict.unaligned.stored...Verdict.unaligned.stored
+        let rows = try SQLRows(
+            db, failuresSQL,
+            [
+                .integer(domain.id), .integer(period.since.number), .integer(period.until.number), .integer(verdicts.lowerBound),
+                .integer(verdicts.upperBound),
+            ])
+        while try rows.next() {
+            let (messages, report, from, authentication) = (rows.int(1), rows.int(2), rows.int(5), rows.int(6))
+            guard messages > 0, scope.includes(report: report), try tools.proof(from: from, authentication) != nil else { continue }
+            let group = groups.number(of: try rows.address(0), from)
+            if group == sums.count { sums.append(Sums()) }
+            try sums[group].row.add(
+                RecordSums(
+                    messages: messages, report: report, day: rows.int(3), disposition: AppliedDisposition(stored: rows.int(4)),
+                    dkim: false, spf: false, authentication: authentication), &tools.reporterOf)
+            sums[group].verdicts[authentication << 4 | rows.int(7), default: 0] += messages
+        }
+        return (groups, sums)
+    }
+
+    private static func leading(_ candidates: [Candidate], of scope: Scope, limit: Int?) -> [Candidate] {
+        var highest = Highest<Int>(limit)
+        var chosen = candidates.filter { highest.admits($0.sums.row.failed) }
+        chosen.removeAll { !highest.keeps($0.sums.row.failed) }
+        let named = chosen.map { (candidate: $0, text: $0.source.description) }
+        let sorted = named.sorted { a, b in
+            let failed = (a.candidate.sums.row.failed, b.candidate.sums.row.failed)
+            if failed.0 != failed.1 { return failed.0 > failed.1 }
+            if a.text != b.text { return a.text < b.text }
+            let domains = (scope.domains[a.candidate.domain].name, scope.domains[b.candidate.domain].name)
+            return domains.0 != domains.1 ? domains.0 < domains.1 : a.candidate.headerFrom < b.candidate.headerFrom
+        }
+        return sorted.prefix(limit ?? .max).map(\.candidate)
+    }
+
+    private static func rows(
+        _ db: Database, _ scope: Scope, of leading: [Candidate], in period: Period, _ tools: inout Tools
+    ) throws -> [UnalignedRow] {
+        let flows = try FlowLookup(db)
+        let messages = try messages(db, scope, of: leading, in: period)
+        return try zip(leading, messages).map { candidate, messages in
+            let domain = scope.domains[candidate.domain]
+            let (row, verdicts) = (candidate.sums.row, candidate.sums.verdicts)
+            let (verdict, shares) = FlowShare.ofUsualVerdict(verdicts)
+            let usual = try row.usualResults.flatMap { try tools.proof(from: candidate.from, $0) }
+            let spf = try tools.names.name(usual?.spf)
+            let dkim = try tools.names.name(usual?.dkim)
+            return UnalignedRow(
+                source: candidate.source, domain: domain.name, headerFrom: candidate.headerFrom, messages: messages, failed: row.failed,
+                authenticatedAs: spf ?? dkim ?? "", proof: spf == nil ? .dkim : dkim == nil ? .spf : .both,
+                service: tools.foreign.service(of: [spf, dkim], for: candidate.headerFrom), verdict: verdict,
+                conclusion: try flows.conclusion(candidate.source, domain, shares), reporters: row.reporters.count,
+                firstDay: Day(row.firstDay), lastDay: Day(row.lastDay), delivered: row.delivered, quarantined: row.quarantined,
+                rejected: row.rejected)
+        }
+    }
+
+    /// All messages of the pairs of source and domain in From, whatever became of them.
+    private static func messages(_ db: Database, _ scope: Scope, of leading: [Candidate], in period: Period) throws -> [Int] {
+        var messages = [Int](repeating: 0, count: leading.count)
+        for (index, places) in Dictionary(grouping: leading.indices, by: { leading[$0].domain }) {
+            let domain = scope.domains[index]
+            var groups = SourceGroups()
+            var mayPass = false
+            for place in places {
+                _ = groups.number(of: leading[place].source, leading[place].from)
+                guard !mayPass else { continue }
+                let ever = try SQLRows(db, TopFailures.everPassedSQL, [.integer(domain.id), .address(leading[place].source)])
+                mayPass = try ever.next() && ever.int(0) > 0
+            }
+            // Most such sources never pass: the rollup knows, and spares reading all that did.
+            for countedAs in mayPass ? [0, 1] : [1] {
+                let rows = try SQLRows(
+                    db, messagesSQL,
+                    [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
+                while try rows.next() {
+                    guard let group = groups.find(try rows.address(0), rows.int(3)), scope.includes(report: rows.int(2)) else { continue }
+                    messages[places[group]] += rows.int(1)
+                }
+            }
+        }
+        return messages
+    }
+}

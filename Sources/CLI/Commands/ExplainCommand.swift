@@ -1,0 +1,126 @@
+import Analysis
+import ArgumentParser
+import DMARC
+import Rendering
+
+/// Every piece of evidence behind a verdict.
+struct ExplainCommand: ContextCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain",
+        abstract: "Every piece of evidence behind a verdict.",
+        discussion: """
+            SUBJECT is a source (an IP address), a domain that other mail authenticates as, or a selector. Verdicts rest on all that is
+            known, so there is no period.
+
+            EXAMPLES:
+              dmarcstat explain 192.0.2.25
+              dmarcstat explain 192.0.2.25 --domain example.nl
+              dmarcstat explain newsletters.example
+              dmarcstat explain s1._domainkey.example.nl
+            """)
+
+    @Argument(help: "An IP address, a domain, or a selector such as s1 or s1._domainkey.example.nl.")
+    var subject: String
+
+    @Option(name: .long, help: ArgumentHelp("A policy domain, and all policy domains below it. Repeatable.", valueName: "name"))
+    var domain: [String] = []
+
+    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var output: OutputOptions
+
+    static let fields: [Field<SourceExplanation.Story>] = [
+        .text("source", "Source", priority: 100, isIdentifier: true) { row, _ in .text(row.source.description) },
+        .text("domain", "Domain", priority: 90) { $1.domain($0.domain) },
+        .verdict { row, _ in .text(row.verdict.rawValue) },
+        .number("confidence", "Confidence", priority: 80) { row, _ in .number(row.confidence) },
+        .data("notes") { row, _ in .list(row.notes.codes) },
+        .data("evidence") { row, _ in .list(row.evidence.codes) },
+        .number("messages", "Messages", priority: 90) { row, _ in .integer(row.messages) },
+        .number("passed", "Passed", priority: 70) { row, _ in .integer(row.passed) },
+        .number("records", "Records", priority: 60) { row, _ in .integer(row.records) },
+        .number("reporters", "Reporters", priority: 50) { row, _ in .integer(row.reporters) },
+        .date("first_day", "First day", priority: 40) { $1.day($0.firstDay) },
+        .date("last_day", "Last day", priority: 50) { $1.day($0.lastDay) },
+        .data("service") { row, presentation in presentation.text(row.strangers.lazy.compactMap { $0.service?.name }.first) },
+        .data("text") { row, presentation in .array(ExplanationText(presentation: presentation).note(row).map { .text($0) }) },
+    ]
+
+    static let placeFields: [Field<NameExplanation.Place>] = [
+        .text("policy_domain", "Policy domain") { $1.domain($0.policyDomain) },
+        .text("dkim_domain", "DKIM domain") { $1.domain($0.domain) },
+        .text("selector", "Selector") { $1.text($0.selector) },
+        .text("beside", "Beside") { row, _ in .text(row.kind.rawValue) },
+        .text("organisation", "Organisation") { $1.domain($0.beside) },
+        .number("verified", "Verified") { row, _ in .integer(row.verified) },
+        .number("broken", "Broken") { row, _ in .integer(row.broken) },
+        .date("first_day", "First day") { $1.day($0.firstDay) },
+        .date("last_day", "Last day") { $1.day($0.lastDay) },
+        .number("reporters", "Reporters") { row, _ in .integer(row.reporters) },
+        .text("unexpected", "Unexpected") { row, _ in .boolean(row.isUnexpected) },
+    ]
+
+    func run(_ context: Context) throws {
+        let presentation = try Presentation(output, context)
+        let store = try database.open(context)
+        let domains = domain.map { DomainName.canonical($0) }
+        if let source = IPAddress(subject) {
+            try explain(source, try SourceExplanation.ask(store, source: source, domains: domains), presentation)
+        } else {
+            let name = subject.contains(".") ? DomainName.canonical(subject) : subject
+            try explain(name, try NameExplanation.ask(store, name: name), presentation)
+        }
+    }
+
+    private func explain(_ source: IPAddress, _ answer: SourceExplanation, _ presentation: Presentation) throws {
+        let text = ExplanationText(presentation: presentation)
+        let nothing = "No verdict on \(source). dmarcstat sources lists the sources that were met."
+        guard presentation.isText else {
+            let rows = try presentation.cells(answer.stories, Self.fields)
+            return try presentation.present(Table(name: "explain", columns: Self.fields.map(\.column), rows: rows, emptyMessage: nothing))
+        }
+        var lines = answer.stories.isEmpty ? [nothing] : []
+        for (index, story) in answer.stories.enumerated() { lines += (index > 0 ? [""] : []) + text.note(story) }
+        try write(lines, presentation)
+        if let first = answer.stories.first {
+            presentation.suggest("dmarcstat sources --domain " + quoted(first.domain) + database.words)
+        }
+    }
+
+    private func explain(_ name: String, _ answer: NameExplanation, _ presentation: Presentation) throws {
+        let nothing = "Nothing is known of \(name). dmarcstat sources lists the names that were met."
+        guard presentation.isText else {
+            let rows = try presentation.cells(answer.places, Self.placeFields)
+            return try presentation.present(
+                Table(name: "explain", columns: Self.placeFields.map(\.column), rows: rows, emptyMessage: nothing))
+        }
+        let lines = ExplanationText(presentation: presentation).note(answer, name)
+        try write(lines.isEmpty ? [nothing] : lines, presentation)
+    }
+
+    /// All text from reports passes `safeText`, a line at a time.
+    private func write(_ lines: [String], _ presentation: Presentation) throws {
+        try presentation.send { channel in
+            for line in lines {
+                let safe = safeText(line, maxScalars: 2000, ascii: presentation.style.ascii)
+                for part in wrapped(safe, width: presentation.style.width) { try channel.write(Array((part + "\n").utf8)) }
+            }
+        }
+    }
+
+    /// On a terminal, broken between words with the indentation kept; elsewhere as it is.
+    private func wrapped(_ line: String, width: Int?) -> [String] {
+        guard let width = width.map({ max(40, min($0, 100)) }), line.count > width else { return [line] }
+        let indent = String(line.prefix { $0 == " " }) + (line.contains("• ") || line.contains("- ") ? "  " : "")
+        var parts: [String] = []
+        var current = ""
+        for word in line.split(separator: " ", omittingEmptySubsequences: false) {
+            if current.count + 1 + word.count > width, !current.allSatisfy({ $0 == " " }) {
+                parts.append(current)
+                current = indent + word
+            } else {
+                current = current.isEmpty && parts.isEmpty && word.isEmpty ? " " : current.isEmpty ? String(word) : current + " " + word
+            }
+        }
+        return parts + [current]
+    }
+}

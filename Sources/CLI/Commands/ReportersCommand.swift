@@ -1,0 +1,95 @@
+import Analysis
+import ArgumentParser
+import DMARC
+import Rendering
+
+/// Who reports, how regularly and how well.
+struct ReportersCommand: ContextCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reporters",
+        abstract: "Who reports, how often, since when no more, and how well.",
+        discussion: """
+            One row a reporter with a report in the period: a longer one also shows who fell silent before.
+
+            EXAMPLES:
+              dmarcstat reporters
+              dmarcstat reporters --since 6mo --sort last_gap_days
+              dmarcstat reporters --disagreements --reporter google.com
+            """)
+
+    @Flag(name: .long, help: "The records whose verdict on alignment is not the one that their raw results give.")
+    var disagreements = false
+
+    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var filter: FilterOptions
+    @OptionGroup var list: ListOptions
+    @OptionGroup var output: OutputOptions
+
+    static let fields: [Field<ReporterRow>] = [
+        .text("reporter", "Reporter", priority: 100, isIdentifier: true) { row, _ in .text(row.reporter) },
+        .number("reports", "Reports", priority: 80) { row, _ in .integer(row.reports) },
+        .number("records", "Records", priority: 40) { row, _ in .integer(row.records) },
+        .number("messages", "Messages", priority: 85) { row, _ in .integer(row.messages) },
+        .date("first_day", "First day", priority: 30) { $1.day($0.rhythm.firstDay) },
+        .date("last_day", "Last day", priority: 75) { $1.day($0.rhythm.lastDay) },
+        .number("usual_gap_days", "Usual gap", priority: 65) { row, _ in row.rhythm.usualGap.map { .number($0) } ?? .none },
+        .number("last_gap_days", "Last gap", priority: 70) { row, _ in row.rhythm.lastGap.map { .integer($0) } ?? .none },
+        .number("longest_gap_days", "Longest gap", priority: 35) { row, _ in row.rhythm.longestGap.map { .integer($0) } ?? .none },
+        .text("silent", "Silent", priority: 90) { row, _ in .boolean(row.rhythm.isSilent) },
+        .number("domains", "Domains", priority: 45) { row, _ in .integer(row.domains) },
+        .text("deviations", "Deviations", priority: 10) { row, _ in .list(deviations(row)) },
+        .number("alignment_disagreements", "Disagrees with itself", priority: 55, emphasis: .badWhenPositive) { row, _ in
+            .integer(row.alignmentDisagreements)
+        },
+        .number("contradictions", "With others", priority: 50) { row, _ in .integer(row.contradictions) },
+        .data("emails") { row, _ in .list(row.emails) },
+    ]
+
+    /// `no-selector:12`, the most frequent first.
+    private static func deviations(_ row: ReporterRow) -> [String] {
+        row.deviations.sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }.map { "\($0.key.code):\($0.value)" }
+    }
+
+    static let disagreementFields: [Field<Disagreement>] = [
+        .number("report", "Report", priority: 100) { row, _ in .integer(row.report) },
+        .number("record", "Record", priority: 40) { row, _ in .integer(row.record) },
+        .text("reporter", "Reporter", priority: 80) { row, _ in .text(row.reporter) },
+        .text("domain", "Domain", priority: 50) { $1.domain($0.domain) },
+        .date("day", "Day", priority: 60) { $1.day($0.day) },
+        .text("source", "Source", priority: 90, isIdentifier: true) { row, _ in .text(row.source.description) },
+        .text("header_from", "From", priority: 70) { $1.domain($0.headerFrom) },
+        .number("messages", "Messages", priority: 75) { row, _ in .integer(row.messages) },
+        .text("said", "Said", priority: 95) { row, _ in .text(row.said.text) },
+        .text("recomputed", "By its own results", priority: 95) { row, _ in .text(row.recomputed.text) },
+    ]
+
+    func run(_ context: Context) throws {
+        let filter = try filter.filter(context)
+        let presentation = try Presentation(output, context)
+        if disagreements { return try list(filter, presentation, context) }
+        let answer = try Reporters.ask(try database.open(context), filter)
+        let rows = try presentation.cells(answer.rows, Self.fields, list)
+        let table = Table(
+            name: "reporters", period: answer.coverage.period.map(Table.Period.init), header: presentation.header(answer.coverage),
+            columns: Self.fields.map(\.column), rows: rows,
+            footer: rows.count < answer.rows.count ? ["\(rows.count) of \(presentation.grouped(answer.rows.count, "reporter"))."] : [],
+            emptyMessage: presentation.emptyMessage(answer.coverage, filter, otherwise: "No reports in this period."))
+        try presentation.present(table)
+        if answer.rows.contains(where: { $0.alignmentDisagreements > 0 }) {
+            presentation.suggest("dmarcstat reporters --disagreements" + self.filter.words + database.words)
+        }
+    }
+
+    private func list(_ filter: Filter, _ presentation: Presentation, _ context: Context) throws {
+        let answer = try Disagreements.ask(try database.open(context), filter)
+        let rows = try presentation.cells(answer.rows, Self.disagreementFields, list)
+        let table = Table(
+            name: "reporters-disagreements", period: answer.coverage.period.map(Table.Period.init),
+            header: presentation.header(answer.coverage), columns: Self.disagreementFields.map(\.column), rows: rows,
+            footer: rows.count < answer.rows.count ? ["\(rows.count) of \(presentation.grouped(answer.rows.count, "record"))."] : [],
+            emptyMessage: presentation.emptyMessage(
+                answer.coverage, filter, otherwise: "Every verdict on alignment follows from the raw results beside it."))
+        try presentation.present(table)
+        if let first = answer.rows.first { presentation.suggest("dmarcstat show \(first.report)" + database.words) }
+    }
+}

@@ -1,0 +1,84 @@
+import DMARC
+import Testing
+
+@testable import Analysis
+
+@Suite("Recomputed alignment")
+struct AlignmentTests {
+    private func signed(_ domain: String?, _ result: AuthenticationResult = .pass) -> AuthenticationSet {
+        AuthenticationSet(dkim: [DKIMResult(domain: domain, selector: "s", result: result)])
+    }
+
+    private func sent(_ domain: String?, _ result: AuthenticationResult = .pass, scope: SPFScope? = nil) -> AuthenticationSet {
+        AuthenticationSet(spf: [SPFResult(domain: domain, scope: scope, result: result)])
+    }
+
+    private func align(
+        _ set: AuthenticationSet, _ from: String, dkim: AlignmentMode = .relaxed, spf: AlignmentMode = .relaxed
+    ) throws -> Alignment {
+        Alignment(of: set, headerFrom: from, dkim: dkim, spf: spf, suffixes: try #require(PublicSuffixes()))
+    }
+
+    @Test(
+        "names, relaxed and strict",
+        arguments: [
+            ("example.org", "example.org", true, true), ("mail.example.org", "example.org", true, false),
+            ("example.org", "mail.example.org", true, false), ("a.example.org", "b.example.org", true, false),
+            ("notexample.org", "example.org", false, false), ("example.org.evil.net", "example.org", false, false),
+            ("shop.example.co.uk", "example.co.uk", true, false), ("other.co.uk", "example.co.uk", false, false),
+            ("co.uk", "example.co.uk", false, false), ("co.uk", "co.uk", true, true), ("org", "example.org", false, false),
+            ("xn--bcher-kva.example", "mail.xn--bcher-kva.example", true, false), ("", "example.org", false, false),
+        ])
+    func names(name: String, from: String, relaxed: Bool, strict: Bool) throws {
+        #expect(try align(signed(name), from) == Alignment(dkim: relaxed, spf: false))
+        #expect(try align(sent(name), from) == Alignment(dkim: false, spf: relaxed))
+        #expect(try align(signed(name), from, dkim: .strict, spf: .relaxed).dkim == strict)
+        #expect(try align(sent(name), from, dkim: .relaxed, spf: .strict).spf == strict)
+        // The mode of the other method means nothing.
+        #expect(try align(signed(name), from, dkim: .relaxed, spf: .strict).dkim == relaxed)
+        #expect(try align(sent(name), from, dkim: .strict, spf: .relaxed).spf == relaxed)
+    }
+
+    @Test("only pass passes", arguments: AuthenticationResult.allCases)
+    func results(result: AuthenticationResult) throws {
+        let isPass = result == .pass
+        #expect(try align(signed("example.org", result), "example.org") == Alignment(dkim: isPass, spf: false))
+        #expect(try align(sent("example.org", result), "example.org") == Alignment(dkim: false, spf: isPass))
+    }
+
+    @Test("one of several is enough, and it must be the one that passes")
+    func several() throws {
+        let both = AuthenticationSet(
+            dkim: [
+                DKIMResult(domain: "example.org", selector: "a", result: .fail),
+                DKIMResult(domain: "service.example", selector: "b", result: .pass),
+            ],
+            spf: [
+                SPFResult(domain: "relay.test", scope: nil, result: .pass), SPFResult(domain: "example.org", scope: .mfrom, result: .pass),
+            ])
+        #expect(try align(both, "example.org") == Alignment(dkim: false, spf: true))
+        #expect(try align(both, "service.example") == Alignment(dkim: true, spf: false))
+    }
+
+    @Test("HELO counts only where the sender was not checked")
+    func helo() throws {
+        #expect(try align(sent("mail.example.org", scope: .helo), "example.org").spf)
+        let both = AuthenticationSet(spf: [
+            SPFResult(domain: "example.org", scope: .helo, result: .pass), SPFResult(domain: "relay.test", scope: .mfrom, result: .fail),
+        ])
+        #expect(try !align(both, "example.org").spf)
+    }
+
+    @Test("results without domain, and none at all")
+    func absent() throws {
+        #expect(try align(signed(nil), "example.org") == Alignment(dkim: false, spf: false))
+        #expect(try align(sent(nil), "") == Alignment(dkim: false, spf: false))
+        #expect(try align(AuthenticationSet(), "example.org") == Alignment(dkim: false, spf: false))
+    }
+
+    @Test("published modes")
+    func modes() {
+        for word in ["s", "S"] { #expect(AlignmentMode(published: word) == .strict) }
+        for word in ["r", "", "strict", nil] { #expect(AlignmentMode(published: word) == .relaxed) }
+    }
+}

@@ -1,0 +1,269 @@
+import DMARC
+import Testing
+
+@testable import Analysis
+
+/// The stories, told without a database: what is known is put down by hand.
+@Suite("The judge")
+struct JudgeTests {
+    /// Names by key: 1 the policy domain's organisation, 2 a service, 3 a forwarder, 4 a list, 5 nobody knows.
+    private static let own = 1
+    private static let service = 2
+    private static let forwarder = 3
+    private static let list = 4
+    private static let stranger = 5
+
+    private struct Hand: Knowledge {
+        var selectors: [SelectorKey: SelectorFacts] = [:]
+        var organisations: [Int: OrganisationFacts] = [:]
+        var habit = HabitFacts()
+
+        func selector(_ key: SelectorKey) -> SelectorFacts { selectors[key] ?? SelectorFacts() }
+        func organisation(_ id: Int) -> OrganisationFacts { organisations[id] ?? OrganisationFacts() }
+        func habits(domain: Int) -> HabitFacts { habit }
+    }
+
+    private static func facts(home: Int, verified: Double, broken: Double = 0, reporters: Double = 5) -> SelectorFacts {
+        var facts = SelectorFacts()
+        facts.home = home
+        facts.verified = verified
+        facts.atHome = home == -1 ? 0 : verified * 0.8
+        facts.broken = broken
+        facts.reporters = reporters
+        return facts
+    }
+
+    /// A domain that signs with selector 10 at home, and whose service signs with selector 20.
+    private static let hand: Hand = {
+        var hand = Hand()
+        hand.selectors[SelectorKey(domain: own, selector: 10, policy: 7)] = facts(home: 0, verified: 400)
+        hand.selectors[SelectorKey(domain: own, selector: 20, policy: 7)] = facts(home: service, verified: 200)
+        var known = OrganisationFacts()
+        known.atHome = 200
+        known.reporters = 6
+        known.days = 40
+        hand.organisations[service] = known
+        known = OrganisationFacts()
+        known.relayed = 60
+        known.broken = 6
+        known.brokenShare = 0.09
+        known.reporters = 5
+        known.days = 40
+        hand.organisations[forwarder] = known
+        known = OrganisationFacts()
+        known.broken = 60
+        known.brokenShare = 1
+        known.reporters = 5
+        known.days = 40
+        known.signs = 60
+        hand.organisations[list] = known
+        known = OrganisationFacts()
+        known.unsigned = 3
+        known.reporters = 2
+        hand.organisations[stranger] = known
+        hand.habit.records = 1000
+        hand.habit.aligned = 600
+        hand.habit.signedShare = 1
+        hand.habit.reporters = 6
+        return hand
+    }()
+
+    private static func flow(
+        _ address: String, spf: Outcome.SPF, of name: Int?, _ signatures: [(name: Int, selector: Int, seal: Outcome.Seal)], aligned: Int,
+        records: Int, messages: Int? = nil, days: ClosedRange<Int> = 100...160, reporters: Int = 4
+    ) -> Flow {
+        let outcome = Outcome(
+            spf: spf, spfOrganisation: name, spfName: name,
+            signatures: signatures.map { Outcome.Signature(domain: $0.name, selector: $0.selector, organisation: $0.name, seal: $0.seal) })
+        var flow = Flow(
+            source: IPAddress(address) ?? IPAddress(ipv4: 0), domain: 7, authentication: 1, aligned: aligned,
+            shape: FlowShape(outcome, own: own, aligned: aligned))
+        flow.records = records
+        flow.messages = messages ?? records * 2
+        flow.firstDay = days.lowerBound
+        flow.lastDay = days.upperBound
+        for bit in 0..<reporters { flow.reporterBits |= 1 << bit }
+        for day in 0..<min(records, days.count) { flow.dayBits |= 1 << (day & 63) }
+        return flow
+    }
+
+    private static func judge(_ flows: [Flow], _ hand: Hand = hand) throws -> [Judgement] { try Judge(knowledge: hand).judge(flows) }
+
+    @Test("aligned SPF is authorized; what is missing is noted")
+    func authorized() throws {
+        let signed = Self.flow("192.0.2.1", spf: .pass, of: Self.own, [(Self.own, 10, .verified)], aligned: 3, records: 50)
+        let plain = Self.flow("192.0.2.2", spf: .pass, of: Self.own, [], aligned: 1, records: 50)
+        let broken = Self.flow("192.0.2.3", spf: .pass, of: Self.own, [(Self.own, 10, .broken)], aligned: 1, records: 50)
+        let judgements = try Self.judge([signed, plain, broken])
+        #expect(judgements.map(\.verdict) == [.authorized, .authorized, .authorized])
+        #expect(judgements.map(\.notes) == [[], .dkimMissing, .dkimBroken])
+        #expect(judgements.allSatisfy { $0.confidence >= 990 })
+    }
+
+    @Test("one reporter's word is never certain")
+    func oneReporter() throws {
+        let judgement = try Self.judge([
+            Self.flow("192.0.2.1", spf: .pass, of: Self.own, [], aligned: 1, records: 500, reporters: 1)
+        ])[0]
+        #expect(judgement.verdict == .authorized)
+        #expect(judgement.confidence <= 890)
+        #expect(judgement.evidence.contains(.oneReporter))
+    }
+
+    @Test("a signature at home with the name beside it is a service's; away from home it was passed on")
+    func services() throws {
+        let service = Self.flow("198.51.100.1", spf: .pass, of: Self.service, [(Self.own, 20, .verified)], aligned: 2, records: 30)
+        let passedOn = Self.flow("203.0.113.1", spf: .pass, of: Self.forwarder, [(Self.own, 20, .verified)], aligned: 2, records: 3)
+        let ownPassedOn = Self.flow("203.0.113.2", spf: .pass, of: Self.forwarder, [(Self.own, 10, .verified)], aligned: 2, records: 3)
+        let judgements = try Self.judge([service]) + Self.judge([passedOn, ownPassedOn])
+        #expect(judgements.map(\.verdict) == [.dkimOnly, .forwarded, .forwarded])
+        #expect(judgements[1].notes.contains(.serviceMail) && !judgements[2].notes.contains(.serviceMail))
+        #expect(judgements[0].evidence.contains(.selectorAtHome) && judgements[2].evidence.contains(.selectorHomeElsewhere))
+        #expect(judgements.allSatisfy { $0.confidence >= 900 })
+    }
+
+    @Test("a whole signature with a failing envelope was passed on")
+    func keptEnvelope() throws {
+        let one = Self.flow("203.0.113.9", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 1, reporters: 1)
+        #expect(try Self.judge([one])[0].verdict == .forwarded)
+        // Where it carries a service's mail as well, that is certain.
+        let mixture = [
+            Self.flow("203.0.113.9", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 12),
+            Self.flow("203.0.113.9", spf: .fail, of: Self.service, [(Self.own, 20, .verified)], aligned: 2, records: 5),
+        ]
+        let judgements = try Self.judge(mixture)
+        #expect(judgements.map(\.verdict) == [.forwarded, .forwarded])
+        #expect(judgements[0].confidence >= 950)
+    }
+
+    @Test("a server that passed SPF and does not any more is misconfigured; its passing days stay authorized")
+    func halfWay() throws {
+        let before = Self.flow("192.0.2.9", spf: .pass, of: Self.own, [(Self.own, 10, .verified)], aligned: 3, records: 40, days: 100...130)
+        let after = Self.flow("192.0.2.9", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 40, days: 131...160)
+        let judgements = try Self.judge([before, after])
+        #expect(judgements.map(\.verdict) == [.authorized, .misconfigured])
+        #expect(judgements[1].evidence.contains(.passesAtOtherTimes))
+        #expect(judgements[1].confidence >= 900)
+    }
+
+    @Test("the neighbour of your servers, with your mail alone, is a forgotten server")
+    func neighbour() throws {
+        let own = Self.flow("192.0.2.10", spf: .pass, of: Self.own, [(Self.own, 10, .verified)], aligned: 3, records: 100)
+        let forgotten = Self.flow(
+            "192.0.2.11", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 60, messages: 900)
+        let judgement = try Self.judge([own, forgotten])[1]
+        #expect(judgement.verdict == .misconfigured)
+        #expect(judgement.evidence.contains(.neighbourAuthorized))
+    }
+
+    @Test("who breaks everything is a list, who breaks a little forwards")
+    func lists() throws {
+        let list = Self.flow(
+            "203.0.113.20", spf: .pass, of: Self.list, [(Self.own, 10, .broken), (Self.list, 30, .verified)], aligned: 0, records: 10)
+        let forwarder = Self.flow("203.0.113.30", spf: .pass, of: Self.forwarder, [(Self.own, 10, .broken)], aligned: 0, records: 1)
+        #expect(try Self.judge([list])[0].verdict == .mailingList)
+        #expect(try Self.judge([forwarder])[0].verdict == .forwarded)
+    }
+
+    @Test("a signature that never verifies anywhere is a stranger's")
+    func madeUpSignature() throws {
+        let flow = Self.flow("100.64.9.9", spf: .fail, of: Self.own, [(Self.own, 99, .broken)], aligned: 0, records: 2, reporters: 2)
+        let judgement = try Self.judge([flow])[0]
+        #expect(judgement.verdict == .spoofed)
+        #expect(judgement.evidence.contains(.selectorUnknown))
+    }
+
+    @Test("a single broken signature with the envelope kept is doubtful, whatever it is called")
+    func undecidable() throws {
+        let flow = Self.flow("100.64.9.9", spf: .fail, of: Self.own, [(Self.own, 10, .broken)], aligned: 0, records: 1, reporters: 1)
+        #expect(try Self.judge([flow])[0].confidence < 900)
+        // The same from a source that passes on whole ones as well was passed on.
+        let relay = Self.flow("100.64.9.9", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 20)
+        #expect(try Self.judge([flow, relay])[0].verdict == .forwarded)
+    }
+
+    @Test("neither SPF nor key: steady, broad and alone is your own server")
+    func neither() throws {
+        let flow = Self.flow(
+            "192.0.2.77", spf: .fail, of: Self.own, [(Self.own, 10, .broken)], aligned: 0, records: 40, messages: 600, reporters: 5)
+        let judgement = try Self.judge([flow])[0]
+        #expect(judgement.verdict == .misconfigured)
+        #expect(judgement.notes.contains(.dkimBroken))
+    }
+
+    @Test("a service that authenticates as itself is unaligned, a burst of it is not")
+    func unaligned() throws {
+        var hand = Self.hand
+        var steady = OrganisationFacts()
+        steady.unsigned = 80
+        steady.days = 40
+        steady.reporters = 5
+        steady.span = 200
+        hand.organisations[8] = steady
+        var burst = OrganisationFacts()
+        burst.unsigned = 90
+        burst.days = 2
+        burst.reporters = 2
+        burst.span = 2
+        burst.sources = 60
+        burst.domains = 8
+        hand.organisations[9] = burst
+        let flows = [8, 9].map { name in
+            Self.flow("198.51.100.\(name)", spf: .pass, of: name, [(name, 40, .verified)], aligned: 0, records: 8)
+        }
+        let judgements = try Self.judge(flows, hand)
+        #expect(judgements.map(\.verdict) == [.unaligned, .spoofed])
+        #expect(judgements.allSatisfy { $0.notes == .unrelated })
+    }
+
+    @Test("nothing at all is somebody else")
+    func nothing() throws {
+        let flow = Self.flow("100.64.3.4", spf: .fail, of: Self.own, [], aligned: 0, records: 1, reporters: 1)
+        #expect(try Self.judge([flow])[0].verdict == .spoofed)
+    }
+
+    @Test("an error of a look-up says nothing: the source's other mail does")
+    func temporary() throws {
+        let flows = [
+            Self.flow("192.0.2.1", spf: .pass, of: Self.own, [(Self.own, 10, .verified)], aligned: 3, records: 50),
+            Self.flow("192.0.2.1", spf: .temporary, of: Self.own, [(Self.own, 10, .temporary)], aligned: 0, records: 1),
+        ]
+        let judgements = try Self.judge(flows)
+        #expect(judgements[1].verdict == .authorized)
+        #expect(judgements[1].notes == .temporaryErrors)
+    }
+
+    @Test("a report without selectors, or without SPF, goes with those that have them")
+    func unnamed() throws {
+        let flows = [
+            Self.flow("198.51.100.1", spf: .pass, of: Self.service, [(Self.own, 20, .verified)], aligned: 2, records: 30),
+            Self.flow("198.51.100.1", spf: .pass, of: Self.service, [(Self.own, 0, .verified)], aligned: 2, records: 4),
+            Self.flow("198.51.100.1", spf: .none, of: nil, [(Self.own, 20, .verified)], aligned: 2, records: 2),
+        ]
+        #expect(try Self.judge(flows).map(\.verdict) == [.dkimOnly, .dkimOnly, .dkimOnly])
+    }
+
+    @Test("the order of the flows does not matter")
+    func order() throws {
+        let flows = [
+            Self.flow("203.0.113.9", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 12),
+            Self.flow("203.0.113.9", spf: .fail, of: Self.service, [(Self.own, 20, .verified)], aligned: 2, records: 5),
+            Self.flow("203.0.113.9", spf: .fail, of: Self.own, [(Self.own, 10, .broken)], aligned: 0, records: 2),
+            Self.flow("203.0.113.10", spf: .pass, of: Self.own, [], aligned: 1, records: 2),
+        ]
+        let forward = try Self.judge(flows)
+        #expect(try Self.judge(flows.reversed()) == forward.reversed())
+    }
+
+    @Test("levels: powers of two, and what they stand for")
+    func levels() {
+        #expect([0, 1, 2, 3, 4, 7, 8, 1023, 1024].map(Levels.level) == [0, 1, 2, 2, 3, 3, 4, 10, 11])
+        #expect(Levels.level(.max) == 31)
+        for count in 1...5000 {
+            let value = Levels.value(Levels.level(count))
+            #expect(value > Double(count) / 2 && value < Double(count) * 2, "\(count)")
+        }
+        let packed = Levels.pack([3, 31, 0, 17])
+        #expect((0..<4).map { Levels.unpack(packed, $0) } == [3, 31, 0, 17])
+    }
+}
