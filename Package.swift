@@ -75,7 +75,7 @@ let package = Package(
         .testTarget(
             name: "CLITests",
             dependencies: ["CLI", "Analysis", "DMARC", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-            exclude: ["Golden"], swiftSettings: strict),
+            exclude: ["Golden", "Situations"], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests", dependencies: ["dmarcstat"], exclude: ["corpus-differences.tsv"], swiftSettings: strict),
     ]

@@ -21,15 +21,25 @@ public struct Context: Sendable {
     /// The language of texts for people.
     public var language: Language
 
-    /// Languages of texts for people.
-    public enum Language: Sendable {
-        case english
+    /// Languages of texts for people: those of advice. Keys and codes are the same in all.
+    public enum Language: String, CaseIterable, Sendable {
+        /// Everything else.
+        case english = "en"
+        /// Dutch.
+        case dutch = "nl"
+
+        /// What the locale asks for: the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that says something (POSIX, section 8.2).
+        public init(environment: [String: String]) {
+            let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty } ?? ""
+            let language = locale.prefix { $0 != "_" && $0 != "." && $0 != "@" }.lowercased()
+            self = Language(rawValue: language) ?? .english
+        }
     }
 
-    /// All parts.
+    /// All parts; without a language, that of the environment.
     public init(
         environment: [String: String] = [:], standardOutput: any OutputChannel, standardError: any OutputChannel, standardInput: Int32 = 0,
-        terminalWidth: Int? = nil, isErrorTerminal: Bool = false, now: Int, userID: UInt32 = 1000, language: Language = .english
+        terminalWidth: Int? = nil, isErrorTerminal: Bool = false, now: Int, userID: UInt32 = 1000, language: Language? = nil
     ) {
         self.environment = environment
         self.standardOutput = standardOutput
@@ -39,7 +49,7 @@ public struct Context: Sendable {
         self.isErrorTerminal = isErrorTerminal
         self.now = now
         self.userID = userID
-        self.language = language
+        self.language = language ?? Language(environment: environment)
     }
 
     /// A variable of the environment; an empty one counts as absent.

@@ -18,8 +18,7 @@ struct Dmarcstat: ContextCommand {
         subcommands: [
             IngestCommand.self, SummaryCommand.self, TopFailuresCommand.self, SourcesCommand.self, UnalignedCommand.self,
             ForwardingCommand.self, ExplainCommand.self, TrendCommand.self, WhatIfCommand.self, ReportersCommand.self, ReportsCommand.self,
-            ShowCommand.self,
-            RefusedCommand.self,
+            ShowCommand.self, AdviseCommand.self, RefusedCommand.self,
             StatusCommand.self, ExportCommand.self, InitCommand.self, DoctorCommand.self,
         ])
 

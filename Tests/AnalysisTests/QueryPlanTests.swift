@@ -24,6 +24,7 @@ struct QueryPlanTests {
             Unaligned.messagesSQL, Forwarding.recordsSQL, Scope.recordVerdictsSQL, HeldCondition.failuresSQL,
             Scope.recordFiguresSQL, RecordExport.recordsSQL, ChangeExplained.sourcesSQL, ChangeExplained.sourcesAndReportsSQL,
             ChangeExplained.resultsSQL, ChangeExplained.resultsAndReportsSQL, WhatIf.recordsSQL, Reporters.recordsSQL,
+            DomainFactsReader.recordsSQL, DomainFactsReader.passedRecordsSQL,
         ])
     func ranges(sql: String) throws {
         #expect(try plan(sql) == ["SEARCH records USING PRIMARY KEY (domain_id=? AND counted_as=? AND day>? AND day<?)"])
@@ -54,6 +55,8 @@ struct QueryPlanTests {
             Forwarding.signaturesSQL, Forwarding.homesSQL, Unaligned.passesSQL, Scope.verdictStateSQL, SilentReporter.reportsSQL,
             RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, SourceServices.flowsSQL, KeyedResults.resultsSQL,
             WhatIf.policiesSQL, WhatIf.spreadPoliciesSQL, WhatIf.policySQL, Reporters.reportsSQL,
+            DomainFactsReader.reportsSQL, DomainFactsReader.flowsSQL, DomainFactsReader.firstReportSQL, DomainFactsReader.lastSetSQL,
+            DomainFactsReader.passedSQL, DomainFactsReader.knownSQL, DomainFactsReader.daysSQL,
         ])
     func noScan(sql: String) throws {
         let plan = try plan(sql)

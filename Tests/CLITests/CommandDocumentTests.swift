@@ -35,6 +35,7 @@ struct CommandDocumentTests {
         ("show", ReportView.fields.filter(\.column.inData).map(\.column.key)),
         ("refused", RefusedCommand.fields.filter(\.column.inData).map(\.column.key)),
         ("status", StatusCommand.fields.filter(\.column.inData).map(\.column.key)),
+        ("advise", AdviseCommand.fields.filter(\.column.inData).map(\.column.key)),
         ("export", ExportCommand.recordFields.filter(\.column.inData).map(\.column.key)),
         ("export", ExportCommand.dailyFields.filter(\.column.inData).map(\.column.key)),
     ]

@@ -10,7 +10,7 @@ struct CommandTests {
     // MARK: Formats
 
     static let questions = [
-        "summary", "top-failures", "sources", "trend", "reports", "refused", "status", "export", "export daily", "show 1",
+        "summary", "top-failures", "sources", "trend", "reports", "refused", "status", "export", "export daily", "show 1", "advise",
     ]
 
     @Test("JSON is one object with schema, period and rows whose keys are the columns", arguments: questions)

@@ -1,0 +1,56 @@
+import DMARC
+import GRDB
+import ReportStore
+
+/// The findings about one policy domain.
+public struct DomainAdvice: Hashable, Sendable {
+    /// The policy domain, canonical.
+    public var domain: String
+    /// Its organisational domain, where its zone of DNS is likely to begin.
+    public var organisation: String
+    /// Messages in the period.
+    public var messages: Int
+    /// Reports whose day lies in the period.
+    public var reports: Int
+    /// What there is to say, most important first.
+    public var findings: [Finding]
+}
+
+/// The answer to "what should I do".
+public struct Advisory: Sendable {
+    /// What it is about.
+    public var coverage: Coverage
+    /// The domains with reports: those that ask for most first, then by messages, then by name.
+    public var domains: [DomainAdvice]
+
+    /// Asks `store`. Figures in messages are those of the period (30 days unless asked otherwise); how regular reporters are, which policies were
+    /// seen and who sends once a month is looked up in what lies before it, too.
+    public static func ask(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> Advisory {
+        try reading(store, "advise") { db in
+            let scope = try Scope(db, filter)
+            guard let period = scope.period, let suffixes = PublicSuffixes() else {
+                return Advisory(coverage: scope.coverage(messages: 0, reports: 0), domains: [])
+            }
+            let reader = DomainFactsReader(db, scope, period, today: filter.today, suffixes)
+            try reader.findLastDataDay()
+            var domains: [DomainAdvice] = []
+            for domain in scope.domains {
+                guard let facts = try reader.facts(of: domain) else { continue }
+                let reports = facts.reporters.reduce(0) { $0 + $1.reports }
+                guard facts.messages > 0 || reports > 0 || !facts.reporters.isEmpty else { continue }
+                domains.append(
+                    DomainAdvice(
+                        domain: domain.name, organisation: facts.organisation, messages: facts.messages, reports: reports,
+                        findings: Advisor.findings(facts)))
+            }
+            domains.sort { a, b in
+                let (urgent, other) = (a.findings.first?.severity ?? .fine, b.findings.first?.severity ?? .fine)
+                if urgent != other { return urgent < other }
+                return a.messages != b.messages ? a.messages > b.messages : a.domain < b.domain
+            }
+            let coverage = scope.coverage(
+                messages: domains.reduce(0) { $0 + $1.messages }, reports: domains.reduce(0) { $0 + $1.reports })
+            return Advisory(coverage: coverage, domains: domains)
+        }
+    }
+}

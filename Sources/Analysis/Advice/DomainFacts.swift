@@ -1,0 +1,257 @@
+import DMARC
+
+/// What `Advisor` knows of a policy domain: everything that advice rests on, and no database.
+struct DomainFacts: Hashable, Sendable {
+    /// The policy domain, canonical.
+    var domain: String
+    /// Its organisational domain: where the zone of DNS is likely to begin.
+    var organisation: String
+    /// The days that messages are counted in.
+    var period: Period
+    /// The last day with data of any domain in scope.
+    var lastDataDay: Day
+    /// The day on which the question is asked.
+    var today: Day
+    /// Messages of all verdicts in the period.
+    var totals: [Verdict: Treatment] = [:]
+    /// Who sends, by verdict; of verdicts with many senders those with most messages, further ones in `totals` only.
+    var senders: [Sender] = []
+    /// Signatures of the domain's own on mail that came straight from its senders.
+    var selectors: [Selector] = []
+    /// What SPF said of the domain's own names.
+    var spf: [SPFOutcome] = []
+    /// Names below the policy domain in From.
+    var subdomains: [Subdomain] = []
+    /// Reporters with a report in the period or the 90 days before it.
+    var reporters: [Reporter] = []
+    /// Published policies as reporters saw them, each run of equal ones once; by reporter, then day.
+    var policies: [PolicyRun] = []
+    /// The first day with data of this domain, ever.
+    var firstDay: Day
+    /// Whether anything in the whole history shows a sender that is not a stranger.
+    var everSent = true
+    /// Senders with a regular rhythm that were not seen in the period.
+    var lateSenders: [LateSender] = []
+
+    /// What was done to messages.
+    struct Treatment: Hashable, Sendable {
+        var messages = 0
+        var passed = 0
+        /// Failed with disposition none or pass.
+        var delivered = 0
+        var quarantined = 0
+        var rejected = 0
+        /// Distinct sources.
+        var sources = 0
+        /// Distinct /24 and /48.
+        var networks = 0
+
+        var failed: Int { messages - passed }
+
+        mutating func add(_ other: Treatment) {
+            messages += other.messages
+            passed += other.passed
+            delivered += other.delivered
+            quarantined += other.quarantined
+            rejected += other.rejected
+        }
+    }
+
+    /// How SPF came out for a sender, as far as the domain's own names and others are concerned.
+    enum SPFKind: String, Hashable, Sendable {
+        case none
+        case ownPass
+        case ownFail
+        case ownNone
+        case ownError
+        case foreignPass
+        case foreignFail
+    }
+
+    /// Somebody who sends: a source where each counts by itself, otherwise all sources of one service or organisation.
+    struct Sender: Hashable, Sendable {
+        var verdict: Verdict
+        /// A name for people: the service, the foreign organisation; empty where nobody is named.
+        var name = ""
+        var service: Service?
+        var treatment = Treatment()
+        /// Those with most messages, at most five.
+        var addresses: [IPAddress] = []
+        /// Distinct reporters.
+        var reporters = 0
+        var firstDay: Day
+        var lastDay: Day
+        /// Mean of its flows with most messages, weighted; nil: not looked up, the larger senders of the verdict speak for it.
+        var confidence: Double?
+        var notes: VerdictNotes = []
+        var spf = SPFKind.none
+        /// The name that SPF was checked for.
+        var spfDomain: String?
+        /// Messages by what became of a signature of the domain's own.
+        var signed = 0
+        var unsigned = 0
+        var broken = 0
+        /// Whether another domain's signature verified.
+        var hasForeignSignature = false
+        /// SPF was checked for the name of a host, not for a domain that receives mail.
+        var isHostName = false
+
+        /// Whether it does not sign. Some reporters leave signatures out: who is seen to sign by anybody else does sign.
+        var isUnsigned: Bool { unsigned > 0 && Double(signed + broken) < Advisor.unsignedShare * Double(unsigned) }
+    }
+
+    /// A signature's domain and selector.
+    struct Selector: Hashable, Sendable {
+        var domain: String
+        var selector: String
+        /// Messages on which it verified.
+        var passed: Int
+        /// Messages on which it did not; errors that pass are neither.
+        var failed: Int
+        var passedReporters: Int
+        var failedReporters: Int
+        var firstFailedDay: Day
+        var lastDay: Day
+
+        /// Whether so much of it fails that it is more than mail changed on its way.
+        var isBroken: Bool { failed > 1 && Double(failed) >= Advisor.brokenShare * Double(passed + failed) }
+    }
+
+    /// What SPF said of one of the domain's own names, in messages.
+    struct SPFOutcome: Hashable, Sendable {
+        var domain: String
+        var passed = 0
+        var permanentErrors = 0
+        var temporaryErrors = 0
+        var none = 0
+        var neutral = 0
+        var failed = 0
+        var softFailed = 0
+        /// Reporters of permanent errors.
+        var permanentErrorReporters = 0
+        /// Reporters that found no record.
+        var noneReporters = 0
+
+        var messages: Int { passed + permanentErrors + temporaryErrors + none + neutral + failed + softFailed }
+    }
+
+    /// A name below the policy domain.
+    struct Subdomain: Hashable, Sendable {
+        var name: String
+        /// Messages whose verdict is spoofed.
+        var spoofed: Int
+        /// Of them, delivered.
+        var delivered: Int
+        /// All others.
+        var others: Int
+    }
+
+    /// Somebody who sends reports.
+    struct Reporter: Hashable, Sendable {
+        var name: String
+        /// Days with a report, ascending, none twice.
+        var days: [Day]
+        /// Reports whose day lies in the period.
+        var reports: Int
+
+        /// Median distance of days with reports; nil below two.
+        var usualGap: Int? {
+            let gaps = zip(days.dropFirst(), days).map { $1.distance(to: $0) }.sorted()
+            return gaps.isEmpty ? nil : gaps[gaps.count / 2]
+        }
+
+        /// The longest distance of two days with reports next to each other.
+        var longestGap: Int { zip(days.dropFirst(), days).map { $1.distance(to: $0) }.max() ?? 0 }
+    }
+
+    /// A published policy that a reporter saw on all of its reports from one day to another.
+    struct PolicyRun: Hashable, Sendable {
+        var reporter: String
+        var since: Day
+        var until: Day
+        var p: String?
+        var sp: String?
+        var np: String?
+        var pct: String?
+        var testing: String?
+    }
+
+    /// Somebody who sends now and then, at even distances, and did not do so in the period.
+    struct LateSender: Hashable, Sendable {
+        var name: String
+        var lastDay: Day
+        /// Usual distance in days.
+        var every: Int
+        var addresses: [IPAddress]
+    }
+}
+
+extension DomainFacts {
+    /// All messages of the period.
+    var messages: Int { totals.values.reduce(0) { $0 + $1.messages } }
+
+    /// Messages of senders that are not strangers.
+    var knownMessages: Int { messages - (totals[.spoofed]?.messages ?? 0) }
+
+    func total(_ verdict: Verdict) -> Treatment { totals[verdict] ?? Treatment() }
+
+    func senders(_ verdict: Verdict) -> [Sender] { senders.filter { $0.verdict == verdict } }
+
+    /// Days with a report of anybody, in the period and the 90 days before it.
+    var reportDays: Int { Set(reporters.flatMap(\.days)).count }
+}
+
+/// The policy that most reporters see in their latest report.
+struct CurrentPolicy: Hashable, Sendable {
+    var p: String
+    var sp: String?
+    var np: String?
+    var pct: String?
+    var isTesting: Bool
+    /// The first day from which on every report shows this `p`.
+    var since: Day
+
+    /// What a stranger's mail in the name of a subdomain meets.
+    var effectiveSubdomainPolicy: String { sp ?? p }
+
+    /// Whether mail that fails is asked to be stopped, all of it.
+    var isEnforced: Bool { p != "none" && !isTesting && pct == nil }
+}
+
+extension DomainFacts {
+    private static func word(_ text: String?) -> String? {
+        guard let word = text?.lowercased(), ["none", "quarantine", "reject"].contains(word) else { return nil }
+        return word
+    }
+
+    /// Nil where no report shows a policy. Of equally many reporters the weaker policy counts: advice must not build on the stronger.
+    var policy: CurrentPolicy? {
+        let order = ["none", "quarantine", "reject"]
+        var latest: [String: PolicyRun] = [:]
+        for run in policies where Self.word(run.p) != nil { latest[run.reporter] = run }
+        // Who fell silent long ago saw a policy of that time.
+        guard let newest = latest.values.map(\.until).max() else { return nil }
+        let current = latest.values.filter { $0.until.distance(to: newest) <= 7 }
+        var votes: [String: Int] = [:]
+        for run in current { votes[Self.word(run.p) ?? "none", default: 0] += 1 }
+        guard
+            let p = votes.max(by: { a, b in
+                a.value != b.value
+                    ? a.value < b.value : (order.firstIndex(of: a.key) ?? 0) > (order.firstIndex(of: b.key) ?? 0)
+            })?.key
+        else { return nil }
+        let agreeing = current.filter { Self.word($0.p) == p }.sorted { ($0.until, $0.reporter) > ($1.until, $1.reporter) }
+        let other = policies.filter { Self.word($0.p) != nil && Self.word($0.p) != p }.map(\.until).max()
+        let first = policies.filter { Self.word($0.p) == p && $0.until > (other ?? Day(.min)) }
+            .map { max($0.since, other.map { $0.advanced(by: 1) } ?? $0.since) }.min()
+        func most(_ value: (PolicyRun) -> String?) -> String? {
+            var counts: [String?: Int] = [:]
+            for run in agreeing { counts[value(run), default: 0] += 1 }
+            return counts.max { ($0.value, $1.key ?? "") < ($1.value, $0.key ?? "") }?.key ?? nil
+        }
+        let pct = most { run in run.pct.flatMap { text in Int(text).flatMap { (0..<100).contains($0) ? String($0) : nil } } }
+        return CurrentPolicy(
+            p: p, sp: most { Self.word($0.sp) }, np: most { Self.word($0.np) }, pct: pct,
+            isTesting: most { $0.testing?.lowercased() == "y" ? "y" : nil } == "y", since: first ?? newest)
+    }
+}

@@ -1,0 +1,237 @@
+import DMARC
+import GRDB
+
+/// What flows of one sender add up to.
+private struct SenderSum {
+    var sender: DomainFacts.Sender
+    var reporters: UInt128 = 0
+    var flows: [Int32] = []
+}
+
+/// How SPF came out, and for which name.
+private struct SPFCheck: Hashable {
+    var kind: DomainFacts.SPFKind
+    var domain: String?
+}
+
+/// Names of senders, numbered: sets of results that name the same sender have the same number.
+private struct SenderNames {
+    private(set) var all: [(name: String, service: Service?)] = []
+    /// Of each set; -1 where it names nobody, or was not read.
+    private(set) var numbers: [Int]
+
+    init(_ looks: [Look?], _ name: (Look) -> (name: String, service: Service?)) {
+        numbers = [Int](repeating: -1, count: looks.count)
+        var known: [String: Int] = [:]
+        for (set, look) in looks.enumerated() {
+            guard let look else { continue }
+            let named = name(look)
+            guard !named.name.isEmpty else { continue }
+            let number = known[named.name] ?? all.count
+            if number == all.count {
+                known[named.name] = number
+                all.append(named)
+            }
+            numbers[set] = number
+        }
+    }
+}
+
+extension DomainFactsReader {
+    /// Who sends, by verdict.
+    func addSenders(of domain: PolicyDomain, _ seen: SeenRecords, to facts: inout DomainFacts) throws {
+        let (flows, table) = (seen.flows, seen.table)
+        let verdicts = (0..<Self.verdictNumbers).map { Verdict(stored: $0) }
+        let names = SenderNames(seen.looks) { self.name(of: $0) }
+        var sums: [SenderSum] = []
+        var sendersOf = [[Int]](repeating: [], count: Self.verdictNumbers)
+        // The places of senders by verdict: at 0 nobody in particular, then addresses of the domain's own, then names.
+        var places = [[Int32]](repeating: [], count: Self.verdictNumbers)
+        var totals = [DomainFacts.Treatment](repeating: DomainFacts.Treatment(), count: Self.verdictNumbers)
+        // A bit for each verdict that a source was seen with.
+        var verdictsOf = [UInt16](repeating: 0, count: table.addresses.count)
+        var networks = SourceTable()
+        for (index, flow) in flows.enumerated() {
+            let number = Int(flow.number)
+            let source = Int(flow.source)
+            totals[number].add(flow.treatment)
+            if verdictsOf[source] >> UInt16(number) & 1 == 0 {
+                verdictsOf[source] |= 1 << UInt16(number)
+                totals[number].sources += 1
+                if number == Verdict.spoofed.stored { _ = networks.number(of: table.addresses[source].network) }
+            }
+            let verdict = verdicts[number]
+            let named = names.numbers[Int(flow.set)]
+            let identity =
+                switch verdict {
+                case .authorized, .misconfigured: 1 + source
+                case .spoofed, .unknown: 0
+                case .unaligned: named < 0 ? 1 + source : 1 + table.addresses.count + named
+                case .dkimOnly, .forwarded, .mailingList: named < 0 ? 0 : 1 + table.addresses.count + named
+                }
+            if places[number].isEmpty {
+                places[number] = [Int32](repeating: -1, count: 1 + table.addresses.count + names.all.count)
+            }
+            var place = Int(places[number][identity])
+            if place < 0 {
+                place = sums.count
+                places[number][identity] = Int32(place)
+                var sender = DomainFacts.Sender(
+                    verdict: verdict, firstDay: Day(Int(flow.firstDay)), lastDay: Day(Int(flow.lastDay)))
+                if identity > table.addresses.count {
+                    (sender.name, sender.service) = names.all[named]
+                } else if identity > 0 {
+                    sender.name = table.addresses[source].description
+                }
+                sums.append(SenderSum(sender: sender))
+                sendersOf[number].append(place)
+            }
+            sums[place].add(flow, Int32(index))
+        }
+        totals[Verdict.spoofed.stored].networks = networks.addresses.count
+        for (number, total) in totals.enumerated() where total.messages > 0 { facts.totals[verdicts[number]] = total }
+        // Of strangers nothing more is asked; of all others whether they sign.
+        for place in sums.indices where sums[place].sender.verdict != .spoofed { sums[place].addSignatures(seen) }
+        for verdict in Verdict.allCases {
+            // An own sender without a fault needs no finding.
+            let faulty = sendersOf[verdict.stored].filter {
+                verdict != .authorized || sums[$0].sender.unsigned > 0 || sums[$0].sender.broken > 0
+            }
+            let leading = faulty.sorted {
+                (sums[$0].sender.treatment.messages, sums[$1].sender.name) > (sums[$1].sender.treatment.messages, sums[$0].sender.name)
+            }.prefix(Self.mostSenders)
+            var rank = 0
+            for place in leading {
+                // Of own senders only those are asked about that do not sign: of the others nothing is said.
+                let isSubject = verdict != .authorized || sums[place].sender.isUnsigned
+                // The notes of what is unaligned decide what is said; of all others the largest speak for the rest.
+                let asked = !isSubject ? 0 : rank < Self.mostJudged ? Self.judgedFlows : verdict == .unaligned ? 1 : 0
+                rank += isSubject ? 1 : 0
+                facts.senders.append(try finished(sums[place], asking: asked, domain, seen))
+            }
+        }
+        facts.senders.sort {
+            ($0.verdict.stored, $1.treatment.messages, $0.name) < ($1.verdict.stored, $0.treatment.messages, $1.name)
+        }
+    }
+
+    /// Return paths of services and organisations often have a label of their own: these are not hosts.
+    private func isMailName(_ domain: String) -> Bool {
+        let label = domain.prefix { $0 != "." }
+        return ["bounce", "bounces", "return", "rp", "mail", "em", "e", "news", "lists", "spf", "mta", "smtp", "email", "mailer"]
+            .contains { label == $0 }
+    }
+
+    /// Whom a set of results names beside the domain itself; empty where it names nobody.
+    func name(of look: Look) -> (name: String, service: Service?) {
+        let isForeign = look.spf == .foreignPass || look.spf == .foreignFail
+        let candidates = [look.spf == .foreignPass ? look.spfDomain : nil, look.foreignSignature, isForeign ? look.spfDomain : nil]
+            .compactMap(\.self)
+        if services == nil, !candidates.isEmpty { services = Services() }
+        for candidate in candidates {
+            if let service = services?.service(of: candidate) { return (service.name, service) }
+        }
+        return (candidates.first.map { suffixes.organisation(of: $0) } ?? "", nil)
+    }
+
+    /// Addresses, SPF, and how sure the verdict is.
+    private func finished(
+        _ sum: SenderSum, asking asked: Int, _ domain: PolicyDomain, _ seen: SeenRecords
+    ) throws -> DomainFacts.Sender {
+        var sender = sum.sender
+        var sources: [Int32: Int] = [:]
+        var sets: [Int32: Int] = [:]
+        for index in sum.flows {
+            let flow = seen.flows[Int(index)]
+            sources[flow.source, default: 0] += flow.messages
+            sets[flow.set, default: 0] += flow.messages
+        }
+        sender.treatment.sources = sources.count
+        sender.reporters = sum.reporters.nonzeroBitCount
+        var checks: [SPFCheck: Int] = [:]
+        for (set, messages) in sets {
+            if let look = seen.looks[Int(set)] { checks[SPFCheck(kind: look.spf, domain: look.spfDomain), default: 0] += messages }
+        }
+        let check = checks.max {
+            ($0.value, $1.key.kind.rawValue, $1.key.domain ?? "") < ($1.value, $0.key.kind.rawValue, $0.key.domain ?? "")
+        }
+        sender.spf = check?.key.kind ?? .none
+        sender.spfDomain = check?.key.domain
+        if sender.spf == .foreignPass, let domain = sender.spfDomain, domain != suffixes.organisation(of: domain) {
+            sender.isHostName = !isMailName(domain)
+        }
+        let leading = sources.map { (address: seen.table.addresses[Int($0.key)], messages: $0.value) }
+        sender.addresses = leading.largest(5) { $0.messages }.sorted {
+            $0.messages != $1.messages ? $0.messages > $1.messages : $0.address.isBefore($1.address)
+        }.prefix(5).map(\.address)
+        guard asked > 0 else { return sender }
+        let largest = sum.flows.largest(asked) { seen.flows[Int($0)].messages }
+            .sorted { (seen.flows[Int($0)].messages, $1) > (seen.flows[Int($1)].messages, $0) }.prefix(asked)
+        var (weight, confidence) = (0, 0)
+        for (rank, index) in largest.enumerated() {
+            let flow = seen.flows[Int(index)]
+            let set = SQLValue.integer(seen.setKeys[Int(flow.set)])
+            let rows = try SQLRows(
+                db, Self.flowsSQL, [.address(seen.table.addresses[Int(flow.source)]), .integer(domain.id), set, set])
+            while try rows.next() {
+                guard rows.int(0) == Int(flow.number) else { continue }
+                weight += flow.messages
+                confidence += flow.messages * rows.int(2)
+                if rank == 0 { sender.notes = VerdictNotes(rawValue: rows.int(3)) }
+            }
+        }
+        if weight > 0 { sender.confidence = Double(confidence) / Double(weight) / 1000 }
+        return sender
+    }
+}
+
+extension SenderSum {
+    fileprivate mutating func add(_ flow: SeenFlow, _ index: Int32) {
+        sender.treatment.add(flow.treatment)
+        sender.firstDay = min(sender.firstDay, Day(Int(flow.firstDay)))
+        sender.lastDay = max(sender.lastDay, Day(Int(flow.lastDay)))
+        reporters |= flow.reporters
+        flows.append(index)
+    }
+
+    /// Results that were not read say nothing, in particular not that there was no signature.
+    fileprivate mutating func addSignatures(_ seen: SeenRecords) {
+        for index in flows {
+            let flow = seen.flows[Int(index)]
+            guard let look = seen.looks[Int(flow.set)] else { continue }
+            sender.signed += look.isSigned ? flow.messages : 0
+            sender.broken += look.isBroken ? flow.messages : 0
+            sender.unsigned += look.signatures.isEmpty ? flow.messages : 0
+            sender.hasForeignSignature = sender.hasForeignSignature || look.foreignSignature != nil
+        }
+    }
+}
+
+extension Array {
+    /// At least the `count` elements of the largest values; sorting all of a domain's strangers would take longer than everything else.
+    func largest(_ count: Int, by value: (Element) -> Int) -> [Element] {
+        guard self.count > count else { return self }
+        var most = [Int](repeating: Int.min, count: count)
+        for element in self {
+            let value = value(element)
+            guard value > most[0] else { continue }
+            let place = (most.firstIndex { $0 >= value } ?? count) - 1
+            for index in 0..<place { most[index] = most[index + 1] }
+            most[place] = value
+        }
+        return filter { value($0) >= most[0] }
+    }
+}
+
+extension IPAddress {
+    /// An order of addresses that needs no text.
+    func isBefore(_ other: IPAddress) -> Bool {
+        if isIPv4 != other.isIPv4 { return isIPv4 }
+        return (high, low) < (other.high, other.low)
+    }
+
+    /// The /24 or /48 it lies in.
+    var network: IPAddress {
+        isIPv4 ? IPAddress(ipv4: UInt32(truncatingIfNeeded: low) & 0xFFFF_FF00) : IPAddress(high: high & 0xFFFF_FFFF_FFFF_0000, low: 0)
+    }
+}

@@ -1,0 +1,376 @@
+import DMARC
+import GRDB
+
+/// Reads `DomainFacts`: one pass over the records of the period for each domain; everything older comes from small tables and rollups.
+final class DomainFactsReader {
+    /// How far before the period reporters, policies and rhythms are looked up, in days.
+    static let historyDays = 90
+    /// How far before the period regular senders are looked for, in days: three months and some.
+    static let rhythmDays = 128
+    /// Sets of authentication results that are read for each verdict, those with most messages first. Own servers and services use few;
+    /// forwarders and strangers bring ever new ones, which tell nothing more.
+    static let directSets = 600
+    static let otherSets = 12
+    /// Senders of each verdict that are kept.
+    static let mostSenders = 25
+    /// Of those, from the first on, how many are asked for the confidence in their largest flows, and how many flows.
+    static let mostJudged = 4
+    static let judgedFlows = 2
+    /// Numbers of verdicts lie below this.
+    static let verdictNumbers = 10
+    /// Candidates for a regular sender that are looked up in the flows.
+    static let mostCandidates = 24
+
+    /// Question: who sent what, and what became of it. Unit: one row a record and day. Index: primary key of `records`, one range.
+    static let recordsSQL = """
+        SELECT report_id, source, messages, authentication_id, verdict, disposition, day, header_from_id
+        FROM records
+        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
+        """
+
+    /// As `recordsSQL`, for what passed: nothing is asked of its disposition, and each column costs time.
+    static let passedRecordsSQL = """
+        SELECT report_id, source, messages, authentication_id, verdict, day
+        FROM records
+        WHERE domain_id = ?1 AND counted_as = 0 AND day BETWEEN ?2 AND ?3
+        """
+
+    /// Question: who reported when, and which policy. Unit: one row a counted report. Index: `reports_domain_day`.
+    static let reportsSQL = """
+        SELECT id, reporter_id, day, policy_id
+        FROM reports
+        WHERE domain_id = ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
+        """
+
+    /// As `reportsSQL`, of all domains in one walk through the table; with many domains that reads each page once instead of many times.
+    /// Index: rowid, from the first report of the days.
+    static let allReportsSQL = """
+        SELECT id, reporter_id, day, policy_id, domain_id
+        FROM reports
+        WHERE id >= ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
+        """
+
+    /// Question: the first report of some days. Unit: one row. Index: `reports_domain_day`, nothing else.
+    static let firstReportSQL = "SELECT min(id) FROM reports WHERE domain_id = ?1 AND day BETWEEN ?2 AND ?3"
+
+    /// Question: the largest key of a set of results. Unit: one row. Index: rowid, one seek.
+    static let lastSetSQL = "SELECT max(id) FROM authentication_sets"
+
+    /// Question: the published policies. Unit: one row a policy. Index: none; a small table.
+    static let policiesSQL = "SELECT id, p, sp, np, pct, testing FROM policies"
+
+    /// Question: how sure is the verdict about a flow. Unit: one row a flow. Index: primary key of `flows`, one range.
+    static let flowsSQL = """
+        SELECT verdict, messages, confidence, notes, authentication_id
+        FROM flows
+        WHERE source = ?1 AND domain_id = ?2 AND authentication_id BETWEEN ?3 AND ?4
+        """
+
+    /// Question: was there ever a message that passed. Unit: at most one row. Index: primary key of `daily`, left at the first row.
+    static let passedSQL = "SELECT 1 FROM daily WHERE domain_id = ?1 AND dkim + spf > 0 AND messages > 0 LIMIT 1"
+
+    /// Question: was there ever a message of somebody who is not a stranger. Unit: at most one row. Index: primary key of `daily_verdicts`,
+    /// left at the first row. Verdicts 3 to 8: from authorized to unaligned.
+    static let knownSQL = "SELECT 1 FROM daily_verdicts WHERE domain_id = ?1 AND verdict BETWEEN 3 AND 8 AND messages > 0 LIMIT 1"
+
+    /// Question: which sources were seen on which days. Unit: one row a day, the latest first. Index: primary key of `daily_sources`, one range.
+    static let daysSQL = """
+        SELECT day, ipv4, ipv6 FROM daily_sources WHERE domain_id = ?1 AND day BETWEEN ?2 AND ?3 ORDER BY day DESC
+        """
+
+    let db: Database
+    let scope: Scope
+    let period: Period
+    private let today: Day
+    let suffixes: PublicSuffixes
+    var authentications: AuthenticationLookup
+    var names: NameLookup
+    var services: Services?
+    private var policies: [Int: DomainFacts.PolicyRun] = [:]
+    private var policyTags: [Int: String] = [:]
+    private var reporterNames: [Int: String] = [:]
+    private var lastDataDay: Day
+    /// Reports of each domain, where they are read all at once.
+    private var reports: [Int: [ReportOfDay]] = [:]
+    /// The place of each set of results among those of the domain being read; -1: none yet.
+    var setPlaces: [Int32] = []
+
+    private struct ReportOfDay {
+        var id: Int
+        var reporter: Int
+        var day: Int
+        var policy: Int
+    }
+
+    init(_ db: Database, _ scope: Scope, _ period: Period, today: Day, _ suffixes: PublicSuffixes) {
+        self.db = db
+        self.scope = scope
+        self.period = period
+        self.today = today
+        self.suffixes = suffixes
+        authentications = AuthenticationLookup(db)
+        names = NameLookup(db)
+        lastDataDay = period.since
+    }
+
+    /// The last day with data of any domain in scope, not after the period; also what is read once for all domains.
+    func findLastDataDay() throws {
+        let rows = try SQLRows(db, Scope.extentSQL)
+        for domain in scope.domains {
+            try rows.restart(domain.id)
+            if try rows.next(), let last = rows.optionalInt(1) { lastDataDay = max(lastDataDay, min(Day(last), period.until)) }
+        }
+        let policies = try SQLRows(db, Self.policiesSQL)
+        while try policies.next() {
+            self.policies[policies.int(0)] = DomainFacts.PolicyRun(
+                reporter: "", since: period.since, until: period.since, p: policies.optionalText(1), sp: policies.optionalText(2),
+                np: policies.optionalText(3), pct: policies.optionalText(4), testing: policies.optionalText(5))
+        }
+        policyTags = self.policies.mapValues(\.tags)
+        let reporters = try SQLRows(db, Scope.reportersSQL)
+        while try reporters.next() { reporterNames[reporters.int(0)] = reporters.text(1) }
+        let sets = try SQLRows(db, Self.lastSetSQL)
+        setPlaces = [Int32](repeating: -1, count: try sets.next() ? sets.int(0) + 1 : 1)
+        if scope.domains.count > Self.fewDomains { try readAllReports() }
+    }
+
+    /// With more domains than this, reports are read in one walk.
+    private static let fewDomains = 4
+
+    private func readAllReports() throws {
+        let (first, last) = (period.since.number - Self.historyDays, period.until.number)
+        var start = Int.max
+        let firstReport = try SQLRows(db, Self.firstReportSQL)
+        for domain in scope.domains {
+            try firstReport.restart(domain.id, first, last)
+            if try firstReport.next(), let id = firstReport.optionalInt(0) { start = min(start, id) }
+        }
+        guard start < .max else { return }
+        let chosen = Set(scope.domains.map(\.id))
+        let rows = try SQLRows(db, Self.allReportsSQL, [.integer(start), .integer(first), .integer(last)])
+        while try rows.next() {
+            guard chosen.contains(rows.int(4)) else { continue }
+            reports[rows.int(4), default: []].append(
+                ReportOfDay(id: rows.int(0), reporter: rows.int(1), day: rows.int(2), policy: rows.int(3)))
+        }
+    }
+
+    private func reports(of domain: PolicyDomain) throws -> [ReportOfDay] {
+        if scope.domains.count > Self.fewDomains { return reports[domain.id] ?? [] }
+        var found: [ReportOfDay] = []
+        let rows = try SQLRows(
+            db, Self.reportsSQL,
+            [.integer(domain.id), .integer(period.since.number - Self.historyDays), .integer(period.until.number)])
+        while try rows.next() {
+            found.append(ReportOfDay(id: rows.int(0), reporter: rows.int(1), day: rows.int(2), policy: rows.int(3)))
+        }
+        return found
+    }
+
+    /// The facts of a domain; nil if there is no day with data.
+    func facts(of domain: PolicyDomain) throws -> DomainFacts? {
+        let extent = try SQLRows(db, Scope.extentSQL)
+        try extent.restart(domain.id)
+        guard try extent.next(), let first = extent.optionalInt(0), let last = extent.optionalInt(1) else { return nil }
+        // A period that ends before the data do is looked at as from its own last day.
+        var facts = DomainFacts(
+            domain: domain.name, organisation: suffixes.organisation(of: domain.name), period: period, lastDataDay: lastDataDay,
+            today: last > period.until.number ? period.until : today, firstDay: Day(first))
+        let reporterOf = try addReports(of: domain, to: &facts)
+        var seen = try SeenRecords(self, domain, reporterOf)
+        facts.subdomains = try subdomains(of: domain, seen)
+        let sets = seen.sets()
+        seen.looks = try looks(at: sets, seen.setKeys, facts)
+        addSelectors(sets, seen.looks, to: &facts)
+        addSPF(sets, seen.looks, to: &facts)
+        try addSenders(of: domain, seen, to: &facts)
+        if facts.totals.allSatisfy({ $0.key == .spoofed || $0.key == .unknown }) {
+            facts.everSent = try exists(Self.passedSQL, domain) || exists(Self.knownSQL, domain)
+        }
+        // It takes a walk through months: only for whom it would be the one thing that keeps a stricter policy off.
+        if scope.reports == nil, facts.everSent, Readiness(facts, facts.policy)?.isReady == true {
+            try addLateSenders(of: domain, seen, to: &facts)
+        }
+        return facts
+    }
+
+    private func exists(_ sql: String, _ domain: PolicyDomain) throws -> Bool { try SQLRows(db, sql, [.integer(domain.id)]).next() }
+
+    // MARK: - Reports
+
+    /// Reporters and policies; returns the place of each report's reporter among all reporters, for masks of 128 bits.
+    private func addReports(of domain: PolicyDomain, to facts: inout DomainFacts) throws -> [Int: Int] {
+        struct Seen {
+            var days: Set<Int> = []
+            var reports = 0
+            var policies: [Int: Int] = [:]
+        }
+        var places: [Int: Int] = [:]
+        var reporterOf: [Int: Int] = [:]
+        var seen: [Int: Seen] = [:]
+        for row in try reports(of: domain) {
+            let (report, reporter, day, policy) = (row.id, row.reporter, row.day, row.policy)
+            // `scope.reports` holds reports of the period only: with `--reporter` there is no look before it.
+            guard scope.includes(report: report) else { continue }
+            let place = places[reporter] ?? places.count
+            places[reporter] = place
+            reporterOf[report] = min(place, 127)
+            seen[reporter, default: Seen()].days.insert(day)
+            if day >= period.since.number { seen[reporter, default: Seen()].reports += 1 }
+            // Several reports of a day: the last in the order of the alphabet, so that the order of arrival does not matter.
+            if let other = seen[reporter]?.policies[day], other == policy || (policyTags[other] ?? "") >= (policyTags[policy] ?? "") {
+                continue
+            }
+            seen[reporter, default: Seen()].policies[day] = policy
+        }
+        for (reporter, seen) in seen {
+            let name = reporterNames[reporter] ?? ""
+            facts.reporters.append(
+                DomainFacts.Reporter(name: name, days: seen.days.sorted().map { Day($0) }, reports: seen.reports))
+            var lastTags: String?
+            for (day, policy) in seen.policies.sorted(by: { $0.key < $1.key }) {
+                guard var run = policies[policy], let tags = policyTags[policy] else { continue }
+                run.reporter = name
+                run.since = Day(day)
+                run.until = Day(day)
+                if lastTags == tags {
+                    facts.policies[facts.policies.count - 1].until = run.until
+                } else {
+                    facts.policies.append(run)
+                    lastTags = tags
+                }
+            }
+        }
+        facts.reporters.sort { $0.name < $1.name }
+        facts.policies.sort { ($0.reporter, $0.since) < ($1.reporter, $1.since) }
+        return reporterOf
+    }
+
+    // MARK: - Results
+
+    private func looks(at sets: [[SetSum]], _ keys: [Int], _ facts: DomainFacts) throws -> [Look?] {
+        var looks = [Look?](repeating: nil, count: keys.count)
+        for (number, sums) in sets.enumerated() {
+            let isDirect = [.authorized, .dkimOnly, .misconfigured, .unaligned].contains(Verdict(stored: number))
+            let most = isDirect ? Self.directSets : Self.otherSets
+            let chosen = sums.indices.filter { sums[$0].messages > 0 }.largest(most) { sums[$0].messages }
+                .sorted { (sums[$0].messages, keys[$1]) > (sums[$1].messages, keys[$0]) }
+            for place in chosen.prefix(most) where looks[place] == nil {
+                looks[place] = look(try authentications.set(keys[place]), facts.organisation)
+            }
+        }
+        return looks
+    }
+
+    func look(_ set: AuthenticationSet, _ organisation: String) -> Look {
+        var look = Look()
+        for signature in set.dkim {
+            guard let domain = signature.domain else { continue }
+            if suffixes.organisation(of: domain) == organisation {
+                look.signatures.append((domain, signature.selector ?? "", signature.result))
+            } else if signature.result == .pass {
+                look.foreignSignature = look.foreignSignature ?? domain
+            }
+        }
+        look.isSigned = look.signatures.contains { $0.result == .pass }
+        look.isBroken = !look.isSigned && look.signatures.contains { $0.result.isBroken }
+        // The envelope's sender says more than the name in HELO.
+        let checks = set.spf.filter { $0.scope != .helo } + set.spf.filter { $0.scope == .helo }
+        for check in checks {
+            guard let domain = check.domain else { continue }
+            let isOwn = suffixes.organisation(of: domain) == organisation
+            if isOwn, check.scope != .helo, look.ownSPF == nil { look.ownSPF = (domain, check.result) }
+            let kind: DomainFacts.SPFKind =
+                switch (isOwn, check.result) {
+                case (true, .pass): .ownPass
+                case (true, .permerror), (true, .temperror): .ownError
+                case (true, .none): .ownNone
+                case (true, _): .ownFail
+                case (false, .pass): .foreignPass
+                case (false, _): .foreignFail
+                }
+            if look.spf == .none || kind == .ownPass || (kind == .foreignPass && look.spf == .foreignFail) {
+                (look.spf, look.spfDomain) = (kind, domain)
+            }
+        }
+        return look
+    }
+
+    private func addSelectors(_ sets: [[SetSum]], _ looks: [Look?], to facts: inout DomainFacts) {
+        struct Sum {
+            var passed = 0
+            var failed = 0
+            var passedReporters: UInt128 = 0
+            var failedReporters: UInt128 = 0
+            var firstFailedDay = Int.max
+            var lastDay = Int.min
+        }
+        var sums: [[String]: Sum] = [:]
+        for verdict in [Verdict.authorized, .misconfigured, .dkimOnly] {
+            for (set, look) in zip(sets[verdict.stored], looks) where set.messages > 0 {
+                for signature in look?.signatures ?? [] {
+                    var sum = sums[[signature.domain, signature.selector]] ?? Sum()
+                    if signature.result == .pass {
+                        sum.passed += set.messages
+                        sum.passedReporters |= set.reporters
+                    } else if signature.result.isBroken {
+                        sum.failed += set.messages
+                        sum.failedReporters |= set.reporters
+                        sum.firstFailedDay = min(sum.firstFailedDay, set.firstDay)
+                    }
+                    sum.lastDay = max(sum.lastDay, set.lastDay)
+                    sums[[signature.domain, signature.selector]] = sum
+                }
+            }
+        }
+        facts.selectors = sums.map { key, sum in
+            DomainFacts.Selector(
+                domain: key[0], selector: key[1].isEmpty ? "?" : key[1], passed: sum.passed, failed: sum.failed,
+                passedReporters: sum.passedReporters.nonzeroBitCount, failedReporters: sum.failedReporters.nonzeroBitCount,
+                firstFailedDay: Day(sum.failed > 0 ? sum.firstFailedDay : sum.lastDay), lastDay: Day(sum.lastDay))
+        }.sorted { ($0.domain, $0.selector) < ($1.domain, $1.selector) }
+    }
+
+    private func addSPF(_ sets: [[SetSum]], _ looks: [Look?], to facts: inout DomainFacts) {
+        var outcomes: [String: DomainFacts.SPFOutcome] = [:]
+        var errors: [String: UInt128] = [:]
+        var missing: [String: UInt128] = [:]
+        for (set, look) in sets.lazy.flatMap({ zip($0, looks) }) where set.messages > 0 {
+            guard let (domain, result) = look?.ownSPF else { continue }
+            var outcome = outcomes[domain] ?? DomainFacts.SPFOutcome(domain: domain)
+            let messages = set.messages
+            switch result {
+            case .pass: outcome.passed += messages
+            case .permerror:
+                outcome.permanentErrors += messages
+                errors[domain, default: 0] |= set.reporters
+            case .temperror: outcome.temporaryErrors += messages
+            case .none:
+                outcome.none += messages
+                missing[domain, default: 0] |= set.reporters
+            case .neutral: outcome.neutral += messages
+            case .softfail: outcome.softFailed += messages
+            case .fail, .policy, .unknown: outcome.failed += messages
+            }
+            outcomes[domain] = outcome
+        }
+        for (domain, mask) in errors { outcomes[domain]?.permanentErrorReporters = mask.nonzeroBitCount }
+        for (domain, mask) in missing { outcomes[domain]?.noneReporters = mask.nonzeroBitCount }
+        facts.spf = outcomes.values.sorted { $0.domain < $1.domain }
+    }
+}
+
+extension DomainFacts.PolicyRun {
+    /// All tags in one text.
+    fileprivate var tags: String { [p, sp, np, pct, testing].map { $0 ?? "-" }.joined(separator: ";") }
+}
+
+extension AuthenticationResult {
+    /// A signature that is there and did not verify. An error that passes is neither good nor broken.
+    fileprivate var isBroken: Bool {
+        switch self {
+        case .fail, .permerror, .policy, .neutral: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,223 @@
+import DMARC
+import GRDB
+
+/// What a set of results says about a domain.
+struct Look {
+    var spf = DomainFacts.SPFKind.none
+    var spfDomain: String?
+    /// SPF of one of the domain's own names, as the reporter said it.
+    var ownSPF: (domain: String, result: AuthenticationResult)?
+    var signatures: [(domain: String, selector: String, result: AuthenticationResult)] = []
+    var foreignSignature: String?
+
+    var isSigned = false
+    var isBroken = false
+}
+
+/// All records of a verdict with the same set of results.
+struct SetSum {
+    var messages = 0
+    var reporters: UInt128 = 0
+    var firstDay = Int.max
+    var lastDay = Int.min
+}
+
+/// Records that are alike in source, results and verdict.
+struct SeenFlow {
+    /// Number among the sources of the domain.
+    var source: Int32
+    /// Number among the sets of results of the domain.
+    var set: Int32
+    /// Of the verdict, 2 to 9.
+    var number: UInt8
+    var firstDay: Int32
+    var lastDay: Int32
+    var messages = 0
+    var passed = 0
+    var quarantined = 0
+    var rejected = 0
+    var reporters: UInt128 = 0
+
+    var treatment: DomainFacts.Treatment {
+        DomainFacts.Treatment(
+            messages: messages, passed: passed, delivered: messages - passed - quarantined - rejected, quarantined: quarantined,
+            rejected: rejected)
+    }
+}
+
+/// The records of a domain in the period, added up in one pass. Sources and sets of results are numbered from 0, so that all else is arrays.
+struct SeenRecords {
+    /// Messages in the name of a name in From, by its key.
+    struct HeaderSum {
+        var spoofed = 0
+        var delivered = 0
+        var others = 0
+    }
+
+    private(set) var table = SourceTable()
+    private(set) var flows: [SeenFlow] = []
+    /// The key of each set of results.
+    private(set) var setKeys: [Int] = []
+    private(set) var headers: [Int: HeaderSum] = [:]
+    /// What each set says; nil: it was not read.
+    var looks: [Look?] = []
+
+    init(_ reader: DomainFactsReader, _ domain: PolicyDomain, _ reporterOf: [Int: Int]) throws {
+        var index = FlowIndex()
+        let arguments = [SQLValue.integer(reader.period.since.number), .integer(reader.period.until.number)]
+        let failed = try SQLRows(reader.db, DomainFactsReader.recordsSQL, [.integer(domain.id), .integer(1)] + arguments)
+        try read(failed, .failed, reader, reporterOf, &index)
+        // Who else uses a name below the domain matters only where strangers do.
+        var hasStrangersBelow = false
+        for (key, sum) in headers where sum.spoofed > 0 {
+            hasStrangersBelow = try hasStrangersBelow || reader.names.name(key) != domain.name
+        }
+        if hasStrangersBelow {
+            let passed = try SQLRows(reader.db, DomainFactsReader.recordsSQL, [.integer(domain.id), .integer(0)] + arguments)
+            try read(passed, .passed, reader, reporterOf, &index)
+        } else {
+            let passed = try SQLRows(reader.db, DomainFactsReader.passedRecordsSQL, [.integer(domain.id)] + arguments)
+            try read(passed, .passedWithoutNames, reader, reporterOf, &index)
+        }
+        for key in setKeys { reader.setPlaces[key] = -1 }
+    }
+
+    private enum Kind {
+        case failed, passed, passedWithoutNames
+    }
+
+    private mutating func read(
+        _ rows: SQLRows, _ kind: Kind, _ reader: DomainFactsReader, _ reporterOf: [Int: Int], _ index: inout FlowIndex
+    ) throws {
+        let dayColumn: Int32 = kind == .passedWithoutNames ? 5 : 6
+        var (lastReport, bit, isIncluded) = (-1, UInt128(0), true)
+        var header = (id: -1, sum: HeaderSum())
+        while try rows.next() {
+            let report = rows.int(0)
+            if report != lastReport {
+                lastReport = report
+                bit = UInt128(1) << UInt128(reporterOf[report] ?? 127)
+                isIncluded = reader.scope.includes(report: report)
+            }
+            let messages = rows.int(2)
+            guard isIncluded, messages > 0 else { continue }
+            let set = setNumber(of: rows.int(3), reader)
+            let stored = rows.int(4)
+            // What is no verdict counts as unknown.
+            let number = (3...9).contains(stored) ? UInt8(stored) : 2
+            let day = Int32(truncatingIfNeeded: rows.int(dayColumn))
+            let source = Int32(table.number(of: try rows.address(1)))
+            let place = index.place(source: source, set: set, number: number)
+            if place == flows.count {
+                flows.append(SeenFlow(source: source, set: set, number: number, firstDay: day, lastDay: day))
+            }
+            flows[place].messages += messages
+            var isDelivered = false
+            if kind != .failed {
+                flows[place].passed += messages
+            } else {
+                switch AppliedDisposition(stored: rows.int(5)) {
+                case .none, .pass: isDelivered = true
+                case .quarantine: flows[place].quarantined += messages
+                case .reject: flows[place].rejected += messages
+                }
+            }
+            flows[place].firstDay = min(flows[place].firstDay, day)
+            flows[place].lastDay = max(flows[place].lastDay, day)
+            flows[place].reporters |= bit
+            if kind == .passedWithoutNames { continue }
+            let name = rows.int(7)
+            if name != header.id {
+                if header.id >= 0 { headers[header.id] = header.sum }
+                header = (name, headers[name] ?? HeaderSum())
+            }
+            if Int(number) == Verdict.spoofed.stored {
+                header.sum.spoofed += messages
+                if isDelivered { header.sum.delivered += messages }
+            } else {
+                header.sum.others += messages
+            }
+        }
+        if header.id >= 0 { headers[header.id] = header.sum }
+    }
+
+    @inline(__always)
+    private mutating func setNumber(of key: Int, _ reader: DomainFactsReader) -> Int32 {
+        let known = reader.setPlaces[key]
+        if known >= 0 { return known }
+        let number = Int32(setKeys.count)
+        reader.setPlaces[key] = number
+        setKeys.append(key)
+        return number
+    }
+
+    /// By number of verdict, then of set.
+    func sets() -> [[SetSum]] {
+        var sets = [[SetSum]](
+            repeating: [SetSum](repeating: SetSum(), count: setKeys.count), count: DomainFactsReader.verdictNumbers)
+        for flow in flows {
+            let (number, set) = (Int(flow.number), Int(flow.set))
+            sets[number][set].messages += flow.messages
+            sets[number][set].reporters |= flow.reporters
+            sets[number][set].firstDay = min(sets[number][set].firstDay, Int(flow.firstDay))
+            sets[number][set].lastDay = max(sets[number][set].lastDay, Int(flow.lastDay))
+        }
+        return sets
+    }
+}
+
+/// Numbers flows 0, 1, 2 … by source, set and verdict: an open-addressing hash table, quicker than a dictionary, with a seed of its own in every
+/// process because strangers choose the sources.
+private struct FlowIndex {
+    private var keys = [UInt64](repeating: .max, count: 4096)
+    private var numbers = [Int32](repeating: -1, count: 4096)
+    private var count = 0
+    private static let seed = UInt64.random(in: .min ... .max)
+
+    /// The number of a flow, a new one if it has none yet. Sources and sets have 32 and 28 bits, which is more than a database holds.
+    @inline(__always)
+    mutating func place(source: Int32, set: Int32, number: UInt8) -> Int {
+        let key = UInt64(UInt32(bitPattern: source)) << 32 | UInt64(UInt32(bitPattern: set)) << 4 | UInt64(number & 15)
+        var slot = Self.slot(key, keys.count)
+        while numbers[slot] >= 0 {
+            if keys[slot] == key { return Int(numbers[slot]) }
+            slot = (slot &+ 1) & (keys.count - 1)
+        }
+        keys[slot] = key
+        numbers[slot] = Int32(count)
+        count += 1
+        if count * 2 > keys.count { grow() }
+        return count - 1
+    }
+
+    private mutating func grow() {
+        let (oldKeys, oldNumbers) = (keys, numbers)
+        keys = [UInt64](repeating: .max, count: oldKeys.count * 4)
+        numbers = [Int32](repeating: -1, count: keys.count)
+        for (key, number) in zip(oldKeys, oldNumbers) where number >= 0 {
+            var slot = Self.slot(key, keys.count)
+            while numbers[slot] >= 0 { slot = (slot &+ 1) & (keys.count - 1) }
+            keys[slot] = key
+            numbers[slot] = number
+        }
+    }
+
+    @inline(__always)
+    private static func slot(_ key: UInt64, _ size: Int) -> Int {
+        var z = (key ^ seed) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 32)) &* 0x94D0_49BB_1331_11EB
+        return Int(truncatingIfNeeded: z ^ (z >> 31)) & (size - 1)
+    }
+}
+
+extension DomainFactsReader {
+    /// Names below the policy domain in From.
+    func subdomains(of domain: PolicyDomain, _ seen: SeenRecords) throws -> [DomainFacts.Subdomain] {
+        var subdomains: [DomainFacts.Subdomain] = []
+        for (id, sum) in seen.headers {
+            guard let name = try names.name(id), name.hasSuffix("." + domain.name) else { continue }
+            subdomains.append(DomainFacts.Subdomain(name: name, spoofed: sum.spoofed, delivered: sum.delivered, others: sum.others))
+        }
+        return subdomains.sorted { $0.name < $1.name }
+    }
+}

@@ -1,0 +1,459 @@
+import Analysis
+import DMARC
+
+/// Bevindingen in het Nederlands: findings in Dutch.
+struct DutchAdvice: AdviceTexts {
+    let writer: AdviceWriter
+
+    init(most: Int) {
+        writer = AdviceWriter(
+            thousands: ".", decimalPoint: ",",
+            months: ["jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec"], and: "en",
+            others: { "\($0) andere" }, most: most)
+    }
+
+    let labels = (seen: "Gezien:", meaning: "Betekenis:", step: "Doen:", dns: "DNS:", check: "Controle:", more: "Meer:")
+
+    let moreHint = "Met --all staat ook uitgelegd wat in orde is."
+
+    let closing = "dmarcstat explain BRON toont waarop een oordeel berust."
+
+    func word(_ severity: Severity) -> String {
+        switch severity {
+        case .act: "te doen"
+        case .watch: "in de gaten houden"
+        case .fine: "in orde"
+        }
+    }
+
+    func heading(_ advice: DomainAdvice, _ period: Period?) -> String {
+        let days = period.map { ", " + writer.period($0) } ?? ""
+        return
+            "\(DomainName.readable(advice.domain))\(days), \(messages(advice.messages)) in \(writer.count(advice.reports, "rapport", "rapporten"))"
+    }
+
+    func counts(_ advice: DomainAdvice) -> String {
+        guard !advice.findings.isEmpty else { return "Niets te melden: alles is zoals het hoort." }
+        let parts = Severity.allCases.compactMap { severity in
+            let count = advice.findings.count { $0.severity == severity }
+            return count == 0 ? nil : "\(count) \(word(severity))"
+        }
+        return writer.count(advice.findings.count, "bevinding", "bevindingen") + ": " + parts.joined(separator: ", ")
+    }
+
+    func quiet(_ names: [String]) -> String { "Niets te doen voor \(writer.list(names))." }
+
+    func instruction(_ change: DNSChange) -> String {
+        let name = change.name
+        let isSPF = !name.hasPrefix("_dmarc.")
+        switch change.action {
+        case .publish: return change.type == "MX" ? "\(name) MX \(change.value)" : "\(name) TXT \"\(change.value)\""
+        case .insert:
+            return isSPF
+                ? "\(name) TXT, in het record dat met v=spf1 begint, vóór het laatste woord (all), voeg toe: \(change.value)"
+                : "\(name) TXT, in het record dat met v=DMARC1 begint, voeg aan het eind toe: ; \(change.value)"
+        case .replace: return "\(name) TXT, verander \(change.replaces ?? "") in \(change.value); laat de rest (zoals rua=) staan"
+        case .remove: return "\(name) TXT, haal \(change.value) weg; laat de rest staan"
+        }
+    }
+
+    func panelNote(names: [String], zone: String) -> String {
+        "In het paneel van TransIP, Antagonist en Cloudflare vul je als naam \(writer.list(names)) in, want \(DomainName.readable(zone)) zetten ze er zelf achter; plak de waarde zonder aanhalingstekens."
+    }
+
+    private func messages(_ count: Int) -> String { writer.count(count, "bericht", "berichten") }
+    private func sources(_ count: Int) -> String { writer.count(count, "bron", "bronnen") }
+    private func reporters(_ count: Int) -> String {
+        writer.count(count, "ontvanger die rapporteert", "ontvangers die rapporteren")
+    }
+    private func days(_ count: Int) -> String { writer.count(count, "dag", "dagen") }
+
+    private func likely(_ finding: Finding) -> String {
+        switch finding.confidence ?? 1 {
+        case 0.9...: "Dit is"
+        case 0.6..<0.9: "Dit lijkt op"
+        default: "Dit is misschien"
+        }
+    }
+
+    private let soon = "In de rapporten van de komende 2–3 dagen"
+
+    /// What became of messages that failed.
+    private func fate(_ finding: Finding) -> String {
+        let parts = [
+            (finding.delivered, "afgeleverd"), (finding.count("quarantined"), "in quarantaine"), (finding.count("rejected"), "geweigerd"),
+        ].filter { $0.0 > 0 }.map { "\(writer.number($0.0)) \($0.1)" }
+        return parts.isEmpty ? "" : " (\(parts.joined(separator: ", ")))"
+    }
+
+    func text(_ finding: Finding) -> AdviceText {
+        switch finding.code {
+        case .missingServer, .missingIPv6: missing(finding)
+        case .brokenSignature: broken(finding)
+        case .noSignature: unsigned(finding)
+        case .unalignedService: unaligned(finding)
+        case .webForm: webForm(finding)
+        case .spfError, .spfWeak: spf(finding)
+        case .reporterSilent: silent(finding)
+        case .spoofedDelivered, .spoofedStopped: spoofed(finding)
+        case .spoofedSubdomain: subdomain(finding)
+        case .parked: parked(finding)
+        case .policyMismatch, .outdatedTag: policy(finding)
+        case .readiness: readiness(finding)
+        case .mailingList: list(finding)
+        case .forwarded: forwarded(finding)
+        case .signedService: signed(finding)
+        }
+    }
+
+    // MARK: - Senders
+
+    private func missing(_ finding: Finding) -> AdviceText {
+        let isIPv6 = finding.code == .missingIPv6
+        let isOne = finding.subjects.count == 1
+        let failed = finding.count("failed")
+        return AdviceText(
+            title: isIPv6 ? "Je server verstuurt ook over IPv6, en SPF weet dat niet" : "Een eigen server ontbreekt in je SPF-record",
+            seen:
+                "\(messages(finding.messages)) van \(writer.list(finding.subjects)), gemeld door \(reporters(finding.count("reporters"))); SPF mislukt daar. \(writer.number(finding.count("signed"))) met een geldige handtekening van jou, \(writer.number(failed)) mislukt voor DMARC.",
+            meaning: "\(likely(finding)) een eigen server die niet in je SPF-record staat: verkeerd ingesteld."
+                + (failed == 0
+                    ? " De handtekening redt de berichten nu nog; gaat die onderweg stuk, dan mislukken ze." : ""),
+            step:
+                "Ga na of \(isOne ? "het adres" : "de adressen") van jou \(isOne ? "is" : "zijn"), en zet \(isOne ? "het" : "ze") dan in het SPF-record. Wat je niet kent hoort daar niet in: wie in SPF staat mag uit jouw naam versturen.",
+            check: "\(soon) is SPF geslaagd voor \(isOne ? "dit adres" : "deze adressen").")
+    }
+
+    private func broken(_ finding: Finding) -> AdviceText {
+        let isEverywhere = finding.flag("everywhere")
+        let selector = finding.word("selector") ?? "?"
+        return AdviceText(
+            title: "Handtekeningen met selector \(selector) kloppen niet",
+            seen:
+                "\(messages(finding.messages)) rechtstreeks van je eigen afzenders hadden een handtekening van \(DomainName.readable(finding.word("signing_domain") ?? finding.domain)) met selector \(selector) die niet klopte, bij \(reporters(finding.count("reporters"))); "
+                + (isEverywhere ? "nergens klopte ze wel." : "\(writer.number(finding.count("passed"))) klopten wel."),
+            meaning: isEverywhere
+                ? "De sleutel in DNS ontbreekt, is afgekapt, of is niet die waarmee je server ondertekent."
+                : "Het bericht wordt na het ondertekenen veranderd (een voettekst, een filter, nog een server), of een van meer servers ondertekent met een andere sleutel.",
+            step: isEverywhere
+                ? "Vergelijk het TXT-record \(finding.subjects[0]) met de publieke sleutel van je server, tot het laatste teken; lange sleutels worden vaak bij 255 tekens afgekapt."
+                : "Zoek op van welke server deze berichten komen, en laat ondertekenen het laatste zijn wat er met een bericht gebeurt.",
+            check: "\(soon) is DKIM geslaagd voor selector \(selector).")
+    }
+
+    private func unsigned(_ finding: Finding) -> AdviceText {
+        AdviceText(
+            title: "Je eigen mail heeft geen DKIM-handtekening",
+            seen:
+                "\(messages(finding.messages)) van \(writer.list(finding.subjects)) geslaagd op SPF alleen, zonder handtekening van \(DomainName.readable(finding.domain)): \(percent(finding.rate("share"))) van wat je afzenders versturen.",
+            meaning:
+                "\(likely(finding)) een eigen server of dienst die niet ondertekent. Dat gaat goed tot iemand het bericht doorstuurt: dan mislukt SPF, en blijft er niets over dat slaagt.",
+            step: "Zet daar DKIM aan met d=\(DomainName.readable(finding.domain)), en publiceer de publieke sleutel die je te zien krijgt"
+                + (finding.flag("signs_elsewhere") ? ", onder een eigen selector naast die je al hebt." : "."),
+            check: "\(soon) is voor deze bronnen ook DKIM geslaagd.")
+    }
+
+    private func percent(_ rate: Double?) -> String { writer.percent(Int(((rate ?? 0) * 1_000_000).rounded()), of: 1_000_000) }
+
+    private func unaligned(_ finding: Finding) -> AdviceText {
+        let name = writer.list(finding.subjects)
+        let how =
+            switch finding.word("by") {
+            case "both": "SPF en DKIM geslaagd"
+            case "spf": "SPF geslaagd"
+            default: "DKIM geslaagd"
+            }
+        let seen =
+            "\(messages(finding.messages)) van \(sources(finding.count("sources"))) tussen \(finding.day("first_day").map(writer.day) ?? "?") en \(finding.day("last_day").map(writer.day) ?? "?"): \(how), maar voor een andere naam dan de jouwe, dus niet uitgelijnd. \(writer.number(finding.count("failed"))) mislukt voor DMARC\(fate(finding))."
+        guard !finding.flag("unrelated") else {
+            return AdviceText(
+                title: finding.subjects.count == 1
+                    ? "\(name) gebruikt je naam en meldt zich als zichzelf" : "Anderen gebruiken je naam en melden zich als zichzelf",
+                seen: seen,
+                meaning:
+                    "\(likely(finding)) \(finding.subjects.count == 1 ? "een leverancier die" : "leveranciers die") verder niemand gebruikt, of een vreemde met goed ingestelde servers; de rapporten kunnen dat niet uitmaken.",
+                step:
+                    "Vraag wie bij jullie diensten inkoopt of \(name) bekend is. Kent niemand het, beschouw het dan als vervalst en laat SPF en DKIM zoals ze zijn.",
+                check: "Is het wel van jou: na het instellen tonen de rapporten van de komende 2–3 dagen DKIM van je eigen domein.")
+        }
+        guard finding.subjects.count == 1 else {
+            return AdviceText(
+                title: "Nog meer diensten versturen uit jouw naam onder hun eigen naam", seen: seen,
+                meaning: "\(likely(finding)) diensten die niet voor je domein zijn ingesteld: \(name).",
+                step: "Zoek uit welke daarvan van jou zijn, en stel daar je domein in.",
+                check: "\(soon) is voor hen DKIM met je domein geslaagd.")
+        }
+        let isMailbox = finding.word("kind") == "mailbox-provider"
+        return AdviceText(
+            title: "\(name) verstuurt uit jouw naam, maar ondertekent met zijn eigen naam", seen: seen,
+            meaning:
+                "\(likely(finding)) een dienst van jou die nooit van je domein heeft gehoord. DMARC vraagt om jouw naam op de envelop (het retourpad) of in de handtekening.",
+            step: isMailbox
+                ? "Zet in \(name) DKIM aan voor je domein en publiceer de records die je daar te zien krijgt."
+                : "Kies in \(name) voor 'domein authenticeren' (of 'verifiëren') en publiceer de twee of drie DNS-records die je daar te zien krijgt. Een include in SPF alleen helpt niet: op de envelop staat zijn eigen naam.",
+            check: "\(soon) is DKIM ervoor geslaagd met d=\(DomainName.readable(finding.domain)).")
+    }
+
+    private func webForm(_ finding: Finding) -> AdviceText {
+        AdviceText(
+            title: "Mail van een website wordt verstuurd zonder dat je domein erachter staat",
+            seen:
+                "\(messages(finding.messages)) van \(sources(finding.count("sources"))) bij \(writer.list(finding.subjects)): SPF geslaagd voor de naam van de webserver, zonder handtekening. \(writer.number(finding.count("failed"))) mislukt voor DMARC\(fate(finding)).",
+            meaning:
+                "Dit \(finding.flag("unrelated") ? "is misschien" : "lijkt op") het contactformulier of de webwinkel van je eigen site op een gedeelde server. Heb je daar geen site, dan is het een vreemde.",
+            step:
+                "Laat de site versturen via SMTP met inloggen op je mailserver, of vraag de hoster om voor je domein te ondertekenen. Zet nooit het adres van de bezoeker in From, gebruik daarvoor Reply-To.",
+            check: "\(soon) is deze bron verdwenen, of geslaagd.")
+    }
+
+    private func signed(_ finding: Finding) -> AdviceText {
+        AdviceText(
+            title: "Diensten ondertekenen voor je",
+            seen:
+                "\(messages(finding.messages)) van \(writer.list(finding.subjects)) met een geldige handtekening van jou; SPF geslaagd voor het eigen retourpad van de dienst.",
+            meaning: "Zo hoort het: een van de twee is genoeg, en een handtekening overleeft doorsturen.",
+            step: "Niets. Biedt de dienst een retourpad van je eigen domein, dan is dat een reserve.", check: "")
+    }
+
+    // MARK: - Indirect mail
+
+    private func forwarded(_ finding: Finding) -> AdviceText {
+        let failed = finding.count("failed")
+        return AdviceText(
+            title: "Doorgestuurde mail mislukt op SPF, zoals altijd",
+            seen: "\(messages(finding.messages)) kwamen via iemand die mail doorstuurt"
+                + (finding.subjects.isEmpty ? "" : ", onder wie \(writer.some(finding.subjects))")
+                + ". Bij \(writer.number(finding.count("passed"))) bleef je handtekening heel, dus DMARC geslaagd; \(writer.number(failed)) mislukt.",
+            meaning:
+                "\(likely(finding)) je eigen mail op weg naar een adres dat doorstuurt. De doorstuurder staat niet in je SPF-record, en dat kan ook niet.",
+            step: (failed == 0
+                ? "Niets te repareren: de handtekening draagt het. " : "Aan jouw kant niets te repareren, behalve alles ondertekenen. ")
+                + "Houd DKIM op alle mail voordat je een strenger beleid kiest. Zet doorstuurders niet in SPF: iedereen die ze gebruikt zou dan uit jouw naam kunnen versturen; alleen een die je zelf beheert hoort daar. Beheer je de doorstuurder: herschrijf de envelop (SRS), laat het bericht ongewijzigd, en voeg ARC toe.",
+            check: "")
+    }
+
+    private func list(_ finding: Finding) -> AdviceText {
+        let isStopped = finding.stopped > 0
+        return AdviceText(
+            title: isStopped ? "Je beleid houdt mail aan mailinglijsten tegen" : "Mailinglijsten veranderen je mail",
+            seen: "\(messages(finding.messages)) kwamen via mailinglijsten"
+                + (finding.subjects.isEmpty ? "" : ", zoals \(writer.some(finding.subjects))")
+                + "; \(writer.number(finding.count("failed"))) mislukt voor DMARC\(fate(finding)).",
+            meaning:
+                "\(likely(finding)) mail van je eigen mensen aan lijsten. Een lijst die een voettekst of een woord in het onderwerp toevoegt, breekt je handtekening.",
+            step: isStopped
+                ? "Vraag de lijsten om From te herschrijven (de meeste lijstprogramma's kunnen dat), of ga terug naar p=none zolang er mensen aan lijsten schrijven. RFC 9989: een domein waarvan gebruikers aan mailinglijsten schrijven hoort geen p=reject te publiceren."
+                : "Nu niets. Vóór p=reject: RFC 9989 zegt dat een domein waarvan gebruikers aan mailinglijsten schrijven dat niet hoort te publiceren; lijsten die From herschrijven, of een apart domein voor mensen, zijn een uitweg.",
+            check: isStopped ? "\(soon) mislukken berichten van deze lijsten niet meer, of hebben ze de lijst zelf in From." : "")
+    }
+
+    // MARK: - DNS
+
+    private func spf(_ finding: Finding) -> AdviceText {
+        let name = writer.list(finding.subjects)
+        guard finding.code == .spfError else {
+            let isMissing = finding.flag("missing")
+            return AdviceText(
+                title: isMissing ? "Er is geen SPF-record" : "Het SPF-record zegt niets",
+                seen: isMissing
+                    ? "\(reporters(finding.count("reporters"))) vonden geen SPF-record voor \(name), bij \(messages(finding.messages))."
+                    : "SPF voor \(name) was neutraal bij \(messages(finding.messages)): het record eindigt op ?all.",
+                meaning: "Ontvangers kunnen je servers niet van andere onderscheiden.",
+                step: isMissing
+                    ? "Publiceer er een dat je servers noemt en op ~all eindigt. Dat is genoeg zolang DMARC aanstaat."
+                    : "Verander het eind in ~all. Dat is genoeg zolang DMARC aanstaat.", check: "\(soon) is SPF geslaagd voor je servers.")
+        }
+        let permanent = finding.count("permanent_errors")
+        let temporary = finding.count("temporary_errors")
+        guard finding.flag("permanent") else {
+            return AdviceText(
+                title: "Opzoeken voor SPF duurt vaak te lang",
+                seen:
+                    "SPF voor \(name) eindigde in een tijdelijke fout bij \(messages(temporary)) van \(writer.number(finding.count("checks"))).",
+                meaning: "Je DNS-servers, of die van een naam die in je SPF-record staat, antwoorden traag of niet.",
+                step: "Laat alle naamservers van \(name) en van zijn includes nakijken, bijvoorbeeld op internet.nl.",
+                check: "\(soon) zijn de tijdelijke fouten weg.")
+        }
+        return AdviceText(
+            title: "Het SPF-record is stuk",
+            seen:
+                "SPF voor \(name) eindigde in een blijvende fout bij \(messages(permanent)) van \(writer.number(finding.count("checks"))), bij \(reporters(finding.count("reporters"))).",
+            meaning:
+                "Er zit een fout in het record, er zijn er twee, of het vraagt meer dan 10 keer opzoeken: elke include, a, mx, redirect en exists telt, ook binnen includes. Ontvangers behandelen SPF dan als mislukt.",
+            step:
+                "Laat één record over dat met v=spf1 begint, en tel hoe vaak het iets opzoekt. Haal includes weg van diensten die je niet meer gebruikt, of die toch met DKIM ondertekenen.",
+            check: "\(soon) staat bij SPF voor \(name) geslaagd of mislukt, en geen permerror.")
+    }
+
+    private func policy(_ finding: Finding) -> AdviceText {
+        guard finding.code == .policyMismatch else {
+            return AdviceText(
+                title: "pct= hoort niet meer bij DMARC", seen: "In de rapporten staat \(finding.subjects[0]) in je beleid.",
+                meaning:
+                    "Sinds RFC 9989 (mei 2026) passen ontvangers die hem volgen p=\(finding.word("policy") ?? "?") toe op alle mail die mislukt, wat pct ook zegt; oudere ontzien nog een deel.",
+                step: "Haal het weg. Wil je een beleid eerst proberen, dan vraagt t=y om één stap minder.",
+                check: "\(soon) toont niemand het nog; veel ontvangers vullen zelf pct=100 in.")
+        }
+        return AdviceText(
+            title: "Ontvangers zien verschillend beleid",
+            seen:
+                "\(writer.list(finding.subjects)) zag tot \(finding.day("until").map(writer.day) ?? "?") nog p=\(finding.words("seen").joined(separator: ", p=")), terwijl andere sinds \(finding.day("since").map(writer.day) ?? "?") p=\(finding.word("policy") ?? "?") zien.",
+            meaning: "Er is nog een oud record in omloop: een lange TTL, een naamserver die achterloopt, of twee records onder _dmarc.",
+            step:
+                "Vraag elke naamserver naar het TXT-record _dmarc.\(DomainName.readable(finding.domain)). Het moet er precies één zijn, overal hetzelfde.",
+            check: "\(soon) tonen alle ontvangers hetzelfde beleid.")
+    }
+
+    // MARK: - Reporters
+
+    private func silent(_ finding: Finding) -> AdviceText {
+        let domain = DomainName.readable(finding.domain)
+        let day = finding.day("last_day").map(writer.day) ?? "?"
+        if finding.flag("everybody") {
+            return AdviceText(
+                title: "Er komen geen rapporten meer",
+                seen:
+                    "Het laatste rapport over \(domain) gaat over \(day), \(days(finding.count("silent_days"))) geleden; gewoonlijk komt er elke \(every(finding)) een.",
+                meaning: "Stilte is geen goed nieuws: de mailbox kan vol zijn, rua= uit DNS verdwenen, of het ophalen gestopt.",
+                step:
+                    "Kijk of er rapporten in de mailbox aankomen, of rua= nog in _dmarc.\(domain) staat, en of dmarcstat doctor tevreden is. Wijst rua naar een ander domein, dan moet dat toestemmen met een TXT-record (\(domain)._report._dmarc, waarde v=DMARC1;).",
+                check: "Binnen 2 dagen komen er nieuwe rapporten.")
+        }
+        return AdviceText(
+            title: "Een ontvanger die rapporteert is stilgevallen",
+            seen:
+                "Geen rapport van \(writer.list(finding.subjects)) sinds \(day) (\(days(finding.count("silent_days")))); gewoonlijk komt er elke \(every(finding)) een. Andere rapporteren nog wel.",
+            meaning:
+                "Of je hebt zijn gebruikers niets gestuurd, of zijn rapporten raken zoek: geweigerd omdat ze te groot zijn, of als spam weggelegd.",
+            step: "Kijk in de spammap van de mailbox voor rapporten, en bij dmarcstat refused.",
+            check: "Zijn volgende rapport maakt een eind aan de stilte.")
+    }
+
+    private func every(_ finding: Finding) -> String {
+        let days = finding.count("usual_days")
+        return days <= 1 ? "dag" : "\(days) dagen"
+    }
+
+    // MARK: - Strangers and policy
+
+    private func spoofed(_ finding: Finding) -> AdviceText {
+        let seen =
+            "\(messages(finding.messages)) van \(sources(finding.count("sources"))) in \(writer.count(finding.count("networks"), "netwerk", "netwerken")) met jouw naam in From en niets van jou dat slaagt\(fate(finding))."
+        guard finding.code == .spoofedDelivered else {
+            return AdviceText(
+                title: "Vreemden gebruiken je naam, en worden tegengehouden", seen: seen,
+                meaning: "\(likely(finding)) vervalste mail. Je beleid (p=\(finding.word("policy") ?? "?")) doet zijn werk.",
+                step: "Niets.", check: "")
+        }
+        let step =
+            if finding.flag("ready") {
+                "Je eigen afzenders zijn in orde, zet dus de volgende stap: zie E1."
+            } else if finding.flag("parked") {
+                "Dit domein verstuurt geen mail, het kan dus op slot: zie F2."
+            } else if finding.flag("open_below") {
+                "Sluit de namen onder het domein: zie F1."
+            } else if finding.flag("enforced") {
+                "Meer kun je niet publiceren; ontvangers mogen van een beleid afwijken."
+            } else {
+                "Los eerst op wat E1 noemt. Tot dan zou een strenger beleid ook je eigen mail raken."
+            }
+        return AdviceText(
+            title: "Vreemden gebruiken je naam, en hun mail wordt afgeleverd", seen: seen,
+            meaning: "\(likely(finding)) vervalste mail."
+                + (finding.flag("open_below")
+                    ? " Het meeste komt uit naam van subdomeinen, en sp=none laat die open."
+                    : finding.flag("enforced")
+                        ? " Ontvangers laten ze door, tegen je beleid in."
+                        : finding.word("policy") != "none"
+                            ? " Je beleid (p=\(finding.word("policy") ?? "?")) geldt maar voor een deel of op proef."
+                            : " Je beleid (p=\(finding.word("policy") ?? "none")) vraagt niet om ze tegen te houden."),
+            step: step,
+            check: finding.flag("ready") || finding.flag("parked")
+                ? "\(soon) komen deze berichten in quarantaine of worden ze geweigerd." : "")
+    }
+
+    private func subdomain(_ finding: Finding) -> AdviceText {
+        let sends = finding.flag("subdomains_send")
+        return AdviceText(
+            title: "Vreemden gebruiken namen onder je domein",
+            seen:
+                "\(messages(finding.messages)) uit naam van \(writer.list(finding.subjects)); daarvan \(writer.number(finding.delivered)) afgeleverd. Verder verstuurt daar niemand.",
+            meaning: (finding.word("sp") ?? "").isEmpty
+                ? "Zonder sp= geldt het beleid p=none ook voor namen onder het domein."
+                : "Door sp=none is elke naam onder het domein te gebruiken.",
+            step: !finding.flag("certain")
+                ? "Wacht tot 30 dagen rapporten van 2 ontvangers laten zien dat niemand van jullie vanaf namen onder het domein verstuurt."
+                : sends
+                    ? "Andere namen onder het domein versturen wel, bescherm dus alleen wat niet bestaat, met np=reject."
+                    : "Niemand hoort daarvandaan te versturen: sluit de namen onder het domein met sp=reject, en met np=reject voor wat niet bestaat.",
+            check: finding.flag("certain") ? "\(soon) worden deze berichten geweigerd." : "")
+    }
+
+    private func parked(_ finding: Finding) -> AdviceText {
+        let history = "\(days(finding.count("days"))) aan rapporten van \(reporters(finding.count("reporters")))"
+        guard finding.flag("certain") else {
+            return AdviceText(
+                title: "Dit domein lijkt geen mail te versturen", seen: "Geen bekende afzender in \(history).",
+                meaning: "Dat is te weinig om zeker te zijn.",
+                step: "Weet je dat het niets verstuurt, zet het dan op slot: SPF met alleen -all, p=reject, een lege MX.", check: "")
+        }
+        return AdviceText(
+            title: "Dit domein verstuurt geen mail: zet het op slot",
+            seen: "In \(history) staat niet één bericht van jou, alleen vreemden of niets.",
+            meaning: "Een domein dat niets verstuurt kan helemaal beschermd worden, en verliest daar niets bij.",
+            step: "Publiceer deze records, als het klopt dat niemand ervandaan verstuurt"
+                + (finding.word("next") == "quarantine" ? "; na 60 dagen rapporten p=reject." : "."),
+            check: "\(soon) wordt geweigerd wat vreemden versturen.")
+    }
+
+    private func readiness(_ finding: Finding) -> AdviceText {
+        let next = finding.word("next") ?? "quarantine"
+        let known = finding.count("known_messages")
+        let lists = finding.count("mailing_list_messages")
+        let seen =
+            "Nu p=\(finding.word("policy") ?? "none"). Sinds \(finding.day("since").map(writer.day) ?? "?") is \(writer.percent(finding.count("known_passed"), of: known)) van \(messages(known)) van bekende afzenders geslaagd; \(writer.number(finding.messages)) zouden geraakt worden. Rapporten over \(days(finding.count("days"))) van \(writer.count(finding.count("reporters"), "onafhankelijke ontvanger", "onafhankelijke ontvangers"))."
+        let warning =
+            " RFC 9989 waarschuwt: een domein waarvan mensen aan mailinglijsten schrijven hoort geen p=reject te publiceren, want lijsten veranderen berichten"
+            + (lists > 0 ? "; \(messages(lists)) van jullie kwamen via lijsten." : ".")
+        guard finding.flag("ready") else {
+            return AdviceText(
+                title: "Nog niet klaar voor p=\(next)", seen: seen,
+                meaning: "In de weg staat: " + finding.words("blockers").map { blocker($0, finding) }.joined(separator: "; ") + ".",
+                step: "Los op of wacht af wat hier staat, en houd tot dan p=\(finding.word("policy") ?? "none")."
+                    + (next == "reject" ? warning : ""), check: "Is alles opgelost, dan staat hier: klaar.")
+        }
+        return AdviceText(
+            title: "Klaar voor p=\(next)", seen: seen,
+            meaning: "De bekende afzenders zijn in orde, de regelmatige zijn alle gezien, en er zijn genoeg rapporten om dat te weten."
+                + (next == "quarantine" ? " Quarantaine legt wat mislukt in de spammap, zodat een vergissing nog te vinden is." : ""),
+            step: "Publiceer p=\(next)"
+                + (next == "quarantine"
+                    ? "; met t=y erbij probeer je het eerst zonder gevolgen. Geen p=reject vóór 30 dagen daarvan." : ".")
+                + warning,
+            check:
+                "\(soon) staat het nieuwe beleid, en is geen bron van jou \(next == "reject" ? "geweigerd" : "in quarantaine gekomen"). Is dat wel zo, ga dan een stap terug."
+        )
+    }
+
+    private func blocker(_ kind: String, _ finding: Finding) -> String {
+        let count = finding.count(kind.split(separator: "-").joined(separator: "_"))
+        return switch kind {
+        case "thin": "rapporten over maar \(days(count)), 30 zijn er nodig"
+        case "one-reporter": "\(count == 0 ? "geen enkele" : "maar één") onafhankelijke ontvanger, 2 zijn er nodig"
+        case "no-known-mail": "in deze periode is geen mail van jou gezien"
+        case "misconfigured": "\(messages(count)) van eigen servers die verkeerd zijn ingesteld (M1, G3)"
+        case "unaligned": "\(messages(count)) van diensten die niet zijn uitgelijnd (C1, C3)"
+        case "dkim-missing": "\(messages(count)) zonder handtekening, die mislukken zodra ze worden doorgestuurd (B1)"
+        case "dkim-broken": "\(messages(count)) met een kapotte handtekening (B2)"
+        case "spf-error": "\(messages(count)) waarbij SPF in een fout eindigde (G1)"
+        case "unknown": "\(messages(count)) die mislukken zonder dat iets het verklaart"
+        case "late-sender":
+            "\(writer.list(finding.words("late_senders"))), die ongeveer eens per maand of kwartaal \(count == 1 ? "verstuurt" : "versturen"), \(count == 1 ? "is" : "zijn") in deze periode niet gezien"
+        case "mixed-policy": "ontvangers zien nog verschillend beleid (I1)"
+        case "not-in-force": "het huidige beleid geldt maar voor een deel of op proef (pct= of t=y)"
+        case "quarantine-short": "nog maar \(days(count)) quarantaine, 30 zijn er nodig"
+        case "mailing-list": "\(messages(count)) via mailinglijsten, die p=reject zou tegenhouden (A2)"
+        default: kind
+        }
+    }
+}
