@@ -153,7 +153,7 @@ extension Judge {
         // A service sends from a few networks, and much from each.
         let usual = atHome / 15
         let here = Double(around.network.atHome)
-        if here < usual { stories.add(min(4, 0.5 + log(usual / here)), .forwarded, .thin) }
+        if here < usual { stories.add(min(5.5, 0.5 + 1.6 * log(usual / here)), .forwarded, .thin) }
         var result = judgement(stories)
         if result.verdict == .forwarded { result.notes.insert(.serviceMail) }
         return result
