@@ -404,7 +404,7 @@ public struct NameExplanation: Sendable {
             let place = Place(
                 policyDomain: row[8], domain: row[6], selector: row[7], beside: row[9], kind: kind, verified: row[1] == 1 ? row[2] : 0,
                 broken: row[1] == 1 ? 0 : row[2], firstDay: Day(row[3]), lastDay: Day(row[4]), reporters: Levels.count(row[5]),
-                isUnexpected: row[1] == 1 && home != -1 && beside != home && beside != (row[11] ?? -1))
+                isUnexpected: row[1] == 1 && home != -1 && beside != home && ((row[11] ?? -1) == -1 || beside != row[11]))
             if let last = places.last, last.policyDomain == place.policyDomain, last.domain == place.domain,
                 last.selector == place.selector,
                 last.kind == place.kind, last.beside == place.beside

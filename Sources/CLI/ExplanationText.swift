@@ -21,8 +21,15 @@ struct ExplanationText {
                 + "\(days(story.firstDay...story.lastDay)), seen by about \(presentation.grouped(story.reporters, "reporter")); "
                 + "\(presentation.grouped(story.passed)) passed DMARC.")
         lines.append("")
+        let doubts = Self.doubts[story.verdict] ?? []
         lines.append("  What speaks for it:")
-        for sentence in evidence(story) { lines.append("  \(bullet) " + sentence) }
+        for sentence in evidence(story, where: { !doubts.contains($0) }) { lines.append("  \(bullet) " + sentence) }
+        let against = evidence(story, where: { doubts.contains($0) })
+        if !against.isEmpty {
+            lines.append("")
+            lines.append("  What speaks against it:")
+            for sentence in against { lines.append("  \(bullet) " + sentence) }
+        }
         lines.append("")
         lines.append("  What the receivers saw:")
         let outcomes = outcomes(story.lines)
@@ -62,8 +69,18 @@ struct ExplanationText {
 
     // MARK: - Evidence
 
-    private func evidence(_ story: SourceExplanation.Story) -> [String] {
-        let sentences = EvidenceCode.allCases.filter(story.evidence.contains).compactMap { sentence($0, story) }
+    /// Evidence that was weighed and spoke for another story.
+    private static let doubts: [Verdict: Set<EvidenceCode>] = [
+        .forwarded: [.oneSigner, .neighbourAuthorized, .passesAtOtherTimes, .selectorUnknown],
+        .mailingList: [.selectorUnknown, .knownService],
+        .misconfigured: [.otherDomains, .manySigners, .narrow, .domainSigns, .sourceRelays, .networkRelays],
+        .unaligned: [.scattered, .otherDomains, .nameRelays],
+        .spoofed: [.networkRelays, .sourceRelays, .passesAtOtherTimes, .neighbourAuthorized, .broad, .knownService],
+        .dkimOnly: [.thin, .sourceRelays],
+    ]
+
+    private func evidence(_ story: SourceExplanation.Story, where isChosen: (EvidenceCode) -> Bool) -> [String] {
+        let sentences = EvidenceCode.allCases.filter { story.evidence.contains($0) && isChosen($0) }.compactMap { sentence($0, story) }
         var said: Set<String> = []
         return sentences.filter { said.insert($0).inserted }
     }

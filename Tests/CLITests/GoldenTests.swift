@@ -101,7 +101,7 @@ struct GoldenTests {
             ("forwarder", ["203.0.113.77", "--domain", "example.nl"]), ("list", ["203.0.113.150"]),
             ("unaligned-service", ["198.51.100.80"]),
             ("spoofer", ["203.0.113.222"]), ("missing-spf", ["192.0.2.26"]), ("name", ["facturen.example"]),
-            ("selector", ["mail2026._domainkey.example.nl"]), ("unknown", ["192.0.2.250"]),
+            ("selector", ["mail2026._domainkey.example.nl"]), ("unknown", ["192.0.2.250"]), ("no-address", ["999.1.1.1"]),
             ("forwarder-json", ["203.0.113.77", "--format", "json"]), ("selector-csv", ["mail2026", "--format", "csv"]),
         ]
         for (name, arguments) in subjects {

@@ -29,6 +29,11 @@ struct Judgement: Hashable {
     var confidence = 0
     var notes: VerdictNotes = []
     var evidence = EvidenceCodes()
+
+    /// Surer first; of equals whichever says more, so that the order of the flows does not matter.
+    func isBefore(_ other: Judgement) -> Bool {
+        (confidence, notes.rawValue, evidence.bits) >= (other.confidence, other.notes.rawValue, other.evidence.bits)
+    }
 }
 
 /// Addresses that are neighbours: an IPv4 /24 or an IPv6 /48.

@@ -1,7 +1,7 @@
 import DMARC
 import Glibc
 
-/// The weights of evidence, in natural logarithms of odds. docs/decisions/0006-verdicts.md says where they come from.
+/// The weights of evidence, in natural logarithms of odds. docs/decisions/0007-verdicts.md says where they come from.
 enum Weight {
     /// Most of what keeps the envelope and fails SPF was passed on; few are servers that somebody forgot.
     static let forgottenServer = -2.5
@@ -9,6 +9,8 @@ enum Weight {
     static let brokenOnTheWay = 0.12
     /// Never surer than this on one reporter's word.
     static let oneReporter = 890
+    /// A stranger with servers in good order and a small supplier look the same.
+    static let unrelated = 850
 }
 
 extension Judge {
@@ -47,20 +49,12 @@ extension Judge {
                 judgement = try nothingPasses(flow, around, habits, facts)
             }
         }
-        let known = try reporters(flow, selectors, around)
-        if known < 2 {
-            judgement.evidence.insert(.oneReporter)
-            judgement.confidence = min(judgement.confidence, Weight.oneReporter)
+        // Signed, and not aligned: strict alignment does not accept the name.
+        if judgement.verdict == .dkimOnly, shape.seal == .verified, !shape.isDKIMAligned {
+            judgement.verdict = .misconfigured
+            judgement.confidence = min(judgement.confidence, 950)
         }
         return judgement
-    }
-
-    /// How many reporters stand behind what is known: of the source, of the signature's selector, of the other organisation.
-    private func reporters(_ flow: Flow, _ selectors: [SelectorFacts], _ around: Surroundings) throws -> Double {
-        var most = Double(Levels.count(around.tally.reporterBits))
-        for selector in selectors { most = max(most, selector.reporters) }
-        if let name = flow.shape.spfForeignPass { most = max(most, try knowledge.organisation(name).reporters) }
-        return most
     }
 
     // MARK: - What is read off
@@ -281,14 +275,14 @@ extension Judge {
         let seen = exact ?? organisation
         if seen.reporters <= 1, seen.records >= 3, habits.reporters >= 2 {
             stories.add(min(7, (habits.reporters >= 4 ? 1 : 0.4) * (seen.records - 1)), .forwarded, .narrow)
+            // Everybody's mail goes through a gateway, services' too; to a list people write.
+            let away = around.tally.foreign
+            if around.tally.serviceSealedAway > 0 {
+                stories.add(2, .forwarded, .manySigners)
+            } else if away >= 4 {
+                stories.add(min(3, 0.25 * Double(away)), .mailingList)
+            }
             notes.insert(.gateway)
-        }
-        // Everybody's mail goes through a gateway, services' too; to a list people write.
-        let away = around.tally.foreign
-        if around.tally.serviceSealedAway > 0 {
-            stories.add(2, .forwarded, .manySigners)
-        } else if away >= 4 {
-            stories.add(min(3, 0.25 * Double(away)), .mailingList)
         }
         // Lists sign what they send; few forwarders do.
         stories.add(organisation.signs > 0 ? 0.7 : -0.7, .mailingList, organisation.signs > 0 ? .dkimForeignPass : nil)
@@ -397,20 +391,19 @@ extension Judge {
         if organisation.atHome > 0 { stories.add(2, .unaligned, .nameRelays) }
         stories.add(min(1.5, 0.3 * log(1 + organisation.records)), .unaligned)
         // Many addresses in few days for many domains: a burst.
-        if organisation.span <= 6, organisation.records >= 10 { stories.add(2, .spoofed, .scattered) }
+        if organisation.span <= 6, organisation.records >= 10, organisation.sources >= 3 { stories.add(2, .spoofed, .scattered) }
         if organisation.domains >= 5, organisation.atHome == 0 { stories.add(0.7, .spoofed, .otherDomains) }
         // A signature of a service of the domain's own, away from where that service sends: passed on.
-        for seal in flow.shape.foreignVerified + flow.shape.foreignBroken {
+        let exact = try flow.shape.spfName.map { try knowledge.organisation($0) } ?? organisation
+        for seal in flow.shape.foreignVerified + flow.shape.foreignBroken where flow.shape.spfForeignPass != seal {
             let facts = try knowledge.selector(SelectorKey(domain: seal, selector: 0, policy: flow.domain))
-            if facts.home == 0, flow.shape.spfForeignPass != seal {
-                stories.add(2 + log(1 + facts.atHome), .forwarded, .selectorHomeElsewhere)
-                notes.insert(.serviceMail)
-            } else if facts.isHome(seal), flow.shape.spfForeignPass != seal,
-                flow.shape.spfForeignPass != nil || flow.shape.spfForeignFail != nil
-            {
-                stories.add(1 + log(1 + facts.atHome), .forwarded, .selectorHomeElsewhere)
-                notes.insert(.serviceMail)
-            }
+            let isAway = flow.shape.spfForeignPass != nil || flow.shape.spfForeignFail != nil
+            let weight = facts.home == 0 ? 2 + log(1 + facts.atHome) : facts.isHome(seal) && isAway ? 1 + log(1 + facts.atHome) : 0
+            guard weight > 0 else { continue }
+            // What broke on the way may have been broken by a list.
+            let isListed = flow.shape.foreignBroken.contains(seal) && exact.reporters >= 2 && listRecord(exact) > 0
+            stories.add(weight, isListed ? .mailingList : .forwarded, .selectorHomeElsewhere)
+            if !isListed { notes.insert(.serviceMail) }
         }
         // Where the domain does not sign, what a relay passes on looks like this.
         let relayed = organisation.relayed + organisation.broken
@@ -442,6 +435,8 @@ extension Judge {
         // The domain's own server.
         stories.add(-4.5, .misconfigured)
         stories.add(periods(tally), .misconfigured, tally.aligned > 0 ? .passesAtOtherTimes : nil)
+        // A server that SPF lists, and that fails for a part of its mail: another name of yours in the envelope.
+        if tally.aligned >= 5, tally.aligned * 2 >= tally.silent, total.domains <= 2 { stories.add(5, .misconfigured) }
         stories.add(neighbours(flow, around), .misconfigured, .neighbourAuthorized)
         let count = Double(tally.silent)
         let days = Levels.count(tally.dayBits)

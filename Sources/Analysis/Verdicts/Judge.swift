@@ -11,7 +11,7 @@ protocol Knowledge {
 /// Gives verdicts to the flows of one network.
 ///
 /// Each piece of evidence adds its weight, a logarithm of odds, to the stories that it speaks for; the likeliest story is the verdict, and its
-/// share the confidence (docs/decisions/0006-verdicts.md). Nothing is looked at but the shape of authentication, counts and names' records.
+/// share the confidence (docs/decisions/0007-verdicts.md). Nothing is looked at but the shape of authentication, counts and names' records.
 struct Judge<Source: Knowledge> {
     let knowledge: Source
 
@@ -19,6 +19,7 @@ struct Judge<Source: Knowledge> {
     struct Tally {
         var aligned = 0
         var alignedDays: ClosedRange<Int>?
+        var alignedReporters = 0
         /// Envelope kept or unknown, own signature verified.
         var surviving = 0
         var survivingMessages = 0
@@ -88,7 +89,14 @@ struct Judge<Source: Knowledge> {
             let key = TallyKey(source: flow.source, domain: flow.domain)
             try add(flow, isSilent: flow.shape.isUnnamed && named.contains(key), to: &survey.tallies[key, default: Tally()])
         }
-        for (key, tally) in survey.tallies {
+        for (key, counted) in survey.tallies {
+            var tally = counted
+            // One reporter could make any address one of your servers.
+            if tally.aligned > 0, Levels.count(tally.alignedReporters) < 2, try knowledge.habits(domain: key.domain).reporters >= 2 {
+                survey.tallies[key]?.aligned = 0
+                survey.tallies[key]?.alignedDays = nil
+                tally.aligned = 0
+            }
             survey.totals[key.source, default: Total()].add(tally)
             survey.network.domains.insert(key.domain)
             survey.network.surviving += tally.surviving
@@ -109,7 +117,20 @@ struct Judge<Source: Knowledge> {
         }
         settleErrors(flows, &judgements)
         settleUnnamed(flows, &judgements)
+        for (index, flow) in flows.enumerated() {
+            let seenBy = survey.surroundings(flow.source, flow.domain).tally.reporterBits
+            limit(&judgements[index], reporters: Levels.count(seenBy))
+        }
         return judgements
+    }
+
+    /// What rests on one reporter's word, or on nothing but a stranger's own good order, is never called certain.
+    private func limit(_ judgement: inout Judgement, reporters: Int) {
+        if reporters < 2 {
+            judgement.evidence.insert(.oneReporter)
+            judgement.confidence = min(judgement.confidence, Weight.oneReporter)
+        }
+        if judgement.notes.contains(.unrelated) { judgement.confidence = min(judgement.confidence, Weight.unrelated) }
     }
 
     private struct ShapeKey: Hashable {
@@ -133,7 +154,7 @@ struct Judge<Source: Knowledge> {
             for anySPF in [false, true] {
                 let key = key(flow, anySPF: anySPF)
                 let known = usual[key]?[judgement.verdict]
-                let surer = known.map { $0.judgement.confidence >= judgement.confidence ? $0.judgement : judgement } ?? judgement
+                let surer = known.map { $0.judgement.isBefore(judgement) ? $0.judgement : judgement } ?? judgement
                 usual[key, default: [:]][judgement.verdict] = ((known?.records ?? 0) + flow.records, surer)
             }
         }
@@ -190,6 +211,7 @@ struct Judge<Source: Knowledge> {
         case .aligned, .ownUnaligned:
             tally.aligned += flow.records
             tally.alignedDays = joined(tally.alignedDays, days)
+            tally.alignedReporters |= flow.reporterBits
             return
         case .foreignPass:
             tally.foreign += flow.records

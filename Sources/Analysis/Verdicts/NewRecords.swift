@@ -45,7 +45,8 @@ struct NewRecords {
         var bits: [String: Int] = [:]
         while try found.next() {
             let name = found.text(2)
-            let bit = bits[name] ?? Levels.bit(of: name)
+            // Letter case aside, as everywhere: another spelling is no second witness.
+            let bit = bits[name] ?? Levels.bit(of: name.lowercased())
             bits[name] = bit
             let day = found.int(3)
             var days = day...day

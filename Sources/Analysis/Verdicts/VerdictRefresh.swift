@@ -38,10 +38,9 @@ public struct VerdictRefresh: Sendable {
     public func isNeeded(_ store: ReportStore) throws(AnalysisError) -> Bool {
         let rules = try rules()
         return try reading(store, "verdicts") { db in
-            let state = try SQLRows(db, Self.stateSQL)
-            guard try state.next() else { return true }
-            if state.int(2) != 0 || state.text(1) != rules.text { return true }
-            return state.int(0) < (try Int.fetchOne(db, sql: "SELECT max(id) FROM reports") ?? 0)
+            let (known, isStale) = try Self.state(db, rules.text)
+            let last = try Int.fetchOne(db, sql: "SELECT max(id) FROM reports") ?? 0
+            return isStale || known < last
         }
     }
 
@@ -79,7 +78,9 @@ public struct VerdictRefresh: Sendable {
     private static func state(_ db: Database, _ rules: String) throws -> (known: Int, isStale: Bool) {
         let state = try SQLRows(db, stateSQL)
         guard try state.next() else { return (0, true) }
-        return (state.int(0), state.int(2) != 0 || state.text(1) != rules)
+        let last = try Int.fetchOne(db, sql: "SELECT max(id) FROM reports") ?? 0
+        // Keys of reports that were deleted are given again: what is known no longer is what is there.
+        return (state.int(0), state.int(2) != 0 || state.text(1) != rules || state.int(0) > last)
     }
 
     private struct Rules {

@@ -66,8 +66,22 @@ struct ExplainCommand: ContextCommand {
         if let source = IPAddress(subject) {
             try explain(source, try SourceExplanation.ask(store, source: source, domains: domains), presentation)
         } else {
+            try requireName()
             let name = subject.contains(".") ? DomainName.canonical(subject) : subject
             try explain(name, try NameExplanation.ask(store, name: name), presentation)
+        }
+    }
+
+    /// What is neither an address nor a name is a slip, and no answer of "nothing is known" should hide it.
+    private func requireName() throws(CommandError) {
+        let isName =
+            !subject.isEmpty
+            && subject.unicodeScalars.allSatisfy { $0.properties.isAlphabetic || "0123456789-_.".unicodeScalars.contains($0) }
+        let looksNumeric = subject.unicodeScalars.allSatisfy { "0123456789.".unicodeScalars.contains($0) }
+        guard isName, !looksNumeric else {
+            throw .usage(
+                "'\(subject)' is no address and no name. Expected an IP address such as 192.0.2.25 or 2001:db8::25, a domain, or a selector."
+            )
         }
     }
 
