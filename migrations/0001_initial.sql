@@ -261,6 +261,12 @@ CREATE TABLE organisation_names (
     PRIMARY KEY (organisation_id, name_id)
 ) STRICT, WITHOUT ROWID;
 
+-- The results of each set in keys, with the organisations of their names: one row to read instead of one for each result.
+CREATE TABLE keyed_results (
+    set_id  INTEGER PRIMARY KEY,            -- authentication_sets
+    results BLOB NOT NULL                   -- 13 bytes a result: 0 other 1 pass 2 fail, + 4 DKIM, + 8 HELO; domain, selector, organisation (names; 0: none)
+) STRICT;
+
 -- What is known of organisations that authenticate beside a foreign domain in From: services, forwarders, lists, strangers.
 CREATE TABLE organisations (
     name_id       INTEGER PRIMARY KEY,      -- names: an organisational domain

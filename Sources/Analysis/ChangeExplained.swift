@@ -119,12 +119,11 @@ public struct ChangeExplained: Sendable {
             }
             let suffixes = try PublicSuffixes.ofVerdicts(db)
             let scopes = try [earlier, later].map { try Scope(db, filter.limited(to: $0)) }
-            let party = ForeignParty(suffixes)
-            var parties = try KeyedParties(db, party)
+            var parties = try KeyedParties(db, suffixes)
             let compared = try scopes[1].domains.map { domain in
                 switch grouping {
                 case .source: try sources(db, scopes, of: domain)
-                case .service: try services(db, scopes, of: domain, own: party.organisation(of: domain.name), &parties)
+                case .service: try services(db, scopes, of: domain, own: parties.organisation(of: domain), &parties)
                 }
             }
             var all = Part()
@@ -295,7 +294,7 @@ public struct ChangeExplained: Sendable {
     }
 
     private static func services(
-        _ db: Database, _ scopes: [Scope], of domain: PolicyDomain, own: String, _ parties: inout KeyedParties
+        _ db: Database, _ scopes: [Scope], of domain: PolicyDomain, own: Int32, _ parties: inout KeyedParties
     ) throws -> Compared {
         var parts = VerdictSlots<Part>()
         try forEachRow(db, scopes, of: domain, resultsSQL, withReports: resultsAndReportsSQL) { rows, isLater, passed in

@@ -172,6 +172,8 @@ public struct SourceExplanation: Sendable {
         private let outcomes: Outcomes
         private var authentications: AuthenticationLookup
         private var names: NameLookup
+        private var seals: [SelectorKey: Seal] = [:]
+        private var strangers: [Int: Stranger?] = [:]
 
         init(_ db: Database, _ services: Services, _ outcomes: Outcomes) throws {
             self.db = db
@@ -247,6 +249,8 @@ public struct SourceExplanation: Sendable {
         }
 
         private mutating func seal(_ signature: Outcome.Signature, for policy: Int, _ domain: String) throws -> Seal {
+            let selector = SelectorKey(domain: signature.domain, selector: signature.selector, policy: policy)
+            if let known = seals[selector] { return known }
             var seal = Seal(domain: try names.name(signature.domain) ?? "", selector: nil)
             if signature.selector > 0 { seal.selector = try names.name(signature.selector) }
             let key: StatementArguments = [signature.domain, signature.selector, policy]
@@ -259,19 +263,26 @@ public struct SourceExplanation: Sendable {
             } else if let organisation = Beside.organisation(home) {
                 seal.home = try names.name(organisation)
             }
-            let places = try Row.fetchAll(
-                db,
-                sql: "SELECT beside, verified, records FROM selector_places WHERE domain_id = ? AND selector_id = ? AND policy_id = ?",
-                arguments: key)
-            for place in places {
-                let records: Int = place[2]
-                if place[1] == 1 { seal.verified += records } else { seal.broken += records }
-                if place[1] == 1, place[0] == home { seal.atHome += records }
+            let places = try SQLRows(
+                db, "SELECT beside, verified, records FROM selector_places WHERE domain_id = ?1 AND selector_id = ?2 AND policy_id = ?3",
+                [.integer(signature.domain), .integer(signature.selector), .integer(policy)])
+            while try places.next() {
+                let records = places.int(2)
+                if places.int(1) == 1 { seal.verified += records } else { seal.broken += records }
+                if places.int(1) == 1, places.int(0) == home { seal.atHome += records }
             }
+            seals[selector] = seal
             return seal
         }
 
         private mutating func stranger(_ id: Int) throws -> Stranger? {
+            if let known = strangers[id] { return known }
+            let found = try readStranger(id)
+            strangers[id] = .some(found)
+            return found
+        }
+
+        private mutating func readStranger(_ id: Int) throws -> Stranger? {
             let row = try Row.fetchOne(
                 db,
                 sql: """
@@ -379,13 +390,14 @@ public struct NameExplanation: Sendable {
             sql: """
                 SELECT p.beside, p.verified, p.records, p.first_day, p.last_day, p.reporter_bits, n.name, s.name, d.name, b.name, h.home,
                     h.other_home
-                FROM selector_places p
+                FROM selectors h CROSS JOIN selector_places p USING (domain_id, selector_id, policy_id)
                     JOIN names n ON n.id = p.domain_id
                     JOIN domains d ON d.id = p.policy_id
                     LEFT JOIN names s ON s.id = p.selector_id
                     LEFT JOIN names b ON b.id = CASE WHEN p.beside <= -1000 THEN -1000 - p.beside ELSE p.beside END
-                    LEFT JOIN selectors h USING (domain_id, selector_id, policy_id)
-                WHERE (?1 IS NULL OR n.name = ?1 OR d.name = ?1) AND (?2 IS NULL OR s.name = ?2)
+                WHERE (?1 IS NULL OR h.domain_id = (SELECT id FROM names WHERE name = ?1)
+                        OR h.policy_id = (SELECT id FROM domains WHERE name = ?1))
+                    AND (?2 IS NULL OR h.selector_id = (SELECT id FROM names WHERE name = ?2))
                 ORDER BY d.name, n.name, s.name, p.first_day, p.beside
                 """, arguments: [domain, selector])
         var places: [Place] = []

@@ -144,6 +144,33 @@ struct RecordSums {
     var authentication: Int
 }
 
+/// Records by row, until it is known which rows will be shown: to add one up costs far more than to keep it.
+struct KeptRecords {
+    private struct Kept {
+        var record: RecordSums
+        var verdict: UInt8
+        var previous: Int32
+    }
+
+    private var kept: [Kept] = []
+
+    /// Keeps a record behind the one in place `last` of the same row; -1: there is none.
+    @inline(__always)
+    mutating func add(_ record: RecordSums, verdict: Int, after last: inout Int32) {
+        kept.append(Kept(record: record, verdict: UInt8(truncatingIfNeeded: verdict), previous: last))
+        last = Int32(kept.count - 1)
+    }
+
+    /// Calls `body` with each record of a row, the last one first, and its verdict.
+    func forEach(from last: Int32, _ body: (RecordSums, Int) throws -> Void) rethrows {
+        var place = last
+        while place >= 0 {
+            try body(kept[Int(place)].record, Int(kept[Int(place)].verdict))
+            place = kept[Int(place)].previous
+        }
+    }
+}
+
 /// Who sent a report.
 struct ReporterLookup {
     /// Question: who sent a report. Unit: one row. Index: rowid of `reports`.

@@ -41,7 +41,6 @@ struct ForeignParty {
 /// Whom the sets of results of a policy domain speak for: a known service, else the first foreign organisation. Each name is looked at once.
 struct KeyedParties {
     private struct Party {
-        var organisation: String
         /// The number of its service, else of its organisation.
         var number: Int
         var isService: Bool
@@ -50,53 +49,53 @@ struct KeyedParties {
     /// What the parties are called, by number; nil: the domain's own. Numbered in the order of their first appearance.
     private(set) var names: [String?] = []
     private let party: ForeignParty
-    private let rows: SQLRows
+    private var results: KeyedResults
     private var texts: NameLookup
     private var numbers: [String?: Int] = [:]
-    private var parties: [Int: Party] = [:]
     private var places = KeyedPlaces()
-    /// The answers, with the domain that they hold for: a set mostly comes with one only.
+    private var parties: [Party] = []
+    /// The answers by the place of a set, with the domain that they hold for: a set mostly comes with one only.
     private var known: [(domain: Int, number: Int)] = []
 
-    init(_ db: Database, _ party: ForeignParty) throws {
-        self.party = party
-        rows = try SQLRows(db, KeyedResults.resultsSQL)
+    init(_ db: Database, _ suffixes: PublicSuffixes) throws {
+        party = ForeignParty(suffixes)
+        results = try KeyedResults(db, suffixes)
         texts = NameLookup(db)
     }
 
+    /// The number of the organisation of a policy domain.
+    mutating func organisation(of domain: PolicyDomain) throws -> Int32 { try results.organisation(ofText: domain.name) }
+
     /// The number of the party of the set with the key `id`, for a policy domain of the organisation `own`.
-    mutating func number(ofSet id: Int, for domain: PolicyDomain, own: String) throws -> Int {
-        if let place = places[id] {
-            return known[place].domain == domain.id ? known[place].number : try found(id, own)
-        }
-        let number = try found(id, own)
-        places[id] = known.count
+    @inline(__always)
+    mutating func number(ofSet id: Int, for domain: PolicyDomain, own: Int32) throws -> Int {
+        let place = try results.place(id)
+        if place < known.count { return known[place].domain == domain.id ? known[place].number : try found(place, own) }
+        let number = try found(place, own)
         known.append((domain.id, number))
         return number
     }
 
-    private mutating func found(_ id: Int, _ own: String) throws -> Int {
+    private mutating func found(_ place: Int, _ own: Int32) throws -> Int {
         // What passed before what did not, SPF before DKIM, and a known service before the first name of all.
         var best: (rank: Int, party: Party)?
-        try rows.restart(id)
-        while try rows.next() {
-            guard let name = rows.optionalInt(1), let party = try self.party(ofName: name), party.organisation != own else { continue }
-            let order = (rows.int(4) == 1 ? 0 : 2) + (rows.int(0) == 1 ? 1 : 0)
+        for result in results[place] where result.organisation != 0 && result.organisation != own {
+            let party = try party(ofName: Int(result.domain))
+            let order = (result.passed ? 0 : 2) + (result.isDKIM ? 1 : 0)
             let rank = (party.isService ? 0 : 4) + order
             if best.map({ rank < $0.rank }) ?? true { best = (rank, party) }
         }
         return best?.party.number ?? number(of: nil)
     }
 
-    private mutating func party(ofName key: Int) throws -> Party? {
-        if let known = parties[key] { return known.number < 0 ? nil : known }
+    private mutating func party(ofName key: Int) throws -> Party {
+        if let place = places[key] { return parties[place] }
         let name = try texts.name(key) ?? ""
-        let organisation = party.organisation(of: name)
         let service = party.service(ofName: name)
-        let found = Party(
-            organisation: organisation, number: name.isEmpty ? -1 : number(of: service ?? organisation), isService: service != nil)
-        parties[key] = found
-        return found.number < 0 ? nil : found
+        let found = Party(number: number(of: service ?? party.organisation(of: name)), isService: service != nil)
+        places[key] = parties.count
+        parties.append(found)
+        return found
     }
 
     private mutating func number(of name: String?) -> Int {

@@ -88,16 +88,16 @@ public struct Forwarding: Sendable {
                 return Forwarding(coverage: scope.coverage(messages: 0, reports: 0), rows: [], count: 0, explained: 0, spfFailed: 0)
             }
             var candidates: [Candidate] = []
-            var reporterOf = try ReporterLookup(db)
+            var kept = KeptRecords()
             for (index, domain) in scope.domains.enumerated() {
-                let (groups, sums) = try sums(db, scope, of: domain, in: period, &reporterOf)
-                for (group, sums) in sums.enumerated() {
-                    candidates.append(Candidate(domain: index, source: groups.source(of: group), sums: sums))
+                let (groups, totals) = try totals(db, scope, of: domain, in: period, &kept)
+                for (group, totals) in totals.enumerated() {
+                    candidates.append(Candidate(domain: index, source: groups.source(of: group), totals: totals))
                 }
             }
-            let explained = candidates.reduce(0) { $0 + $1.sums.spfFailed }
+            let explained = candidates.reduce(0) { $0 + $1.totals.spfFailed }
             var tools = try Tools(db)
-            let rows = try leading(candidates, of: scope, limit: limit).map { try row($0, scope, &tools) }
+            let rows = try leading(candidates, of: scope, limit: limit).map { try row($0, scope, kept, &tools) }
             var spfFailed = 0
             if withTotals {
                 for domain in scope.domains {
@@ -112,23 +112,21 @@ public struct Forwarding: Sendable {
     private struct Candidate {
         let domain: Int
         let source: IPAddress
-        let sums: Sums
+        let totals: Totals
     }
 
-    private struct Sums {
-        var row = RowSums()
-        var forwarded = 0
-
-        var spfFailed: Int { row.messages - row.spfPassed }
-        /// What did not fail passed by SPF or by its signature.
-        var dkimSurvived: Int { row.messages - row.failed - row.spfPassed }
+    /// What rows are ranked by.
+    private struct Totals {
+        var messages = 0
+        var spfFailed = 0
+        var last: Int32 = -1
     }
 
-    private static func sums(
-        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ reporterOf: inout ReporterLookup
-    ) throws -> (SourceGroups, [Sums]) {
+    private static func totals(
+        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ kept: inout KeptRecords
+    ) throws -> (SourceGroups, [Totals]) {
         var groups = SourceGroups()
-        var sums: [Sums] = []
+        var totals: [Totals] = []
         for countedAs in 0...1 {
             let rows = try SQLRows(
                 db, recordsSQL,
@@ -140,26 +138,27 @@ public struct Forwarding: Sendable {
                 let (messages, report) = (rows.int(1), rows.int(2))
                 guard messages > 0, scope.includes(report: report) else { continue }
                 let group = groups.number(of: try rows.address(0), 0)
-                if group == sums.count { sums.append(Sums()) }
-                try sums[group].row.add(
-                    RecordSums(
-                        messages: messages, report: report, day: rows.int(3), disposition: .none, dkim: rows.int(4) == 1,
-                        spf: rows.int(5) == 1, authentication: rows.int(6)), &reporterOf)
-                sums[group].forwarded += rows.int(7) == Verdict.forwarded.stored ? messages : 0
+                if group == totals.count { totals.append(Totals()) }
+                let record = RecordSums(
+                    messages: messages, report: report, day: rows.int(3), disposition: .none, dkim: rows.int(4) == 1,
+                    spf: rows.int(5) == 1, authentication: rows.int(6))
+                totals[group].messages += messages
+                if !record.spf { totals[group].spfFailed += messages }
+                kept.add(record, verdict: rows.int(7), after: &totals[group].last)
             }
         }
-        return (groups, sums)
+        return (groups, totals)
     }
 
     private static func leading(_ candidates: [Candidate], of scope: Scope, limit: Int?) -> [Candidate] {
         var highest = Highest<Int>(limit)
-        var chosen = candidates.filter { highest.admits($0.sums.spfFailed) }
-        chosen.removeAll { !highest.keeps($0.sums.spfFailed) }
+        var chosen = candidates.filter { highest.admits($0.totals.spfFailed) }
+        chosen.removeAll { !highest.keeps($0.totals.spfFailed) }
         let named = chosen.map { (candidate: $0, text: $0.source.description) }
         let sorted = named.sorted { a, b in
-            let (first, second) = (a.candidate.sums, b.candidate.sums)
+            let (first, second) = (a.candidate.totals, b.candidate.totals)
             if first.spfFailed != second.spfFailed { return first.spfFailed > second.spfFailed }
-            if first.row.messages != second.row.messages { return first.row.messages > second.row.messages }
+            if first.messages != second.messages { return first.messages > second.messages }
             if a.text != b.text { return a.text < b.text }
             return scope.domains[a.candidate.domain].name < scope.domains[b.candidate.domain].name
         }
@@ -172,6 +171,7 @@ public struct Forwarding: Sendable {
         let signatures: SQLRows
         let homes: SQLRows
         let flows: FlowLookup
+        var reporterOf: ReporterLookup
         var names: ForeignNames
         var organisations: NameLookup
         var knownHomes: [Place: String?] = [:]
@@ -188,6 +188,7 @@ public struct Forwarding: Sendable {
             signatures = try SQLRows(db, signaturesSQL)
             homes = try SQLRows(db, homesSQL)
             flows = try FlowLookup(db)
+            reporterOf = try ReporterLookup(db)
         }
     }
 
@@ -202,18 +203,26 @@ public struct Forwarding: Sendable {
         var text: String { (selectorName ?? "") + "\u{0}" + domainName }
     }
 
-    private static func row(_ candidate: Candidate, _ scope: Scope, _ tools: inout Tools) throws -> ForwardingRow {
+    private static func row(
+        _ candidate: Candidate, _ scope: Scope, _ kept: KeptRecords, _ tools: inout Tools
+    ) throws -> ForwardingRow {
         let domain = scope.domains[candidate.domain]
-        let (sums, row) = (candidate.sums, candidate.sums.row)
+        var row = RowSums()
+        var forwarded = 0
+        try kept.forEach(from: candidate.totals.last) { record, verdict in
+            try row.add(record, &tools.reporterOf)
+            if verdict == Verdict.forwarded.stored { forwarded += record.messages }
+        }
         let set = try row.usualResults.map { try tools.authentications.set($0) } ?? AuthenticationSet()
         let selector = try usualSelector(row, domain, &tools)
         let home = try selector.flatMap { try Self.home(of: $0, domain, &tools) }
         return ForwardingRow(
-            source: candidate.source, domain: domain.name, messages: row.messages, spfFailed: sums.spfFailed,
-            dkimSurvived: sums.dkimSurvived, failed: row.failed, spfDomain: set.spf.first?.domain, spfResult: set.spf.first?.result,
+            source: candidate.source, domain: domain.name, messages: row.messages, spfFailed: row.messages - row.spfPassed,
+            // What did not fail passed by SPF or by its signature.
+            dkimSurvived: row.messages - row.failed - row.spfPassed, failed: row.failed, spfDomain: set.spf.first?.domain, spfResult: set.spf.first?.result,
             selector: selector?.selectorName, home: home,
             service: tools.names.service(of: [set.spf.first?.domain] + set.dkim.map(\.domain), for: domain.name),
-            verdict: sums.forwarded * 2 >= row.messages ? .forwarded : .mailingList,
+            verdict: forwarded * 2 >= row.messages ? .forwarded : .mailingList,
             conclusion: try tools.flows.conclusion(candidate.source, domain, row.shares), reporters: row.reporters.count,
             firstDay: Day(row.firstDay), lastDay: Day(row.lastDay))
     }

@@ -42,20 +42,23 @@ struct Opposites {
         return number < 0 ? nil : number
     }
 
-    /// Notes what a reporter says of signatures on a day.
-    mutating func note(_ statements: [KeyedResults.Statement], source: Int, day: Int, reporter: Int) throws {
+    /// Whether a result says of a signature with a domain and a selector that it verified, or that it did not.
+    @inline(__always)
+    static func isStatement(_ result: KeyedResult) -> Bool {
+        result.isDKIM && (result.passed || result.failed) && result.domain != 0 && result.selector != 0
+    }
+
+    /// Notes what a reporter says of a signature on a day.
+    mutating func note(_ statement: KeyedResult, source: Int, day: Int, reporter: Int) throws {
         while failing.count <= source { failing.append(false) }
-        for statement in statements {
-            guard let selector = try number(ofSelector: statement.selector) else { continue }
-            let topic = Topic(
-                source: Int32(source), domain: Int32(truncatingIfNeeded: statement.domain), selector: selector,
-                day: Int32(truncatingIfNeeded: day))
-            if statement.passed {
-                passes.append((topic, Int32(reporter)))
-            } else {
-                failing[source] = true
-                add(Voice(reporter: Int32(reporter), passed: false, previous: disputed[topic] ?? -1), on: topic)
-            }
+        guard let selector = try number(ofSelector: Int(statement.selector)) else { return }
+        let topic = Topic(
+            source: Int32(source), domain: statement.domain, selector: selector, day: Int32(truncatingIfNeeded: day))
+        if statement.passed {
+            passes.append((topic, Int32(reporter)))
+        } else {
+            failing[source] = true
+            add(Voice(reporter: Int32(reporter), passed: false, previous: disputed[topic] ?? -1), on: topic)
         }
     }
 

@@ -67,15 +67,20 @@ public struct Reporters: Sendable {
     /// One row a reporter with a counted report in the period: most messages first, then by name.
     public var rows: [ReporterRow]
 
-    /// Question: the counted reports that touch the period. Unit: one row a report. A window is at most 366 days long, so that its middle is at
-    /// most 183 days away. Index: `reports_domain_day`; rowid of `policies`.
+    /// Question: the counted reports of the period, but those with a long window. Unit: one row a report. Index: `reports_domain_day`; rowid of
+    /// `policies`.
     static let reportsSQL = """
         SELECT r.id, r.reporter_id, r.day, r.is_spread, r.begin_utc, r.end_utc, r.deviations, r.email, p.adkim, p.aspf
         FROM reports r JOIN policies p ON p.id = r.policy_id
-        WHERE r.domain_id = ?1
-            AND r.is_counted = 1
-            AND r.day BETWEEN ?2 - 184 AND ?3 + 184
-            AND (r.is_spread = 1 OR r.day BETWEEN ?2 AND ?3)
+        WHERE r.domain_id = ?1 AND r.is_counted = 1 AND r.is_spread = 0 AND r.day BETWEEN ?2 AND ?3
+        """
+
+    /// Question: those with a long window. It is at most 366 days long, so that its middle is at most 183 days away. Unit: one row a report.
+    /// Index: `reports_spread`; rowid of `policies`.
+    static let spreadReportsSQL = """
+        SELECT r.id, r.reporter_id, r.day, r.is_spread, r.begin_utc, r.end_utc, r.deviations, r.email, p.adkim, p.aspf
+        FROM reports r JOIN policies p ON p.id = r.policy_id
+        WHERE r.domain_id = ?1 AND r.is_counted = 1 AND r.is_spread = 1 AND r.day BETWEEN ?2 - 184 AND ?3 + 184
         """
 
     /// Question: what the records say of alignment and signatures. Unit: one row a record and day. Index: primary key of `records`, one
@@ -218,9 +223,10 @@ public struct Reporters: Sendable {
                     guard let report else { continue }
                     figures[number].messages += rows.int(2)
                     let set = try alignments.place(rows.int(5))
-                    if alignments.hasStatements(set) {
-                        let source = sources.number(of: try rows.address(1))
-                        try opposites.note(alignments.statements(set), source: source, day: rows.int(7), reporter: number)
+                    var source = -1
+                    for result in alignments[set] where Opposites.isStatement(result) {
+                        if source < 0 { source = sources.number(of: try rows.address(1)) }
+                        try opposites.note(result, source: source, day: rows.int(7), reporter: number)
                     }
                     if report.isSpread, !seen.insert([id, rows.int(8)]).inserted { continue }
                     figures[number].records += 1
@@ -264,21 +270,22 @@ struct KnownReports {
 
     init(_ db: Database, of domain: PolicyDomain, in period: Period) throws {
         self.domain = domain.id
-        let rows = try SQLRows(
-            db, Reporters.reportsSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
-        while try rows.next() {
-            let isSpread = rows.int(3) == 1
-            if isSpread {
-                let days = ReportWindow(begin: rows.int(4), end: rows.int(5)).days
-                guard days.lowerBound <= period.until, period.since <= days.upperBound else { continue }
+        for sql in [Reporters.reportsSQL, Reporters.spreadReportsSQL] {
+            let rows = try SQLRows(db, sql, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
+            while try rows.next() {
+                let isSpread = rows.int(3) == 1
+                if isSpread {
+                    let days = ReportWindow(begin: rows.int(4), end: rows.int(5)).days
+                    guard days.lowerBound <= period.until, period.since <= days.upperBound else { continue }
+                }
+                let modes = AlignmentModes(
+                    dkim: AlignmentMode(published: rows.optionalText(8)), spf: AlignmentMode(published: rows.optionalText(9)))
+                places[rows.int(0)] = all.count
+                all.append(
+                    KnownReport(
+                        id: rows.int(0), reporter: rows.int(1), day: Day(rows.int(2)), isSpread: isSpread,
+                        deviations: UInt64(bitPattern: Int64(rows.int(6))), email: rows.optionalText(7), modes: modes))
             }
-            let modes = AlignmentModes(
-                dkim: AlignmentMode(published: rows.optionalText(8)), spf: AlignmentMode(published: rows.optionalText(9)))
-            places[rows.int(0)] = all.count
-            all.append(
-                KnownReport(
-                    id: rows.int(0), reporter: rows.int(1), day: Day(rows.int(2)), isSpread: isSpread,
-                    deviations: UInt64(bitPattern: Int64(rows.int(6))), email: rows.optionalText(7), modes: modes))
         }
     }
 
@@ -300,17 +307,15 @@ struct RecomputedAlignments {
         var modes: AlignmentModes
     }
 
-    /// A set with its latest answer: most sets come with one name in From and one policy only.
+    /// The latest answer of a set: most sets come with one name in From and one policy only.
     private struct Known {
-        var results: KeyedResults.Results
         var headerFrom = -1
         var modes = AlignmentModes(dkim: .relaxed, spf: .relaxed)
         var alignment = Alignment(dkim: false, spf: false)
     }
 
     private var results: KeyedResults
-    private var places = KeyedPlaces()
-    private var sets: [Known] = []
+    private var known: [Known] = []
     private var others: [Key: Alignment] = [:]
 
     init(_ db: Database, _ suffixes: PublicSuffixes) throws { results = try KeyedResults(db, suffixes) }
@@ -318,30 +323,28 @@ struct RecomputedAlignments {
     /// The place of the set with the key `id`, for the questions below.
     @inline(__always)
     mutating func place(_ id: Int) throws -> Int {
-        if let place = places[id] { return place }
-        places[id] = sets.count
-        sets.append(Known(results: try results.results(id)))
-        return sets.count - 1
+        let place = try results.place(id)
+        if place == known.count { known.append(Known()) }
+        return place
     }
 
-    /// What the set says of signatures.
-    func hasStatements(_ place: Int) -> Bool { !sets[place].results.statements.isEmpty }
-    func statements(_ place: Int) -> [KeyedResults.Statement] { sets[place].results.statements }
+    /// What the set says.
+    @inline(__always)
+    subscript(_ place: Int) -> ArraySlice<KeyedResult> { results[place] }
 
     @inline(__always)
     mutating func alignment(_ place: Int, headerFrom: Int, _ modes: AlignmentModes) throws -> Alignment {
-        if sets[place].headerFrom == headerFrom, sets[place].modes == modes { return sets[place].alignment }
+        if known[place].headerFrom == headerFrom, known[place].modes == modes { return known[place].alignment }
         return try otherAlignment(place, headerFrom: headerFrom, modes)
     }
 
     private mutating func otherAlignment(_ place: Int, headerFrom: Int, _ modes: AlignmentModes) throws -> Alignment {
+        let isFirst = known[place].headerFrom < 0
         let key = Key(set: place, headerFrom: headerFrom, modes: modes)
-        if let known = others[key] { return known }
-        let alignment = try results.alignment(sets[place].results, from: headerFrom, dkim: modes.dkim, spf: modes.spf)
-        if sets[place].headerFrom < 0 {
-            sets[place].headerFrom = headerFrom
-            sets[place].modes = modes
-            sets[place].alignment = alignment
+        if !isFirst, let alignment = others[key] { return alignment }
+        let alignment = try results.alignment(place, from: headerFrom, dkim: modes.dkim, spf: modes.spf)
+        if isFirst {
+            known[place] = Known(headerFrom: headerFrom, modes: modes, alignment: alignment)
         } else {
             others[key] = alignment
         }

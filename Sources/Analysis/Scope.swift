@@ -125,3 +125,21 @@ struct Scope {
             unknownReporters: unknownReporters)
     }
 }
+
+extension Scope {
+    /// The days of the period on which any of `sources` can have sent for a domain, and whether any of it may have passed. Most failing sources
+    /// never pass, and many do not live long: the rollup knows, and spares reading the rest. All of them must have records in the period.
+    func life(_ db: Database, of domain: PolicyDomain, _ sources: [IPAddress], in period: Period) throws -> (days: Period, mayPass: Bool) {
+        var first = period.until
+        var last = period.since
+        var mayPass = false
+        for source in sources {
+            let ever = try SQLRows(db, TopFailures.everPassedSQL, [.integer(domain.id), .address(source)])
+            guard try ever.next() else { return (period, true) }
+            mayPass = mayPass || ever.int(0) > 0
+            first = min(first, Day(ever.int(1)))
+            last = max(last, Day(ever.int(2)))
+        }
+        return (Period(since: max(first, period.since), until: min(last, period.until)), mayPass)
+    }
+}

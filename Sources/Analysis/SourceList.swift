@@ -302,8 +302,9 @@ public struct SourceList: Sendable {
             var groups = SourceGroups()
             for place in places { _ = groups.number(of: leading[place].source, leading[place].verdict.stored) }
             var sums = [RowSums](repeating: RowSums(), count: places.count)
-            for countedAs in 0...1 {
-                try addDetails(db, scope, of: domain, countedAs, in: period, groups, &sums, &reporterOf)
+            let life = try scope.life(db, of: domain, places.map { leading[$0].source }, in: period)
+            for countedAs in life.mayPass ? [0, 1] : [1] {
+                try addDetails(db, scope, of: domain, countedAs, in: life.days, groups, &sums, &reporterOf)
             }
             for (number, place) in places.enumerated() {
                 let (candidate, sum) = (leading[place], sums[number])

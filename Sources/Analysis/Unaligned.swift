@@ -87,12 +87,13 @@ public struct Unaligned: Sendable {
             var candidates: [Candidate] = []
             var tools = try Tools(db)
             for (index, domain) in scope.domains.enumerated() {
-                let (groups, sums) = try failures(db, scope, of: domain, in: period, anyVerdict: anyVerdict, &tools)
-                for (group, sums) in sums.enumerated() {
+                let (groups, totals) = try failures(db, scope, of: domain, in: period, anyVerdict: anyVerdict, &tools)
+                for (group, totals) in totals.enumerated() {
                     let name = try tools.names.name(groups.key(of: group)) ?? ""
                     candidates.append(
                         Candidate(
-                            domain: index, source: groups.source(of: group), from: groups.key(of: group), headerFrom: name, sums: sums))
+                            domain: index, source: groups.source(of: group), from: groups.key(of: group), headerFrom: name,
+                            failed: totals.failed, last: totals.last))
                 }
             }
             let leading = leading(candidates, of: scope, limit: limit)
@@ -102,58 +103,39 @@ public struct Unaligned: Sendable {
         }
     }
 
-    /// Question: what passed in a set of results. Unit: one row a result, in the order of the report. Index: primary key of
-    /// `authentication_results`.
-    static let passesSQL = """
-        SELECT method = 'spf', domain_id
-        FROM authentication_results
-        WHERE set_id = ?1 AND result = 'pass' AND domain_id IS NOT NULL
-        ORDER BY position
-        """
-
     /// What is asked again and again.
     private struct Tools {
         var names: NameLookup
         var reporterOf: ReporterLookup
         var foreign: ForeignNames
-        private let passes: SQLRows
-        private var proofs: [Pair: Proof?] = [:]
-        private var isOwn: [Pair: Bool] = [:]
-
-        private struct Pair: Hashable {
-            var from: Int
-            var other: Int
-        }
+        var kept = KeptRecords()
+        private var results: KeyedResults
+        /// The answers by the place of a set, with the name in From that they hold for: a set mostly comes with one only.
+        private var known: [(from: Int, proof: Proof?)] = []
 
         init(_ db: Database) throws {
             names = NameLookup(db)
             foreign = ForeignNames(db)
             reporterOf = try ReporterLookup(db)
-            passes = try SQLRows(db, passesSQL)
+            results = try KeyedResults(db, .ofVerdicts(db))
         }
 
         /// As whom mail from `from` authenticates; nil if as nobody else.
         mutating func proof(from: Int, _ authentication: Int) throws -> Proof? {
-            let pair = Pair(from: from, other: authentication)
-            if let proof = proofs[pair] { return proof }
+            let place = try results.place(authentication)
+            if place < known.count, known[place].from == from { return known[place].proof }
+            let own = try results.organisation(of: from)
             var proof = Proof()
-            try passes.restart(authentication)
-            while try passes.next() {
-                let (isSPF, name) = (passes.int(0) == 1, passes.int(1))
-                guard (isSPF ? proof.spf : proof.dkim) == nil, try !isOwn(name, from) else { continue }
-                if isSPF { proof.spf = name } else { proof.dkim = name }
+            for result in results[place] where result.passed && result.domain != 0 && result.organisation != own {
+                if result.isDKIM {
+                    proof.dkim = proof.dkim ?? Int(result.domain)
+                } else {
+                    proof.spf = proof.spf ?? Int(result.domain)
+                }
             }
             let found = proof.spf == nil && proof.dkim == nil ? nil : proof
-            proofs[pair] = .some(found)
+            if place == known.count { known.append((from, found)) }
             return found
-        }
-
-        private mutating func isOwn(_ name: Int, _ from: Int) throws -> Bool {
-            let pair = Pair(from: from, other: name)
-            if let answer = isOwn[pair] { return answer }
-            let answer = foreign.isOwn(try names.name(name) ?? "", of: try names.name(from) ?? "")
-            isOwn[pair] = answer
-            return answer
         }
     }
 
@@ -168,21 +150,21 @@ public struct Unaligned: Sendable {
         let source: IPAddress
         let from: Int
         let headerFrom: String
-        let sums: Sums
+        let failed: Int
+        let last: Int32
     }
 
-    /// What is added up for a row, and how much of it has which verdict.
-    private struct Sums {
-        var row = RowSums()
-        /// The key of the results, times 16, and the number of the verdict.
-        var verdicts: [Int: Int] = [:]
+    /// What rows are ranked by.
+    private struct Totals {
+        var failed = 0
+        var last: Int32 = -1
     }
 
     private static func failures(
         _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, anyVerdict: Bool, _ tools: inout Tools
-    ) throws -> (SourceGroups, [Sums]) {
+    ) throws -> (SourceGroups, [Totals]) {
         var groups = SourceGroups()
-        var sums: [Sums] = []
+        var totals: [Totals] = []
         let verdicts = anyVerdict ? 0...Int(UInt8.max) : Verdict.unaligned.stored...Verdict.unaligned.stored
         let rows = try SQLRows(
             db, failuresSQL,
@@ -194,23 +176,23 @@ public struct Unaligned: Sendable {
             let (messages, report, from, authentication) = (rows.int(1), rows.int(2), rows.int(5), rows.int(6))
             guard messages > 0, scope.includes(report: report), try tools.proof(from: from, authentication) != nil else { continue }
             let group = groups.number(of: try rows.address(0), from)
-            if group == sums.count { sums.append(Sums()) }
-            try sums[group].row.add(
+            if group == totals.count { totals.append(Totals()) }
+            totals[group].failed += messages
+            tools.kept.add(
                 RecordSums(
                     messages: messages, report: report, day: rows.int(3), disposition: AppliedDisposition(stored: rows.int(4)),
-                    dkim: false, spf: false, authentication: authentication), &tools.reporterOf)
-            sums[group].verdicts[authentication << 4 | rows.int(7), default: 0] += messages
+                    dkim: false, spf: false, authentication: authentication), verdict: rows.int(7), after: &totals[group].last)
         }
-        return (groups, sums)
+        return (groups, totals)
     }
 
     private static func leading(_ candidates: [Candidate], of scope: Scope, limit: Int?) -> [Candidate] {
         var highest = Highest<Int>(limit)
-        var chosen = candidates.filter { highest.admits($0.sums.row.failed) }
-        chosen.removeAll { !highest.keeps($0.sums.row.failed) }
+        var chosen = candidates.filter { highest.admits($0.failed) }
+        chosen.removeAll { !highest.keeps($0.failed) }
         let named = chosen.map { (candidate: $0, text: $0.source.description) }
         let sorted = named.sorted { a, b in
-            let failed = (a.candidate.sums.row.failed, b.candidate.sums.row.failed)
+            let failed = (a.candidate.failed, b.candidate.failed)
             if failed.0 != failed.1 { return failed.0 > failed.1 }
             if a.text != b.text { return a.text < b.text }
             let domains = (scope.domains[a.candidate.domain].name, scope.domains[b.candidate.domain].name)
@@ -226,7 +208,13 @@ public struct Unaligned: Sendable {
         let messages = try messages(db, scope, of: leading, in: period)
         return try zip(leading, messages).map { candidate, messages in
             let domain = scope.domains[candidate.domain]
-            let (row, verdicts) = (candidate.sums.row, candidate.sums.verdicts)
+            var row = RowSums()
+            // Messages by the key of their results, times 16, and the number of their verdict.
+            var verdicts: [Int: Int] = [:]
+            try tools.kept.forEach(from: candidate.last) { record, verdict in
+                try row.add(record, &tools.reporterOf)
+                verdicts[record.authentication << 4 | verdict, default: 0] += record.messages
+            }
             let (verdict, shares) = FlowShare.ofUsualVerdict(verdicts)
             let usual = try row.usualResults.flatMap { try tools.proof(from: candidate.from, $0) }
             let spf = try tools.names.name(usual?.spf)
@@ -247,18 +235,12 @@ public struct Unaligned: Sendable {
         for (index, places) in Dictionary(grouping: leading.indices, by: { leading[$0].domain }) {
             let domain = scope.domains[index]
             var groups = SourceGroups()
-            var mayPass = false
-            for place in places {
-                _ = groups.number(of: leading[place].source, leading[place].from)
-                guard !mayPass else { continue }
-                let ever = try SQLRows(db, TopFailures.everPassedSQL, [.integer(domain.id), .address(leading[place].source)])
-                mayPass = try ever.next() && ever.int(0) > 0
-            }
-            // Most such sources never pass: the rollup knows, and spares reading all that did.
-            for countedAs in mayPass ? [0, 1] : [1] {
+            for place in places { _ = groups.number(of: leading[place].source, leading[place].from) }
+            let life = try scope.life(db, of: domain, places.map { leading[$0].source }, in: period)
+            for countedAs in life.mayPass ? [0, 1] : [1] {
                 let rows = try SQLRows(
                     db, messagesSQL,
-                    [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
+                    [.integer(domain.id), .integer(countedAs), .integer(life.days.since.number), .integer(life.days.until.number)])
                 while try rows.next() {
                     guard let group = groups.find(try rows.address(0), rows.int(3)), scope.includes(report: rows.int(2)) else { continue }
                     messages[places[group]] += rows.int(1)

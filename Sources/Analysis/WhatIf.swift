@@ -268,7 +268,7 @@ public struct WhatIf: Sendable {
                 policy: try policy(kind.policy, of: domains[kind.domain] ?? ""),
                 overrides: try overrides.reasons(kind.overrides == 0 ? nil : kind.overrides))
             return try settings.outcome(fact) { dkim, spf in
-                try results.alignment(try results.results(kind.authentication), from: kind.headerFrom, dkim: dkim, spf: spf)
+                try results.alignment(try results.place(kind.authentication), from: kind.headerFrom, dkim: dkim, spf: spf)
             }
         }
 

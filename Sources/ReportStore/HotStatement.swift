@@ -60,7 +60,7 @@ package final class HotStatement {
         sqlite3_bind_blob(handle, index, scratch.baseAddress, 16, nil)
     }
 
-    func bind(_ index: Int32, bytes: [UInt8]) {
+    package func bind(_ index: Int32, bytes: [UInt8]) {
         bytes.withUnsafeBytes { bytes in
             // An empty blob has no address, which SQLite would take for NULL.
             if bytes.isEmpty {

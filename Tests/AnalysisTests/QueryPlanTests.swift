@@ -52,9 +52,9 @@ struct QueryPlanTests {
             TopFailures.failuresSQL, TopFailures.everPassedSQL, ReporterLookup.reporterSQL, Trend.newSourcesSQL, Trend.firstDaySQL,
             Summary.policySQL, Scope.reportsOfPeriodSQL, Scope.spreadReportsSQL, Scope.extentSQL, ReportList.reportsSQL,
             RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, FlowLookup.flowSQL, SourceList.newSQL,
-            Forwarding.signaturesSQL, Forwarding.homesSQL, Unaligned.passesSQL, Scope.verdictStateSQL, SilentReporter.reportsSQL,
+            Forwarding.signaturesSQL, Forwarding.homesSQL, KeyedResults.keyedSQL, Scope.verdictStateSQL, SilentReporter.reportsSQL,
             RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, SourceServices.flowsSQL, KeyedResults.resultsSQL,
-            WhatIf.policiesSQL, WhatIf.spreadPoliciesSQL, WhatIf.policySQL, Reporters.reportsSQL,
+            WhatIf.policiesSQL, WhatIf.spreadPoliciesSQL, WhatIf.policySQL, Reporters.reportsSQL, Reporters.spreadReportsSQL,
             DomainFactsReader.reportsSQL, DomainFactsReader.flowsSQL, DomainFactsReader.firstReportSQL, DomainFactsReader.lastSetSQL,
             DomainFactsReader.passedSQL, DomainFactsReader.knownSQL, DomainFactsReader.daysSQL,
         ])

@@ -54,7 +54,8 @@ public struct VerdictRefresh: Sendable {
                 if isRebuild {
                     known = 0
                     for table in [
-                        "flows", "selector_places", "selectors", "organisation_names", "organisations", "domain_habits", "daily_verdicts",
+                        "flows", "selector_places", "selectors", "organisation_names", "keyed_results", "organisations", "domain_habits",
+                        "daily_verdicts",
                     ] {
                         try db.execute(sql: "DELETE FROM \(table)")
                     }
