@@ -19,6 +19,7 @@ struct JudgeTests {
         var habit = HabitFacts()
 
         func selector(_ key: SelectorKey) -> SelectorFacts { selectors[key] ?? SelectorFacts() }
+        func ownSelector(_ key: SelectorKey) -> SelectorFacts { selector(key) }
         func organisation(_ id: Int) -> OrganisationFacts { organisations[id] ?? OrganisationFacts() }
         func habits(domain: Int) -> HabitFacts { habit }
     }
@@ -253,6 +254,18 @@ struct JudgeTests {
         ]
         let forward = try Self.judge(flows)
         #expect(try Self.judge(flows.reversed()) == forward.reversed())
+    }
+
+    @Test("a signature that is at home with one policy domain is at home with all of its organisation")
+    func organisation() {
+        let main = Self.facts(home: 0, verified: 300)
+        let below = Self.facts(home: Self.forwarder, verified: 6)
+        let joined = SelectorFacts(joining: [below, main])
+        #expect(joined.home == 0 && joined.verified == 306 && joined.atHome == 240)
+        #expect(SelectorFacts(joining: [main, below]) == joined)
+        #expect(SelectorFacts(joining: []) == SelectorFacts())
+        let services = SelectorFacts(joining: [Self.facts(home: 2, verified: 10), Self.facts(home: 3, verified: 20)])
+        #expect(services.isHome(2) && services.isHome(3) && !services.isHome(0))
     }
 
     @Test("levels: powers of two, and what they stand for")

@@ -18,7 +18,7 @@ extension Judge {
     func judge(_ flow: Flow, _ around: Surroundings) throws -> Judgement {
         let shape = flow.shape
         let habits = try knowledge.habits(domain: flow.domain)
-        let selectors = try shape.own.map { try knowledge.selector(key($0, flow.domain)) }
+        let selectors = try shape.own.map { try knowledge.ownSelector(key($0, flow.domain)) }
         let facts = facts(of: flow, around)
         var judgement: Judgement
         switch (shape.spf, shape.seal) {

@@ -3,7 +3,10 @@ import Glibc
 
 /// Where the judge looks up what history knows. Answers must be functions of the reports alone, not of the order in which they came.
 protocol Knowledge {
+    /// Of another organisation's signature, for one policy domain.
     func selector(_ key: SelectorKey) throws -> SelectorFacts
+    /// Of a signature of the policy domain's own organisation: whatever is known for any policy domain of that organisation.
+    func ownSelector(_ key: SelectorKey) throws -> SelectorFacts
     func organisation(_ id: Int) throws -> OrganisationFacts
     func habits(domain: Int) throws -> HabitFacts
 }
@@ -216,7 +219,8 @@ struct Judge<Source: Knowledge> {
         case .foreignPass:
             tally.foreign += flow.records
             if shape.seal == .verified { tally.signedAway += flow.records }
-            if try !shape.foreignBroken.isEmpty || shape.own.contains(where: { try knowledge.selector(key($0, flow.domain)).isService }) {
+            if try !shape.foreignBroken.isEmpty || shape.own.contains(where: { try knowledge.ownSelector(key($0, flow.domain)).isService })
+            {
                 tally.serviceSealedAway += flow.records
             }
             return
@@ -225,7 +229,7 @@ struct Judge<Source: Knowledge> {
             return
         case .foreignUnlisted(let name):
             if shape.seal == .verified,
-                try shape.own.contains(where: { try knowledge.selector(key($0, flow.domain)).isHome(Beside.unlisted(name)) })
+                try shape.own.contains(where: { try knowledge.ownSelector(key($0, flow.domain)).isHome(Beside.unlisted(name)) })
             {
                 tally.atHome += flow.records
                 return
@@ -238,7 +242,7 @@ struct Judge<Source: Knowledge> {
         case .verified:
             tally.surviving += flow.records
             tally.survivingMessages += flow.messages
-            let facts = try shape.own.map { try knowledge.selector(key($0, flow.domain)) }
+            let facts = try shape.own.map { try knowledge.ownSelector(key($0, flow.domain)) }
             if facts.contains(where: \.isService) { tally.serviceSealed += flow.records }
             if facts.allSatisfy(\.isHomeless) { tally.homeless += flow.records }
         case .broken:

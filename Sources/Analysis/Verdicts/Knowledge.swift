@@ -21,6 +21,28 @@ struct SelectorFacts: Hashable {
 
     init() {}
 
+    /// What is known of one signature for several policy domains of one organisation. At home with any of them is at home with all.
+    init(joining all: [SelectorFacts]) {
+        if all.count == 1, let only = all.first {
+            self = only
+            return
+        }
+        for facts in all {
+            verified += facts.verified
+            broken += facts.broken
+            reporters = max(reporters, facts.reporters)
+        }
+        if all.contains(where: { $0.home == 0 }) {
+            home = 0
+            otherHome = all.filter { $0.home == 0 }.map(\.otherHome).max() ?? -1
+        } else {
+            let ranked = all.filter { $0.home != -1 }.sorted { ($1.atHome, $0.home) < ($0.atHome, $1.home) }
+            home = ranked.first?.home ?? -1
+            otherHome = ranked.first { $0.home != home }?.home ?? ranked.first?.otherHome ?? -1
+        }
+        atHome = all.filter { $0.home == home }.reduce(0) { $0 + $1.atHome }
+    }
+
     init(home: Int, otherHome: Int, levels: Int) {
         self.home = home
         self.otherHome = otherHome

@@ -5,6 +5,8 @@ import GRDB
 final class StoredKnowledge: Knowledge {
     /// Question: where a selector is at home. Unit: one row. Index: primary key.
     static let selectorSQL = "SELECT home, other_home, levels FROM selectors WHERE domain_id = ?1 AND selector_id = ?2 AND policy_id = ?3"
+    /// Question: where a signature is at home, for all policy domains of its organisation. Unit: one row a policy domain. Index: primary key.
+    static let ownSelectorSQL = "SELECT home, other_home, levels FROM selectors WHERE domain_id = ?1 AND selector_id = ?2"
     /// Question: what an organisation is known for. Unit: one row. Index: primary key, rowid of `names`.
     static let organisationSQL =
         "SELECT o.levels, o.more_levels, n.name FROM organisations o JOIN names n ON n.id = o.name_id WHERE o.name_id = ?1"
@@ -13,9 +15,11 @@ final class StoredKnowledge: Knowledge {
 
     private let services: Services
     private let selectorRows: SQLRows
+    private let ownSelectorRows: SQLRows
     private let organisationRows: SQLRows
     private let habitRows: SQLRows
     private var selectors: [SelectorKey: SelectorFacts] = [:]
+    private var ownSelectors: [SelectorKey: SelectorFacts] = [:]
     private var organisations: [Int: OrganisationFacts] = [:]
     private var habits: [Int: HabitFacts] = [:]
     /// What may be remembered of each: a bound on memory.
@@ -24,6 +28,7 @@ final class StoredKnowledge: Knowledge {
     init(_ db: Database, _ services: Services) throws {
         self.services = services
         selectorRows = try SQLRows(db, Self.selectorSQL)
+        ownSelectorRows = try SQLRows(db, Self.ownSelectorSQL)
         organisationRows = try SQLRows(db, Self.organisationSQL)
         habitRows = try SQLRows(db, Self.habitsSQL)
     }
@@ -37,6 +42,20 @@ final class StoredKnowledge: Knowledge {
         }
         if selectors.count >= Self.mostRemembered { selectors.removeAll() }
         selectors[key] = facts
+        return facts
+    }
+
+    func ownSelector(_ key: SelectorKey) throws -> SelectorFacts {
+        let any = SelectorKey(domain: key.domain, selector: key.selector, policy: 0)
+        if let facts = ownSelectors[any] { return facts }
+        try ownSelectorRows.restart(key.domain, key.selector)
+        var all: [SelectorFacts] = []
+        while try ownSelectorRows.next() {
+            all.append(SelectorFacts(home: ownSelectorRows.int(0), otherHome: ownSelectorRows.int(1), levels: ownSelectorRows.int(2)))
+        }
+        let facts = SelectorFacts(joining: all)
+        if ownSelectors.count >= Self.mostRemembered { ownSelectors.removeAll() }
+        ownSelectors[any] = facts
         return facts
     }
 
