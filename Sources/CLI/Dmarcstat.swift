@@ -19,7 +19,7 @@ struct Dmarcstat: ContextCommand {
             IngestCommand.self, SummaryCommand.self, TopFailuresCommand.self, SourcesCommand.self, UnalignedCommand.self,
             ForwardingCommand.self, ExplainCommand.self, TrendCommand.self, WhatIfCommand.self, ReportersCommand.self, ReportsCommand.self,
             ShowCommand.self, AdviseCommand.self, RefusedCommand.self,
-            StatusCommand.self, ExportCommand.self, BackupCommand.self, PurgeCommand.self,
+            StatusCommand.self, ExportCommand.self, BackupCommand.self, PurgeCommand.self, ReprocessCommand.self,
             InitCommand.self, DoctorCommand.self,
         ])
 

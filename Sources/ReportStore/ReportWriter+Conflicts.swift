@@ -119,4 +119,16 @@ extension Row {
     func address(_ index: Int) throws -> IPAddress? {
         try withUnsafeData(atIndex: index) { data in data.flatMap { $0.withUnsafeBytes { IPAddress(bytes: $0) } } }
     }
+
+    /// The digest in a column; that of nothing if it holds none.
+    func digest(_ index: Int) throws -> ContentDigest {
+        try withUnsafeData(atIndex: index) { data -> ContentDigest in
+            guard let data, data.count == 16 else { return ContentDigest() }
+            return data.withUnsafeBytes { bytes in
+                ContentDigest(
+                    first: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+                    second: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+            }
+        }
+    }
 }
