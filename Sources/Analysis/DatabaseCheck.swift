@@ -8,10 +8,10 @@ public struct DatabaseFinding: Hashable, Sendable {
     public enum Check: String, CaseIterable, Sendable {
         /// Every page and index is as SQLite wrote it.
         case integrity
-        /// Every key that a row names is there.
-        case references
         /// The tables and indexes are those of this version.
         case schema
+        /// Every key that a row names is there.
+        case references
         /// What each run counted is what the ledger has.
         case ledger
         /// What each report says of itself is what its records add up to.
@@ -54,13 +54,16 @@ public struct DatabaseCheck: Sendable {
     /// - Parameter suffixFile: as for `VerdictRefresh`.
     public init(suffixFile: String? = nil) { self.suffixFile = suffixFile }
 
-    /// Makes all checks in one state of the database. A file whose pages are damaged gets no check beyond `integrity`: the answers would be noise.
+    /// Makes all checks. A file whose pages are damaged gets no check beyond `integrity`, and one with other tables none beyond `schema`: the
+    /// answers would be noise.
     public func run(_ store: ReportStore) throws(AnalysisError) -> [DatabaseFinding] {
+        let integrity = try reading(store, "doctor") { Self.integrity($0) }
+        guard integrity.isFine else { return [integrity] }
+        let schema = try reading(store, "doctor") { try Self.schema($0) }
+        guard schema.isFine else { return [integrity, schema] }
         let verdictsLag = try VerdictRefresh(suffixFile: suffixFile).isNeeded(store)
         return try reading(store, "doctor") { db in
-            let integrity = Self.integrity(db)
-            guard integrity.isFine else { return [integrity] }
-            var findings = [integrity, try Self.references(db), try Self.schema(db)]
+            var findings = [integrity, schema, try Self.references(db)]
             findings.append(try Self.compared(db, .ledger, Self.ledgerSQL))
             findings.append(try Self.compared(db, .reports, Self.reportsSQL))
             findings.append(try Self.compared(db, .daily, Self.dailySQL))

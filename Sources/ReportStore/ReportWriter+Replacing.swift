@@ -85,7 +85,9 @@ extension ReportWriter {
             header.reporter = row[4]
             header.reportID = row[5]
             header.window = ReportWindow(begin: row[6], end: row[7])
-            guard selection.includes(domain: header.policy.domain), selection.includes(lastDay: header.window.days.upperBound) else { continue }
+            guard selection.includes(domain: header.policy.domain), selection.includes(lastDay: header.window.days.upperBound) else {
+                continue
+            }
             header.version = row[9]
             header.email = row[10]
             header.contactInfo = row[11]

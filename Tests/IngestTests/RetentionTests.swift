@@ -212,12 +212,10 @@ struct DatabaseCheckTests {
         let path = collection.folder.path + "/copy.sqlite"
         _ = try collection.store.backup(to: path)
         var bytes = try Data(contentsOf: URL(filePath: path))
-        for page in 4..<20 where 8192 * page + 400 < bytes.count {
-            bytes.replaceSubrange(8192 * page + 100..<8192 * page + 400, with: repeatElement(0xFF, count: 300))
-        }
+        for page in 10..<20 { bytes.replaceSubrange(8192 * page..<8192 * page + 4096, with: repeatElement(0xFF, count: 4096)) }
         try bytes.write(to: URL(filePath: path))
-        let findings = try? DatabaseCheck().run(ReportStore(path: path, access: .readOnly))
-        #expect(findings.map { $0.map(\.check) == [.integrity] && !$0[0].isFine } ?? true)
+        let findings = try DatabaseCheck().run(ReportStore(path: path, access: .readOnly))
+        #expect(findings.map(\.check) == [.integrity] && findings.allSatisfy { !$0.isFine && $0.example != nil })
     }
 }
 
@@ -286,8 +284,11 @@ struct BackupTests {
 struct PurgeTests {
     @Test("leaves what an ingest without the purged reports gives", arguments: [11, 12, 13, 14] as [UInt64])
     func byAge(seed: UInt64) throws {
-        let reports = world(seed, reports: 70)
+        var reports = world(seed, reports: 70)
         let cut = firstDay + 20
+        // Names that nothing else has.
+        reports.append(
+            Written(reporter: "Old", domain: "old.example", begin: firstDay * 86400, end: firstDay * 86400 + 86399))
         let collection = try Collection(reports)
         let outcome = try collection.purge(before: cut)
         let expected = try Collection(reports.filter { $0.lastDay >= cut })
@@ -391,6 +392,7 @@ struct PurgeTests {
     @Test("vacuum makes the file smaller")
     func vacuum() throws {
         let collection = try Collection(world(22, reports: 200))
+        try collection.store.vacuum()
         _ = try collection.purge(before: firstDay + 100)
         func size() throws -> Int { try FileManager.default.attributesOfItem(atPath: collection.store.path)[.size] as? Int ?? 0 }
         let before = try size()
@@ -516,7 +518,6 @@ struct ReprocessTests {
         try collection.replaceRaw([(1, report.text)])
         let outcome = try reprocess(collection)
         #expect(outcome.changed == 1 && outcome.recordsBefore == 1 && outcome.recordsAfter == 41_000)
-        #expect(try collection.store.figures() == collection.store.recomputedFigures())
         #expect(try collection.wrong().isEmpty)
         #expect(try reprocess(collection).same == 1)
         #expect(try collection.value("SELECT count(*) FROM sources") == 41_000)
