@@ -57,6 +57,16 @@ public struct DatabaseCheck: Sendable {
     /// Makes all checks. A file whose pages are damaged gets no check beyond `integrity`, and one with other tables none beyond `schema`: the
     /// answers would be noise.
     public func run(_ store: ReportStore) throws(AnalysisError) -> [DatabaseFinding] {
+        do throws(AnalysisError) {
+            return try findings(store)
+        } catch {
+            // Some damage shows only to the statement that comes upon it.
+            guard error.code == .databaseDamaged else { throw error }
+            return [DatabaseFinding(check: .integrity, examined: 0, wrong: 1, example: error.found)]
+        }
+    }
+
+    private func findings(_ store: ReportStore) throws(AnalysisError) -> [DatabaseFinding] {
         let integrity = try reading(store, "doctor") { Self.integrity($0) }
         guard integrity.isFine else { return [integrity] }
         let schema = try reading(store, "doctor") { try Self.schema($0) }
