@@ -6,8 +6,8 @@ enum DatabaseDoctor {
     /// The write-ahead log is cut back to this by every run that ends well; above twice of it something keeps it from being cut.
     private static let usualLogBytes = 64 << 20
 
-    static func findings(_ store: ReportStore) throws -> [DoctorFinding] {
-        try DatabaseCheck().run(store).map { finding in
+    static func findings(_ store: ReportStore, suffixFile: String?) throws -> [DoctorFinding] {
+        try DatabaseCheck(suffixFile: suffixFile).run(store).map { finding in
             DoctorFinding(
                 subject: "database", check: finding.check.rawValue, found: words(finding), next: next(finding),
                 status: finding.isFine ? .done : .inputOutput)

@@ -59,7 +59,7 @@ struct DoctorCommand: ContextCommand {
                 subject: "configuration", check: "read", found: configuration.path ?? "none; not needed for paths on the command line",
                 status: .done)
         ]
-        findings += try databaseFindings(database.path(context))
+        findings += try databaseFindings(database.path(context), configuration)
         let supply = SecretSupply(context)
         for mailbox in configuration.mailboxes {
             for target in MailboxTarget.all(of: mailbox, supply) { findings += check(target, context) }
@@ -74,13 +74,13 @@ struct DoctorCommand: ContextCommand {
         }
     }
 
-    private func databaseFindings(_ path: String) throws -> [DoctorFinding] {
+    private func databaseFindings(_ path: String, _ configuration: Configuration) throws -> [DoctorFinding] {
         do {
             let store = try ReportStore(path: path, access: .readOnly)
             let isInDepth = inDepth || database.database != nil
             let hint = isInDepth ? "" : "; doctor --database checks it in depth"
             return [DoctorFinding(subject: "database", check: "open", found: path + hint, status: .done)]
-                + (isInDepth ? try DatabaseDoctor.findings(store) : [])
+                + (isInDepth ? try DatabaseDoctor.findings(store, suffixFile: configuration.publicSuffixList) : [])
         } catch let error as StoreError {
             if error.code == .missing {
                 return [DoctorFinding(subject: "database", check: "open", found: "\(path): not there yet; ingest makes it", status: .done)]

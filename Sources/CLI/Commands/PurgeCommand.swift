@@ -85,6 +85,7 @@ struct PurgeCommand: ContextCommand {
     func run(_ context: Context) throws {
         let presentation = try Presentation(output, context)
         let path = try database.path(context)
+        let suffixFile = try database.configuration(context).publicSuffixList
         let selection = try selection(context)
         // A mistyped path makes no database.
         _ = try ReportStore(path: path, access: .readOnly)
@@ -92,7 +93,7 @@ struct PurgeCommand: ContextCommand {
         defer { extendLifetime(lock) }
         let store = try ReportStore(path: path, access: .readWrite)
         let extent: PurgeExtent = rawOnly ? .rawOnly : keepDaily ? .allButDaily : .everything
-        let outcome = try Retention().purge(store, selection, extent, isDryRun: dryRun)
+        let outcome = try Retention(suffixFile: suffixFile).purge(store, selection, extent, isDryRun: dryRun)
         if vacuum { try store.vacuum() }
         try present(outcome, presentation)
         if dryRun, outcome.reports > 0 { presentation.suggest("dmarcstat backup FILE" + database.words) }

@@ -53,6 +53,7 @@ struct ReprocessCommand: ContextCommand {
     func run(_ context: Context) throws {
         let presentation = try Presentation(output, context)
         let path = try database.path(context)
+        let suffixFile = try database.configuration(context).publicSuffixList
         let selection = try selection(context)
         // A mistyped path makes no database.
         _ = try ReportStore(path: path, access: .readOnly)
@@ -62,7 +63,7 @@ struct ReprocessCommand: ContextCommand {
         StopRequest.listen()
         let reprocess = Reprocess(store: store, options: IngestOptions(now: context.now), shouldStop: { StopRequest.wasMade })
         let outcome = try reprocess.run(selection, isDryRun: dryRun)
-        if !dryRun, !StopRequest.wasMade { _ = try VerdictRefresh().run(store, rebuild: true) }
+        if !dryRun, !StopRequest.wasMade { _ = try VerdictRefresh(suffixFile: suffixFile).run(store, rebuild: true) }
         try present(outcome, presentation)
         if StopRequest.wasMade { throw AlreadySaid(status: .tryAgain) }
     }
