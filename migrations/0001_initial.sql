@@ -204,6 +204,28 @@ CREATE TABLE sources (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sources_first_day ON sources (domain_id, first_day);
 
+-- What `purge --keep-daily` keeps of the records that it deletes. The rollups are sums of the records and of these two.
+CREATE TABLE kept_daily (
+    domain_id   INTEGER NOT NULL,
+    day         INTEGER NOT NULL,
+    disposition INTEGER NOT NULL,           -- as in records
+    dkim        INTEGER NOT NULL,
+    spf         INTEGER NOT NULL,
+    verdict     INTEGER NOT NULL,           -- as it was when the records were deleted
+    messages    INTEGER NOT NULL,
+    records     INTEGER NOT NULL,           -- as in daily
+    PRIMARY KEY (domain_id, day, disposition, dkim, spf, verdict)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE kept_sources (
+    domain_id INTEGER NOT NULL,
+    day       INTEGER NOT NULL,
+    source    BLOB NOT NULL,
+    messages  INTEGER NOT NULL,
+    passed    INTEGER NOT NULL,
+    PRIMARY KEY (domain_id, day, source)
+) STRICT, WITHOUT ROWID;
+
 -- Everything below is derived from the tables above, by the refresh of verdicts after an ingest.
 
 -- A flow: what one source sends for one policy domain with one outcome of authentication. A verdict is given to a flow.

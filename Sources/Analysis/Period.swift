@@ -32,6 +32,15 @@ public enum PeriodExpression: Hashable, Sendable {
     /// So many calendar months, up to and including the last day.
     case lastMonths(Int)
 
+    /// The first day that is not older than the span, seen from `today`; nil for what is no span.
+    public func youngest(today: Day) -> Day? {
+        switch self {
+        case .days: nil
+        case .lastDays(let count): today.advanced(by: -count)
+        case .lastMonths(let count): today.monthsEarlier(count)
+        }
+    }
+
     /// The first day meant, where `until` is the last day of the period. A span of 1 day begins on `until` itself.
     func first(until: Day) -> Day {
         switch self {

@@ -46,6 +46,7 @@ enum Diagnostics {
             "\(error.place) was written by a newer dmarcstat (\(error.found)). Next: install that version, or name another file with --database."
         case .databaseDamaged:
             "\(error.place) is no sound dmarcstat database (\(error.found)). Next: restore a backup, or name another file with --database."
+        case .fileExists: "\(error.place) is there already and is left as it is. Next: name another file, or add --force."
         case .databaseUnsafe: "\(error.place) is not safe to open: \(error.found)."
         case .diskFull: "no room for \(error.place): \(error.found). Next: make room and run the same command again."
         default: "\(error.place): \(error.code.rawValue): \(error.found)."

@@ -19,7 +19,8 @@ struct Dmarcstat: ContextCommand {
             IngestCommand.self, SummaryCommand.self, TopFailuresCommand.self, SourcesCommand.self, UnalignedCommand.self,
             ForwardingCommand.self, ExplainCommand.self, TrendCommand.self, WhatIfCommand.self, ReportersCommand.self, ReportsCommand.self,
             ShowCommand.self, AdviseCommand.self, RefusedCommand.self,
-            StatusCommand.self, ExportCommand.self, InitCommand.self, DoctorCommand.self,
+            StatusCommand.self, ExportCommand.self, BackupCommand.self, PurgeCommand.self, ReprocessCommand.self,
+            InitCommand.self, DoctorCommand.self,
         ])
 
     @OptionGroup var database: DatabaseOptions

@@ -12,7 +12,7 @@ public enum DmarcstatMain {
     public static func run(arguments: [String], context: Context) -> Int32 {
         do {
             try requireKnownCommand(arguments)
-            let command = try Dmarcstat.parseAsRoot(arguments)
+            let command = try Dmarcstat.parseAsRoot(DoctorCommand.readable(arguments))
             if let command = command as? any ContextCommand {
                 try command.run(context)
             } else {

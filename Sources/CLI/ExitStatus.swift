@@ -57,6 +57,7 @@ public enum ExitStatus: Int32, Sendable {
             case .databaseLocked, .diskFull: .tryAgain
             case .databaseUnsafe, .databasePermission: .permission
             case .defect: .defect
+            case .fileExists: .usage
             default: .inputOutput
             }
     }

@@ -20,7 +20,7 @@ public final class ReportStore: Sendable {
 
     /// The path, as given.
     public let path: String
-    private let queue: DatabaseQueue
+    let queue: DatabaseQueue
 
     /// Opens the file. An older schema is migrated, in one transaction, whatever the access; a newer one is refused.
     public init(path: String, access: Access) throws(StoreError) {
@@ -85,6 +85,12 @@ public final class ReportStore: Sendable {
         }
     }
 
+    /// Bytes of the write-ahead log; 0 where there is none.
+    public var logBytes: Int {
+        var status = stat()
+        return stat(path + "-wal", &status) == 0 ? Int(status.st_size) : 0
+    }
+
     /// The attachment that a report came in, and which member of it is the report; nil if it was not kept.
     public func rawDocument(reportID: Int64) throws -> (bytes: [UInt8], member: String)? {
         try queue.read { db in
@@ -118,7 +124,7 @@ public final class ReportStore: Sendable {
         close(file)
     }
 
-    private static func error(_ number: Int32, _ path: String) -> StoreError {
+    static func error(_ number: Int32, _ path: String) -> StoreError {
         let code: StoreError.Code =
             switch number {
             case EACCES, EPERM, EROFS: .databasePermission
@@ -128,7 +134,7 @@ public final class ReportStore: Sendable {
         return StoreError(code: code, place: path, found: String(cString: strerror(number)))
     }
 
-    private static func directory(of path: String) -> String {
+    static func directory(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }

@@ -7,7 +7,17 @@ extension ReportWriter {
     /// The new report's records are in, not counted. Returns whether it is counted now.
     func settleConflict(_ report: inout OpenReport) throws -> Bool {
         guard let counted = report.rivals.first(where: \.isCounted) else { return false }
-        let days = report.header.window.days
+        let window = report.header.window
+        guard try replaces(report.id, counted.id, domain: report.domain, window) else { return false }
+        try setCounted(false, counted.id, domain: report.domain, window.days)
+        try setCounted(true, report.id, domain: report.domain, window.days)
+        return true
+    }
+
+    /// Whether the report `new` takes the place of `old`, which has the same identity: whether it contains every record of it, with at least its
+    /// count, and says more.
+    func replaces(_ new: Int64, _ old: Int64, domain: Int64, _ window: ReportWindow) throws -> Bool {
+        let days = window.days
         let missing = try Bool.fetchOne(
             db,
             sql: """
@@ -16,13 +26,13 @@ extension ReportWriter {
                     SELECT source, disposition, dkim, spf, header_from_id, envelope_from_id, envelope_to_id, authentication_id, override_id,
                            sum(messages) AS messages, count(DISTINCT sequence) AS records
                     FROM records
-                    WHERE domain_id = :domain AND counted_as IN (0, 1) AND day BETWEEN :first AND :last AND report_id = :old
+                    WHERE domain_id = :domain AND counted_as IN (0, 1, 2) AND day BETWEEN :first AND :last AND report_id = :old
                     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9),
                 new AS (
                     SELECT source, disposition, dkim, spf, header_from_id, envelope_from_id, envelope_to_id, authentication_id, override_id,
                            sum(messages) AS messages, count(DISTINCT sequence) AS records
                     FROM records
-                    WHERE domain_id = :domain AND counted_as = 2 AND day BETWEEN :first AND :last AND report_id = :new
+                    WHERE domain_id = :domain AND counted_as IN (0, 1, 2) AND day BETWEEN :first AND :last AND report_id = :new
                     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9)
                 SELECT EXISTS (
                     SELECT 1 FROM old LEFT JOIN new
@@ -33,79 +43,92 @@ extension ReportWriter {
                     WHERE new.messages IS NULL OR new.messages < old.messages OR new.records < old.records)
                 """,
             arguments: [
-                "domain": report.domain, "first": days.lowerBound.number, "last": days.upperBound.number, "old": counted.id,
-                "new": report.id,
+                "domain": domain, "first": days.lowerBound.number, "last": days.upperBound.number, "old": old, "new": new,
             ])
-        guard missing == false, try isLarger(report.id, than: counted.id, report) else { return false }
-        try addRollups(of: counted.id, report, countedAs: "IN (0, 1)", sign: -1)
-        try addRollups(of: report.id, report, countedAs: "= 2", sign: 1)
-        try recount(counted.id, report, as: "2", from: "IN (0, 1)", isCounted: false)
-        try recount(report.id, report, as: "(dkim = 0 AND spf = 0)", from: "= 2", isCounted: true)
-        return true
+        return try missing == false && isLarger(new, than: old, domain: domain, window)
     }
 
     /// Whether the new report says more than the counted one, and on each day of a long window has all of its sources: rounding may leave a
     /// source without a share on a day. Two reports of the same records differ in their policy only; the first stays.
-    private func isLarger(_ new: Int64, than old: Int64, _ report: OpenReport) throws -> Bool {
-        let days = report.header.window.days
+    private func isLarger(_ new: Int64, than old: Int64, domain: Int64, _ window: ReportWindow) throws -> Bool {
+        let days = window.days
         let sums = """
             SELECT coalesce(sum(messages), 0), count(DISTINCT sequence) FROM records
             WHERE domain_id = ? AND counted_as IN (0, 1, 2) AND day BETWEEN ? AND ? AND report_id = ?
             """
         func sum(_ id: Int64) throws -> (Int, Int) {
-            let arguments: StatementArguments = [report.domain, days.lowerBound.number, days.upperBound.number, id]
+            let arguments: StatementArguments = [domain, days.lowerBound.number, days.upperBound.number, id]
             guard let row = try Row.fetchOne(db, sql: sums, arguments: arguments) else { return (0, 0) }
             return (row[0], row[1])
         }
         guard try sum(new) > sum(old) else { return false }
-        guard report.header.window.isSpread else { return true }
+        guard window.isSpread else { return true }
         let lost = try Bool.fetchOne(
             db,
             sql: """
                 SELECT EXISTS (
                     SELECT day, source FROM records
-                    WHERE domain_id = :domain AND counted_as IN (0, 1) AND day BETWEEN :first AND :last AND report_id = :old AND messages > 0
+                    WHERE domain_id = :domain AND counted_as IN (0, 1, 2) AND day BETWEEN :first AND :last AND report_id = :old AND messages > 0
                     EXCEPT
                     SELECT day, source FROM records
-                    WHERE domain_id = :domain AND counted_as = 2 AND day BETWEEN :first AND :last AND report_id = :new AND messages > 0)
+                    WHERE domain_id = :domain AND counted_as IN (0, 1, 2) AND day BETWEEN :first AND :last AND report_id = :new AND messages > 0)
                 """,
             arguments: [
-                "domain": report.domain, "first": days.lowerBound.number, "last": days.upperBound.number, "old": old, "new": new,
+                "domain": domain, "first": days.lowerBound.number, "last": days.upperBound.number, "old": old, "new": new,
             ])
         return lost == false
     }
 
-    /// Adds the rows of a stored report to the rollups, or takes them away. What replaces a report has all of its sources
-    /// on all of its days, so the first and last day of a source stay right.
-    private func addRollups(of id: Int64, _ report: OpenReport, countedAs: String, sign: Int) throws {
-        let days = report.header.window.days
+    /// Takes a stored report into the figures, or out of them.
+    func setCounted(_ isCounted: Bool, _ id: Int64, domain: Int64, _ days: ClosedRange<Day>) throws {
+        let present = isCounted ? "= 2" : "IN (0, 1)"
+        try addRollups(of: id, domain: domain, days, countedAs: present, sign: isCounted ? 1 : -1)
+        try db.execute(
+            sql: """
+                UPDATE records SET counted_as = \(isCounted ? "(dkim = 0 AND spf = 0)" : "2")
+                WHERE domain_id = ? AND counted_as \(present) AND day BETWEEN ? AND ? AND report_id = ?
+                """, arguments: [domain, days.lowerBound.number, days.upperBound.number, id])
+        try db.execute(sql: "UPDATE reports SET is_counted = ? WHERE id = ?", arguments: [isCounted, id])
+        // Verdicts are made of sums, and what made a flow broad or old cannot be taken out of them.
+        if !isCounted { try db.execute(sql: "UPDATE verdict_state SET is_stale = 1 WHERE report_id >= ?", arguments: [id]) }
+    }
+
+    /// Adds the rows of a stored report to the rollups, or takes them away. What replaces a report in a conflict has all of its sources
+    /// on all of its days, so the first and last day of a source stay right; `finishReplacing` sees to it elsewhere.
+    func addRollups(of id: Int64, domain: Int64, _ days: ClosedRange<Day>, countedAs: String, sign: Int) throws {
         let rows = try Row.fetchCursor(
             db,
             sql: """
                 SELECT day, source, messages, disposition, dkim, spf, sequence FROM records
                 WHERE domain_id = ? AND counted_as \(countedAs) AND day BETWEEN ? AND ? AND report_id = ? ORDER BY sequence, day
-                """, arguments: [report.domain, days.lowerBound.number, days.upperBound.number, id])
+                """, arguments: [domain, days.lowerBound.number, days.upperBound.number, id])
         var lastSequence: Int?
         while let row = try rows.next() {
-            let source = try row.withUnsafeData(atIndex: 1) { data in data.flatMap { $0.withUnsafeBytes { IPAddress(bytes: $0) } } }
-            guard let source, let disposition = AppliedDisposition(rawValue: row[3]) else { continue }
+            guard let source = try row.address(1), let disposition = AppliedDisposition(rawValue: row[3]) else { continue }
             let sequence: Int = row[6]
             rollups.add(
-                domain: report.domain, day: row[0], source: source, messages: row[2], disposition: disposition,
+                domain: domain, day: row[0], source: source, messages: row[2], disposition: disposition,
                 dkim: row[4] == 1 ? .pass : .fail, spf: row[5] == 1 ? .pass : .fail, isFirstShare: sequence != lastSequence, sign: sign)
             lastSequence = sequence
         }
     }
+}
 
-    private func recount(_ id: Int64, _ report: OpenReport, as value: String, from: String, isCounted: Bool) throws {
-        let days = report.header.window.days
-        try db.execute(
-            sql: """
-                UPDATE records SET counted_as = \(value)
-                WHERE domain_id = ? AND counted_as \(from) AND day BETWEEN ? AND ? AND report_id = ?
-                """, arguments: [report.domain, days.lowerBound.number, days.upperBound.number, id])
-        try db.execute(sql: "UPDATE reports SET is_counted = ? WHERE id = ?", arguments: [isCounted, id])
-        // Verdicts are made of sums, and what made a flow broad or old cannot be taken out of them.
-        if !isCounted { try db.execute(sql: "UPDATE verdict_state SET is_stale = 1 WHERE report_id >= ?", arguments: [id]) }
+extension Row {
+    /// The address in a column; nil if it holds none.
+    func address(_ index: Int) throws -> IPAddress? {
+        try withUnsafeData(atIndex: index) { data in data.flatMap { $0.withUnsafeBytes { IPAddress(bytes: $0) } } }
+    }
+
+    /// The digest in a column; that of nothing if it holds none.
+    func digest(_ index: Int) throws -> ContentDigest {
+        try withUnsafeData(atIndex: index) { data -> ContentDigest in
+            guard let data, data.count == 16 else { return ContentDigest() }
+            return data.withUnsafeBytes { bytes in
+                ContentDigest(
+                    first: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+                    second: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+            }
+        }
     }
 }

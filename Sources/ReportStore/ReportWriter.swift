@@ -8,6 +8,8 @@ public final class ReportWriter {
     let db: Database
     let interning: Interning
     private let rollupStatements: RollupStatements
+    /// What replaced reports left to be put right before the commit.
+    var replaced = ReplacedReports()
     var rollups = Rollups()
     private let insertRecord: HotStatement
     private let insertReport: HotStatement
@@ -19,7 +21,7 @@ public final class ReportWriter {
     private var nextReportID: Int64
     let firstNewMessageID: Int64
     private var open: OpenReport?
-    private var recordsInTransaction = 0
+    var recordsInTransaction = 0
 
     /// A report whose records are arriving.
     struct OpenReport {
@@ -29,6 +31,8 @@ public final class ReportWriter {
         var header: ReportHeader
         var rivals: [Rival]
         var countsNow: Bool
+        /// The stored report whose place it takes, if any.
+        var replacing: StoredReport?
         /// Its records may still be taken back, so its sums are kept apart until it is closed.
         var isStreamed: Bool
         var rollups = Rollups()
@@ -92,6 +96,7 @@ public final class ReportWriter {
     /// Writes the rollups and commits. When this returns, everything before it is durable.
     public func commit() throws {
         try rollups.write(rollupStatements)
+        try finishReplacing()
         try db.commit()
         recordsInTransaction = 0
     }
@@ -101,6 +106,7 @@ public final class ReportWriter {
         try db.rollback()
         interning.forget()
         rollups = Rollups()
+        replaced = ReplacedReports()
         open = nil
         keptRaw = nil
         recordsInTransaction = 0
@@ -184,7 +190,7 @@ public final class ReportWriter {
         interning.forget()
     }
 
-    private func rivals(of header: ReportHeader) throws -> [Rival] {
+    func rivals(of header: ReportHeader) throws -> [Rival] {
         let domain = try interning.domain(header.policy.domain)
         let reporter = try interning.reporter(header.reporter)
         // Nearly every report is new: whether there is any rival is asked in the cheapest way.
@@ -200,23 +206,14 @@ public final class ReportWriter {
                 SELECT id, digest, is_counted FROM reports
                 WHERE domain_id = ? AND begin_utc = ? AND reporter_id = ? AND report_id = ? AND end_utc = ? ORDER BY id
                 """, arguments: [domain, header.window.begin, reporter, header.reportID, header.window.end])
-        return try rows.map { row in
-            let digest = try row.withUnsafeData(atIndex: 1) { data -> ContentDigest in
-                guard let data, data.count == 16 else { return ContentDigest() }
-                return data.withUnsafeBytes { bytes in
-                    ContentDigest(
-                        first: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
-                        second: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
-                }
-            }
-            return Rival(id: row[0], digest: digest, isCounted: row[2])
-        }
+        return try rows.map { Rival(id: $0[0], digest: try $0.digest(1), isCounted: $0[2]) }
     }
 
-    private func start(_ header: ReportHeader, rivals: [Rival], isStreamed: Bool) throws {
+    func start(_ header: ReportHeader, rivals: [Rival], isStreamed: Bool, replacing: StoredReport? = nil) throws {
         open = try OpenReport(
-            id: nextReportID, reporter: interning.reporter(header.reporter), domain: interning.domain(header.policy.domain), header: header,
-            rivals: rivals, countsNow: rivals.isEmpty, isStreamed: isStreamed)
+            id: replacing?.id ?? nextReportID, reporter: interning.reporter(header.reporter),
+            domain: interning.domain(header.policy.domain), header: header, rivals: rivals, countsNow: rivals.isEmpty, replacing: replacing,
+            isStreamed: isStreamed)
     }
 
     /// Adds records to the report that was started.
@@ -292,17 +289,18 @@ public final class ReportWriter {
         }
     }
 
-    private func finish(_ parsed: ParsedReport, origin: Origin) throws -> DocumentOutcome {
+    func finish(_ parsed: ParsedReport, origin: Origin) throws -> DocumentOutcome {
         guard var report = open else { return .duplicate }
         open = nil
-        nextReportID += 1
+        if report.replacing == nil { nextReportID += 1 }
         try insertRow(parsed, report, origin)
         for odd in report.oddWords {
             try db.execute(
                 sql: "INSERT OR IGNORE INTO odd_words (report_id, sequence, element, word) VALUES (?, ?, ?, ?)",
                 arguments: [report.id, odd.sequence, odd.element, odd.word])
         }
-        for (reason, count) in parsed.refusedRecords.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+        // The ledger says what happened when the message was read; that does not change.
+        for (reason, count) in report.replacing == nil ? parsed.refusedRecords.sorted(by: { $0.key.rawValue < $1.key.rawValue }) : [] {
             try refuse(
                 Refusal(
                     scope: .records, code: reason.rawValue, place: origin.place, member: origin.member,
@@ -319,7 +317,7 @@ public final class ReportWriter {
         let header = parsed.header
         let insert = insertReport
         let policy = try interning.policy(header.policy)
-        let raw = try keepRaw(origin)
+        let raw = try report.replacing.map(\.rawID) ?? keepRaw(origin)
         insert.bind(1, report.id)
         insert.bind(2, report.reporter)
         insert.bind(3, report.domain)
@@ -342,7 +340,7 @@ public final class ReportWriter {
         insert.bind(20, report.passed)
         insert.bind(21, Int64(bitPattern: parsed.deviations.rawValue))
         insert.bind(22, parsed.refusedRecords.values.reduce(0, +))
-        insert.bind(23, origin.message)
+        insert.bind(23, report.replacing.map(\.message) ?? origin.message)
         insert.bind(24, raw)
         insert.bind(25, origin.member)
         try insert.run()

@@ -79,6 +79,27 @@ struct Rollups {
             spf: record.spf, isFirstShare: isFirstShare)
     }
 
+    /// Adds a figure by day that was kept when its records were deleted.
+    mutating func add(keptDaily result: UInt8, domain: Int64, day: Int, messages: Int, records: Int) {
+        let key = DailyKey(domain: domain, day: day, result: result)
+        daily[key, default: Sum()].messages += messages
+        daily[key, default: Sum()].records += records
+    }
+
+    /// Adds a source of a day that was kept when its records were deleted.
+    mutating func add(keptSource source: IPAddress, domain: Int64, day: Int, messages: Int, passed: Int) {
+        if messages > 0 { daySources[DayKey(domain: domain, day: day), default: []].append(source) }
+        var sum = sources[SourceKey(domain: domain, source: source)] ?? SourceSum(first: day, last: day, messages: 0, passed: 0)
+        sum.first = min(sum.first, day)
+        sum.last = max(sum.last, day)
+        sum.messages += messages
+        sum.passed += passed
+        sources[SourceKey(domain: domain, source: source)] = sum
+    }
+
+    /// The number that a treatment has in these sums.
+    static func result(disposition: Int, dkim: Int, spf: Int) -> UInt8 { UInt8(truncatingIfNeeded: disposition << 2 | dkim << 1 | spf) }
+
     /// Adds the sums of the present run to the others and begins another.
     private mutating func endRun(next domain: Int64, _ day: Int) {
         for result in 0..<16 where run.sums[result].messages != 0 || run.sums[result].records != 0 {

@@ -18,6 +18,8 @@ public struct StoreError: Error, Equatable, Sendable {
         case diskFull = "disk-full"
         /// May not be read or written.
         case databasePermission = "database-permission"
+        /// A file that must not be replaced is in the way.
+        case fileExists = "file-exists"
         /// The file system failed.
         case ioError = "io-error"
         /// A statement failed that should not: a bug.

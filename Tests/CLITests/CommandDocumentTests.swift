@@ -36,6 +36,9 @@ struct CommandDocumentTests {
         ("refused", RefusedCommand.fields.filter(\.column.inData).map(\.column.key)),
         ("status", StatusCommand.fields.filter(\.column.inData).map(\.column.key)),
         ("advise", AdviseCommand.fields.filter(\.column.inData).map(\.column.key)),
+        ("doctor", DoctorCommand.fields.filter(\.column.inData).map(\.column.key)),
+        ("purge", PurgeCommand.fields.filter(\.column.inData).map(\.column.key)),
+        ("reprocess", ReprocessCommand.fields.filter(\.column.inData).map(\.column.key)),
         ("export", ExportCommand.recordFields.filter(\.column.inData).map(\.column.key)),
         ("export", ExportCommand.dailyFields.filter(\.column.inData).map(\.column.key)),
     ]

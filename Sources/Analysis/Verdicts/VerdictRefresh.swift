@@ -48,31 +48,43 @@ public struct VerdictRefresh: Sendable {
     public func run(_ store: ReportStore, rebuild: Bool = false) throws(AnalysisError) -> Outcome {
         let rules = try rules()
         do {
-            return try store.update { db in
-                var (known, isRebuild) = try Self.state(db, rules.text)
-                if rebuild { isRebuild = true }
-                if isRebuild {
-                    known = 0
-                    for table in [
-                        "flows", "selector_places", "selectors", "organisation_names", "keyed_results", "organisations", "domain_habits",
-                        "daily_verdicts",
-                    ] {
-                        try db.execute(sql: "DELETE FROM \(table)")
-                    }
-                }
-                let pass = try RefreshPass(db, known: known, suffixes: rules.suffixes, services: rules.services)
-                var outcome = try pass.run()
-                outcome.isRebuild = isRebuild
-                try db.execute(
-                    sql: "UPDATE verdict_state SET report_id = ?, rules = ?, suffixes = ?, is_stale = 0 WHERE id = 1",
-                    arguments: [try Int.fetchOne(db, sql: "SELECT max(id) FROM reports") ?? 0, rules.text, suffixFile ?? ""])
-                return outcome
-            }
+            return try store.update { db in try refresh(db, rules, rebuild: rebuild) }
         } catch let error as AnalysisError {
             throw error
         } catch {
             throw AnalysisError(error, place: "verdicts")
         }
+    }
+
+    /// Makes all verdicts anew, in the transaction of whoever changed the reports.
+    func rebuild(in db: Database) throws { _ = try refresh(db, try rules(), rebuild: true) }
+
+    private func refresh(_ db: Database, _ rules: Rules, rebuild: Bool) throws -> Outcome {
+        var (known, isRebuild) = try Self.state(db, rules.text)
+        if rebuild { isRebuild = true }
+        if isRebuild {
+            known = 0
+            for table in [
+                "flows", "selector_places", "selectors", "organisation_names", "keyed_results", "organisations", "domain_habits",
+                "daily_verdicts",
+            ] {
+                try db.execute(sql: "DELETE FROM \(table)")
+            }
+            // Of deleted records the figures by verdict may have been kept.
+            try db.execute(
+                sql: """
+                    INSERT INTO daily_verdicts (domain_id, verdict, day, messages, passed)
+                    SELECT domain_id, verdict, day, sum(messages), sum(iif(dkim = 1 OR spf = 1, messages, 0)) FROM kept_daily
+                    GROUP BY domain_id, verdict, day HAVING sum(messages) > 0
+                    """)
+        }
+        let pass = try RefreshPass(db, known: known, suffixes: rules.suffixes, services: rules.services)
+        var outcome = try pass.run()
+        outcome.isRebuild = isRebuild
+        try db.execute(
+            sql: "UPDATE verdict_state SET report_id = ?, rules = ?, suffixes = ?, is_stale = 0 WHERE id = 1",
+            arguments: [try Int.fetchOne(db, sql: "SELECT max(id) FROM reports") ?? 0, rules.text, suffixFile ?? ""])
+        return outcome
     }
 
     /// Up to which report the verdicts have come, and whether they are to be made anew.

@@ -1,3 +1,4 @@
+import Analysis
 import ArgumentParser
 import DMARC
 import Glibc
@@ -15,13 +16,29 @@ struct DoctorCommand: ContextCommand {
         discussion: """
             EXAMPLES:
               dmarcstat doctor
+              dmarcstat doctor --database                  the usual database in depth
+              dmarcstat doctor --database dmarc.sqlite     this one in depth
               dmarcstat doctor --config /etc/dmarcstat.toml --format json
 
+            With --database every figure is computed anew and compared with what the database keeps; it reads the whole file.
             The exit code is that of the first check that failed.
             """)
 
     @OptionGroup var database: DatabaseOptions
+
+    @Flag(name: .long, help: "Check the database in depth; so does --database, with or without a file.")
+    var inDepth = false
+
     @OptionGroup var output: OutputOptions
+
+    /// `--database` without a file means the usual one, in depth; to the parser a file is missing there.
+    static func readable(_ arguments: [String]) -> [String] {
+        guard arguments.first == configuration.commandName else { return arguments }
+        return arguments.indices.map { index in
+            let isBare = arguments[index] == "--database" && (index + 1 == arguments.count || arguments[index + 1].hasPrefix("-"))
+            return isBare ? "--in-depth" : arguments[index]
+        }
+    }
 
     static let fields: [Field<DoctorFinding>] = [
         .text("subject", "What", priority: 90, isIdentifier: true) { row, _ in .text(row.subject) },
@@ -42,7 +59,7 @@ struct DoctorCommand: ContextCommand {
                 subject: "configuration", check: "read", found: configuration.path ?? "none; not needed for paths on the command line",
                 status: .done)
         ]
-        findings += try databaseFindings(context)
+        findings += try databaseFindings(database.path(context), configuration)
         let supply = SecretSupply(context)
         for mailbox in configuration.mailboxes {
             for target in MailboxTarget.all(of: mailbox, supply) { findings += check(target, context) }
@@ -57,12 +74,14 @@ struct DoctorCommand: ContextCommand {
         }
     }
 
-    private func databaseFindings(_ context: Context) throws -> [DoctorFinding] {
-        let path = try database.path(context)
-        do throws(StoreError) {
-            _ = try ReportStore(path: path, access: .readOnly)
-            return [DoctorFinding(subject: "database", check: "open", found: path, status: .done)]
-        } catch {
+    private func databaseFindings(_ path: String, _ configuration: Configuration) throws -> [DoctorFinding] {
+        do {
+            let store = try ReportStore(path: path, access: .readOnly)
+            let isInDepth = inDepth || database.database != nil
+            let hint = isInDepth ? "" : "; doctor --database checks it in depth"
+            return [DoctorFinding(subject: "database", check: "open", found: path + hint, status: .done)]
+                + (isInDepth ? try DatabaseDoctor.findings(store, suffixFile: configuration.publicSuffixList) : [])
+        } catch let error as StoreError {
             if error.code == .missing {
                 return [DoctorFinding(subject: "database", check: "open", found: "\(path): not there yet; ingest makes it", status: .done)]
             }

@@ -1,0 +1,116 @@
+import Analysis
+import ArgumentParser
+import DMARC
+import Glibc
+import Ingest
+import Rendering
+import ReportStore
+
+/// History through the present parser and the present rules.
+struct ReprocessCommand: ContextCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reprocess",
+        abstract: "Read the kept reports again with this version, and make all verdicts anew.",
+        discussion: """
+            EXAMPLES:
+              dmarcstat reprocess --dry-run
+              dmarcstat reprocess
+              dmarcstat reprocess --domain example.nl --since 2026-10-01
+
+            Reports that this version reads otherwise are replaced; what it cannot read stays as it is.
+            """)
+
+    @Flag(name: .long, help: "Only say what would change; nothing is changed.")
+    var dryRun = false
+
+    @Option(name: .long, help: ArgumentHelp("Only reports about this policy domain and those below it. Repeatable.", valueName: "name"))
+    var domain: [String] = []
+
+    @Option(
+        name: .long, help: ArgumentHelp("Only reports whose last day is this one or later: a date, a span or a word.", valueName: "when"),
+        transform: { text in
+            guard let period = PeriodText(text) else { throw ValidationError("expected a day or a span such as \(PeriodText.examples)") }
+            return period
+        })
+    var since: PeriodText?
+
+    @OptionGroup var database: DatabaseOptions
+    @OptionGroup var output: OutputOptions
+
+    static let fields: [Field<ReprocessOutcome>] = [
+        .number("reports", "Reports") { row, _ in .integer(row.reports) },
+        .number("same", "  the same") { row, _ in .integer(row.same) },
+        .number("changed", "  changed") { row, _ in .integer(row.changed) },
+        .number("refused", "  refused now, kept as they were") { row, _ in .integer(row.refused) },
+        .number("duplicate", "  the same as another, removed") { row, _ in .integer(row.duplicate) },
+        .number("without_raw", "  document not kept") { row, _ in .integer(row.withoutRaw) },
+        .number("records_before", "Records of the changed, before") { row, _ in .integer(row.recordsBefore) },
+        .number("records", "Records of the changed, now") { row, _ in .integer(row.recordsAfter) },
+        .number("messages_before", "Messages of the changed, before") { row, _ in .integer(row.messagesBefore) },
+        .number("messages", "Messages of the changed, now") { row, _ in .integer(row.messagesAfter) },
+    ]
+
+    func run(_ context: Context) throws {
+        let presentation = try Presentation(output, context)
+        let path = try database.path(context)
+        let suffixFile = try database.configuration(context).publicSuffixList
+        let selection = try selection(context)
+        // A mistyped path makes no database.
+        _ = try ReportStore(path: path, access: .readOnly)
+        let lock = try StoreLock(database: path, waitSeconds: 10)
+        defer { extendLifetime(lock) }
+        let store = try ReportStore(path: path, access: .readWrite)
+        StopRequest.listen()
+        let reprocess = Reprocess(store: store, options: IngestOptions(now: context.now), shouldStop: { StopRequest.wasMade })
+        let outcome = try reprocess.run(selection, isDryRun: dryRun)
+        if !dryRun, !StopRequest.wasMade { _ = try VerdictRefresh(suffixFile: suffixFile).run(store, rebuild: true) }
+        try present(outcome, presentation)
+        if StopRequest.wasMade { throw AlreadySaid(status: .tryAgain) }
+    }
+
+    private func selection(_ context: Context) throws(CommandError) -> ReportSelection {
+        let today = Day(containing: context.now)
+        var selection = ReportSelection()
+        switch since?.expression(today: today) {
+        case .days(let first, _): selection.since = first
+        case let span?: selection.since = span.youngest(today: today)
+        case nil: break
+        }
+        for text in domain {
+            let name = DomainName.canonical(text)
+            guard !name.isEmpty else { throw .usage("--domain is empty. Expected the name of a policy domain, such as example.org.") }
+            selection.domains.append(name)
+        }
+        return selection
+    }
+
+    private func present(_ outcome: ReprocessOutcome, _ presentation: Presentation) throws {
+        let cells = Self.fields.map { $0.cell(outcome, presentation) }
+        guard presentation.isText else {
+            let changes = outcome.changes.map { change in
+                Cell.object([
+                    ("report", .integer(Int(change.report))), ("what", .array(change.what.map { .text($0) })),
+                    ("code", change.code.map { .text($0) } ?? .none),
+                ])
+            }
+            return try presentation.present(
+                Table(
+                    name: "reprocess", columns: Self.fields.map(\.column), rows: [cells], extra: [("changes", .array(changes))]))
+        }
+        let columns = [
+            Column(key: "what", title: dryRun ? "Would be read again" : "Read again", priority: 100, isIdentifier: true),
+            Column(key: "value", title: "", isIdentifier: true),
+        ]
+        let rows = zip(Self.fields, cells).map { [Cell.text($0.column.title), $1] }
+        let shown = 20
+        var footer = outcome.changes.prefix(shown).map { change in
+            "Report \(change.report): " + (change.code.map { "\($0): " } ?? "") + change.what.joined(separator: ", ")
+        }
+        if outcome.changes.count > shown { footer.append("And more; --format json lists \(ReprocessOutcome.maxChanges) of them.") }
+        if dryRun { footer.append("Nothing was changed.") }
+        try presentation.present(Table(name: "reprocess", columns: columns, rows: rows, footer: footer))
+    }
+
+    /// Keeps the lock until here.
+    private func extendLifetime(_ lock: borrowing StoreLock) {}
+}

@@ -1,0 +1,52 @@
+import Analysis
+import ReportStore
+
+/// The checks of the database in depth, in words.
+enum DatabaseDoctor {
+    /// The write-ahead log is cut back to this by every run that ends well; above twice of it something keeps it from being cut.
+    private static let usualLogBytes = 64 << 20
+
+    static func findings(_ store: ReportStore, suffixFile: String?) throws -> [DoctorFinding] {
+        try DatabaseCheck(suffixFile: suffixFile).run(store).map { finding in
+            DoctorFinding(
+                subject: "database", check: finding.check.rawValue, found: words(finding), next: next(finding),
+                status: finding.isFine ? .done : .inputOutput)
+        }
+    }
+
+    private static func words(_ finding: DatabaseFinding) -> String {
+        let (examined, wrong) = (finding.examined, finding.wrong)
+        let example = finding.example.map { ": \($0)" } ?? ""
+        switch finding.check {
+        case .integrity: return wrong == 0 ? "\(examined) pages" : "\(wrong) faults\(example)"
+        case .references: return wrong == 0 ? "\(examined) records" : "\(wrong) rows name something that is not there\(example)"
+        case .schema: return "number \(examined)" + (wrong == 0 ? "" : ", \(wrong) objects are missing\(example)")
+        case .ledger: return counted(examined, "messages", wrong)
+        case .reports: return counted(examined, "reports", wrong)
+        case .daily: return counted(examined, "figures by day", wrong)
+        case .dailySources: return counted(examined, "lists of sources by day", wrong)
+        case .sources: return counted(examined, "figures by source", wrong)
+        case .verdicts: return wrong == 0 ? "of \(examined) reports" : "\(wrong) of \(examined) reports are not in them as they should be"
+        case .flows: return counted(examined, "flows", wrong)
+        case .dailyVerdicts: return counted(examined, "figures by verdict", wrong)
+        case .log: return "\(examined) bytes"
+        }
+    }
+
+    private static func counted(_ examined: Int, _ unit: String, _ wrong: Int) -> String {
+        "\(examined) \(unit)" + (wrong == 0 ? "" : ", \(wrong) of them wrong or missing")
+    }
+
+    private static func next(_ finding: DatabaseFinding) -> String {
+        switch finding.check {
+        case .verdicts: return finding.wrong == 0 ? "" : "the next dmarcstat ingest brings them up to date"
+        case .log:
+            return finding.examined <= usualLogBytes ? "" : "end programs that keep the database open; the next ingest cuts the log back"
+        case .integrity: return finding.wrong == 0 ? "" : "restore a backup, then dmarcstat ingest; or ingest all mail into a new database"
+        case .flows, .dailyVerdicts: return finding.wrong == 0 ? "" : "dmarcstat reprocess makes them anew"
+        default:
+            return finding.wrong == 0
+                ? "" : "restore a backup, or ingest all mail into a new database; please report it as a bug if the disk is sound"
+        }
+    }
+}
