@@ -247,7 +247,7 @@ CREATE TABLE flows (
     evidence          INTEGER NOT NULL,     -- bits: EvidenceCodes
     PRIMARY KEY (source, domain_id, authentication_id, aligned)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX flows_authentication ON flows (authentication_id);
+CREATE INDEX flows_authentication ON flows (authentication_id, messages, verdict);
 
 -- Where each selector is seen: beside aligned SPF (at home with you), beside the SPF of somebody else (a service, a forwarder), beside none.
 CREATE TABLE selector_places (
@@ -283,10 +283,10 @@ CREATE TABLE organisation_names (
     PRIMARY KEY (organisation_id, name_id)
 ) STRICT, WITHOUT ROWID;
 
--- The results of each set in keys, with the organisations of their names: one row to read instead of one for each result.
+-- The results of sets in keys, with the organisations of their names: one row for 64 sets, written when all of them are there.
 CREATE TABLE keyed_results (
-    set_id  INTEGER PRIMARY KEY,            -- authentication_sets
-    results BLOB NOT NULL                   -- 13 bytes a result: 0 other 1 pass 2 fail, + 4 DKIM, + 8 HELO; domain, selector, organisation (names; 0: none)
+    chunk   INTEGER PRIMARY KEY,            -- authentication_sets: those with the keys from 64 times this on
+    results BLOB NOT NULL                   -- how many results each set has, in 4 bytes, then 13 bytes for each
 ) STRICT;
 
 -- What is known of organisations that authenticate beside a foreign domain in From: services, forwarders, lists, strangers.

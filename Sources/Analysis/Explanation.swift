@@ -385,25 +385,32 @@ public struct NameExplanation: Sendable {
     }
 
     private static func places(_ db: Database, domain: String?, selector: String?) throws -> [Place] {
-        let rows = try Row.fetchAll(
+        // Without such a name no selector is found: no key is below 0.
+        func key(_ name: String?, _ table: String) throws -> Int {
+            try name.flatMap { try Int.fetchOne(db, sql: "SELECT id FROM \(table) WHERE name = ?", arguments: [$0]) } ?? -1
+        }
+        let rows = try SQLRows(
             db,
-            sql: """
-                SELECT p.beside, p.verified, p.records, p.first_day, p.last_day, p.reporter_bits, n.name, s.name, d.name, b.name, h.home,
-                    h.other_home
-                FROM selectors h CROSS JOIN selector_places p USING (domain_id, selector_id, policy_id)
-                    JOIN names n ON n.id = p.domain_id
-                    JOIN domains d ON d.id = p.policy_id
-                    LEFT JOIN names s ON s.id = p.selector_id
-                    LEFT JOIN names b ON b.id = CASE WHEN p.beside <= -1000 THEN -1000 - p.beside ELSE p.beside END
-                WHERE (?1 IS NULL OR h.domain_id = (SELECT id FROM names WHERE name = ?1)
-                        OR h.policy_id = (SELECT id FROM domains WHERE name = ?1))
-                    AND (?2 IS NULL OR h.selector_id = (SELECT id FROM names WHERE name = ?2))
-                ORDER BY d.name, n.name, s.name, p.first_day, p.beside
-                """, arguments: [domain, selector])
+            """
+            SELECT p.beside, p.verified, p.records, p.first_day, p.last_day, p.reporter_bits, n.name, s.name, d.name, b.name, h.home,
+                h.other_home
+            FROM selectors h CROSS JOIN selector_places p USING (domain_id, selector_id, policy_id)
+                JOIN names n ON n.id = p.domain_id
+                JOIN domains d ON d.id = p.policy_id
+                LEFT JOIN names s ON s.id = p.selector_id
+                LEFT JOIN names b ON b.id = CASE WHEN p.beside <= -1000 THEN -1000 - p.beside ELSE p.beside END
+            WHERE (h.domain_id = ?1 OR h.policy_id = ?2 OR ?3) AND (h.selector_id = ?4 OR ?5)
+            ORDER BY d.name, n.name, s.name, p.first_day, p.beside
+            """,
+            [
+                .integer(try key(domain, "names")), .integer(try key(domain, "domains")), .integer(domain == nil ? 1 : 0),
+                .integer(try key(selector, "names")), .integer(selector == nil ? 1 : 0),
+            ])
         var places: [Place] = []
-        for row in rows {
-            let beside: Int = row[0]
-            let home: Int = row[10] ?? -1
+        while try rows.next() {
+            let beside = rows.int(0)
+            let home = rows.int(10)
+            let isVerified = rows.int(1) == 1
             let kind: Kind =
                 switch beside {
                 case Beside.ownAligned: .own
@@ -413,10 +420,12 @@ public struct NameExplanation: Sendable {
                 case 1...: .organisation
                 default: .none
                 }
+            let otherHome = rows.optionalInt(11) ?? -1
             let place = Place(
-                policyDomain: row[8], domain: row[6], selector: row[7], beside: row[9], kind: kind, verified: row[1] == 1 ? row[2] : 0,
-                broken: row[1] == 1 ? 0 : row[2], firstDay: Day(row[3]), lastDay: Day(row[4]), reporters: Levels.count(row[5]),
-                isUnexpected: row[1] == 1 && home != -1 && beside != home && ((row[11] ?? -1) == -1 || beside != row[11]))
+                policyDomain: rows.text(8), domain: rows.text(6), selector: rows.optionalText(7), beside: rows.optionalText(9), kind: kind,
+                verified: isVerified ? rows.int(2) : 0, broken: isVerified ? 0 : rows.int(2), firstDay: Day(rows.int(3)),
+                lastDay: Day(rows.int(4)), reporters: Levels.count(rows.int(5)),
+                isUnexpected: isVerified && home != -1 && beside != home && (otherHome == -1 || beside != otherHome))
             if let last = places.last, last.policyDomain == place.policyDomain, last.domain == place.domain,
                 last.selector == place.selector,
                 last.kind == place.kind, last.beside == place.beside
@@ -439,13 +448,17 @@ public struct NameExplanation: Sendable {
         let rows = try Row.fetchAll(
             db,
             sql: """
-                SELECT f.source, d.name, f.verdict, sum(f.messages)
-                FROM flows f JOIN domains d ON d.id = f.domain_id
-                WHERE f.aligned IN (0, 2) AND f.authentication_id IN (
-                    SELECT a.set_id FROM authentication_results a
-                    WHERE a.result = 'pass' AND a.domain_id IN (
-                        SELECT o.name_id FROM organisation_names o JOIN names n ON n.id = o.organisation_id WHERE n.name = ?))
-                GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT 20
+                SELECT f.source, d.name, f.verdict, f.messages
+                FROM (
+                    SELECT source, domain_id, verdict, sum(messages) AS messages
+                    FROM flows
+                    WHERE aligned IN (0, 2) AND authentication_id IN (
+                        SELECT a.set_id FROM authentication_results a
+                        WHERE a.result = 'pass' AND a.domain_id IN (
+                            SELECT o.name_id FROM organisation_names o JOIN names n ON n.id = o.organisation_id WHERE n.name = ?))
+                    GROUP BY 1, 2, 3
+                ) f JOIN domains d ON d.id = f.domain_id
+                ORDER BY 4 DESC, 1, 2, 3 LIMIT 20
                 """, arguments: [name])
         return try rows.compactMap { row in
             let source = try row.withUnsafeData(atIndex: 0) { data in data.flatMap { $0.withUnsafeBytes { IPAddress(bytes: $0) } } }

@@ -70,10 +70,9 @@ struct KeyedParties {
     @inline(__always)
     mutating func number(ofSet id: Int, for domain: PolicyDomain, own: Int32) throws -> Int {
         let place = try results.place(id)
-        if place < known.count { return known[place].domain == domain.id ? known[place].number : try found(place, own) }
-        let number = try found(place, own)
-        known.append((domain.id, number))
-        return number
+        if place >= known.count { known.append(contentsOf: repeatElement((domain: -1, number: 0), count: results.count - known.count)) }
+        if known[place].domain != domain.id { known[place] = (domain.id, try found(place, own)) }
+        return known[place].number
     }
 
     private mutating func found(_ place: Int, _ own: Int32) throws -> Int {

@@ -220,8 +220,7 @@ public struct Forwarding: Sendable {
             source: candidate.source, domain: domain.name, messages: row.messages, spfFailed: row.messages - row.spfPassed,
             // What did not fail passed by SPF or by its signature.
             dkimSurvived: row.messages - row.failed - row.spfPassed, failed: row.failed, spfDomain: set.spf.first?.domain,
-            spfResult: set.spf.first?.result,
-            selector: selector?.selectorName, home: home,
+            spfResult: set.spf.first?.result, selector: selector?.selectorName, home: home,
             service: tools.names.service(of: [set.spf.first?.domain] + set.dkim.map(\.domain), for: domain.name),
             verdict: forwarded * 2 >= row.messages ? .forwarded : .mailingList,
             conclusion: try tools.flows.conclusion(candidate.source, domain, row.shares), reporters: row.reporters.count,

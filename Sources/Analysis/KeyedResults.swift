@@ -2,17 +2,18 @@ import DMARC
 import GRDB
 
 /// What sets of results say, in keys of `names` instead of texts: every other record may have a set of its own, so that reading them is what
-/// questions about raw results spend their time on. Each set is read once; all of them stand one behind the other in one list.
+/// questions about raw results spend their time on. They are read 64 sets at a time, each once, and stand one behind the other in one list.
 struct KeyedResults {
-    /// Question: what passed and what failed in a set, and of which organisations. Unit: one row. Index: rowid of `keyed_results`.
-    static let keyedSQL = "SELECT results FROM keyed_results WHERE set_id = ?1"
+    /// Question: the results of 64 sets. Unit: one row. Index: rowid of `keyed_results`.
+    static let keyedSQL = "SELECT results FROM keyed_results WHERE chunk = ?1"
 
-    /// The same for sets that the refresh of verdicts has not met yet. Unit: one row a result, in the order of the report. Index: primary key
-    /// of `authentication_results`.
+    /// The same for sets that are not in there yet. Unit: one row a result, in the order of the report. Index: primary key of
+    /// `authentication_results`.
     static let resultsSQL = """
-        SELECT method = 'dkim', domain_id, selector_id, scope = 'helo', CASE result WHEN 'pass' THEN 1 WHEN 'fail' THEN 2 ELSE 0 END
+        SELECT set_id, method = 'dkim', domain_id, selector_id, scope = 'helo', CASE result WHEN 'pass' THEN 1 WHEN 'fail' THEN 2 ELSE 0 END
         FROM authentication_results
-        WHERE set_id = ?1
+        WHERE set_id BETWEEN ?1 AND ?2
+        ORDER BY set_id, position
         """
 
     /// Question: the key of a name. Unit: one row. Index: unique index of `names`.
@@ -25,7 +26,8 @@ struct KeyedResults {
     private var names: NameLookup
     private var organisations: [Int: Int32] = [:]
     private var others: [String: Int32] = [:]
-    private var places = KeyedPlaces()
+    /// Where each chunk begins in `ends`.
+    private var chunks = KeyedPlaces()
     /// Where the results of each set end in `results`.
     private var ends: [Int32] = []
     private var results: [KeyedResult] = []
@@ -38,35 +40,33 @@ struct KeyedResults {
         names = NameLookup(db)
     }
 
-    /// The place of the set with the key `id`, for the questions below. Places count from 0 in the order of their first appearance.
+    /// The place of the set with the key `id`, for the questions below.
     @inline(__always)
     mutating func place(_ id: Int) throws -> Int {
-        if let place = places[id] { return place }
-        return try read(id)
+        let first = try chunks[id / KeyedResult.setsInChunk] ?? read(chunk: id / KeyedResult.setsInChunk)
+        return first + id % KeyedResult.setsInChunk
     }
+
+    /// Places are below this.
+    var count: Int { ends.count }
 
     /// The results of a set.
     @inline(__always)
     subscript(_ place: Int) -> ArraySlice<KeyedResult> { results[(place == 0 ? 0 : Int(ends[place - 1]))..<Int(ends[place])] }
 
-    private mutating func read(_ id: Int) throws -> Int {
-        try keyed.restart(id)
+    private mutating func read(chunk: Int) throws -> Int {
+        let first = ends.count
+        try keyed.restart(chunk)
         if try keyed.next() {
-            keyed.withBytes(0) { KeyedResult.append($0, to: &results) }
+            keyed.withBytes(0) { KeyedResult.unpack($0, &ends, &results) }
         } else {
-            try rows.restart(id)
-            while try rows.next() {
-                let kind = rows.int(0) == 1 ? KeyedResult.dkim : rows.int(3) == 1 ? KeyedResult.helo : 0
-                let domain = rows.int(1)
-                results.append(
-                    KeyedResult(
-                        kind: kind | UInt8(rows.int(4)), domain: Int32(domain), selector: Int32(rows.int(2)),
-                        organisation: domain == 0 ? 0 : try organisation(of: domain)))
+            for set in try KeyedResult.sets(ofChunk: chunk, rows, organisation: { try organisation(of: $0) }) {
+                results += set
+                ends.append(Int32(results.count))
             }
         }
-        places[id] = ends.count
-        ends.append(Int32(results.count))
-        return ends.count - 1
+        chunks[chunk] = first
+        return first
     }
 
     /// Alignment of a set with the name `from` (`Alignment.init(of:dkim:spf:aligns:)` says what counts).
@@ -130,21 +130,57 @@ struct KeyedResult {
     var passed: Bool { kind & 3 == 1 }
     var failed: Bool { kind & 3 == 2 }
 
-    /// Bytes that a result takes: its kind and three numbers of 32 bits, least significant byte first.
-    static let byteCount = 13
+    /// Sets in a row of `keyed_results`: those with the keys from 64 times its key on.
+    static let setsInChunk = 64
+    /// Bytes that a result takes: its kind and three numbers of 32 bits. All numbers have their least significant byte first.
+    private static let byteCount = 13
 
-    /// The bytes of this result.
-    func write(to bytes: inout [UInt8]) {
-        bytes.append(kind)
-        for number in [domain, selector, organisation] { withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) } }
+    /// The results of the sets of a chunk, from the rows of `KeyedResults.resultsSQL`.
+    static func sets(ofChunk chunk: Int, _ rows: SQLRows, organisation: (Int) throws -> Int32) throws -> [[KeyedResult]] {
+        var sets = [[KeyedResult]](repeating: [], count: setsInChunk)
+        let first = chunk * setsInChunk
+        try rows.restart(first, first + setsInChunk - 1)
+        while try rows.next() {
+            let kind = rows.int(1) == 1 ? dkim : rows.int(4) == 1 ? helo : 0
+            let domain = rows.int(2)
+            sets[rows.int(0) - first].append(
+                KeyedResult(
+                    kind: kind | UInt8(rows.int(5)), domain: Int32(domain), selector: Int32(rows.int(3)),
+                    organisation: domain == 0 ? 0 : try organisation(domain)))
+        }
+        return sets
     }
 
-    /// Reads results that stand one behind the other.
-    static func append(_ bytes: UnsafeRawBufferPointer, to results: inout [KeyedResult]) {
-        var offset = 0
-        while offset + byteCount <= bytes.count {
-            func number(_ place: Int) -> Int32 { Int32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset + place, as: Int32.self)) }
-            results.append(KeyedResult(kind: bytes[offset], domain: number(1), selector: number(5), organisation: number(9)))
+    /// The bytes of a chunk: how many results each set has, in 32 bits, then all of them.
+    static func pack(_ sets: [[KeyedResult]]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        func append(_ number: Int32) { withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) } }
+        for set in sets { append(Int32(set.count)) }
+        for result in sets.joined() {
+            bytes.append(result.kind)
+            append(result.domain)
+            append(result.selector)
+            append(result.organisation)
+        }
+        return bytes
+    }
+
+    /// Appends the results of a chunk, and where each set ends. Bytes of another length are no chunk: its sets are empty.
+    static func unpack(_ bytes: UnsafeRawBufferPointer, _ ends: inout [Int32], _ results: inout [KeyedResult]) {
+        func number(_ offset: Int) -> Int32 { Int32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Int32.self)) }
+        let isWhole = bytes.count >= setsInChunk * 4 && (bytes.count - setsInChunk * 4) % byteCount == 0
+        let count = isWhole ? (bytes.count - setsInChunk * 4) / byteCount : 0
+        var end = Int32(results.count)
+        let last = end + Int32(count)
+        for set in 0..<setsInChunk {
+            if isWhole { end = min(last, end + max(0, min(number(set * 4), last - end))) }
+            ends.append(end)
+        }
+        var offset = setsInChunk * 4
+        for _ in 0..<count {
+            results.append(
+                KeyedResult(kind: bytes[offset], domain: number(offset + 1), selector: number(offset + 5), organisation: number(offset + 9))
+            )
             offset += byteCount
         }
     }

@@ -324,7 +324,7 @@ struct RecomputedAlignments {
     @inline(__always)
     mutating func place(_ id: Int) throws -> Int {
         let place = try results.place(id)
-        if place == known.count { known.append(Known()) }
+        if place >= known.count { known.append(contentsOf: repeatElement(Known(), count: results.count - known.count)) }
         return place
     }
 

@@ -123,7 +123,10 @@ public struct Unaligned: Sendable {
         /// As whom mail from `from` authenticates; nil if as nobody else.
         mutating func proof(from: Int, _ authentication: Int) throws -> Proof? {
             let place = try results.place(authentication)
-            if place < known.count, known[place].from == from { return known[place].proof }
+            if place >= known.count {
+                known.append(contentsOf: repeatElement((from: -1, proof: Proof?.none), count: results.count - known.count))
+            }
+            if known[place].from == from { return known[place].proof }
             let own = try results.organisation(of: from)
             var proof = Proof()
             for result in results[place] where result.passed && result.domain != 0 && result.organisation != own {
@@ -134,7 +137,7 @@ public struct Unaligned: Sendable {
                 }
             }
             let found = proof.spf == nil && proof.dkim == nil ? nil : proof
-            if place == known.count { known.append((from, found)) }
+            known[place] = (from, found)
             return found
         }
     }

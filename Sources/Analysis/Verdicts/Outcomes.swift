@@ -1,9 +1,8 @@
 import DMARC
 import GRDB
-import ReportStore
 
-/// Sets of authentication results as `Outcome`s, with the organisations of their names; organisations met for the first time, and the results
-/// of sets in keys, are entered in the database, if it is being written to.
+/// Sets of authentication results as `Outcome`s, with the organisations of their names; organisations met for the first time are entered in
+/// the database, if it is being written to.
 final class Outcomes {
     /// Question: the results of a set. Unit: one row a result, in the order of the report. Index: primary key.
     static let resultsSQL = """
@@ -20,9 +19,6 @@ final class Outcomes {
     private var organisations: [Int: Int] = [:]
     private var keys: [String: Int] = [:]
     private var own: [Int: Int] = [:]
-    private let insert: HotStatement?
-    /// The key of the empty name, if there is one: it belongs to nobody.
-    private let emptyName: Int?
     private static let mostRemembered = 200_000
 
     init(_ db: Database, _ suffixes: PublicSuffixes, isWriting: Bool) throws {
@@ -31,8 +27,6 @@ final class Outcomes {
         self.isWriting = isWriting
         results = try SQLRows(db, Self.resultsSQL)
         names = try SQLRows(db, Self.nameSQL)
-        insert = isWriting ? try HotStatement(db, "INSERT OR IGNORE INTO keyed_results (set_id, results) VALUES (?, ?)") : nil
-        emptyName = try Int.fetchOne(db, sql: "SELECT id FROM names WHERE name = ''")
     }
 
     /// The key of the organisation of a policy domain; negative if no report names it.
@@ -78,20 +72,10 @@ final class Outcomes {
         try results.restart(id)
         var signatures: [(domain: Int, selector: Int, seal: Outcome.Seal)] = []
         var spf: (domain: Int?, result: AuthenticationResult, isFrom: Bool)?
-        var keyed: [UInt8] = []
         while try results.next() {
             let result = AuthenticationResult(rawValue: results.text(4)) ?? .unknown
             let domain = results.optionalInt(1)
-            let isDKIM = results.text(0) == "dkim"
-            if insert != nil {
-                let kind = isDKIM ? KeyedResult.dkim : results.optionalText(3) == "helo" ? KeyedResult.helo : 0
-                let isNamed = domain != nil && domain != emptyName
-                KeyedResult(
-                    kind: kind | (result == .pass ? 1 : result == .fail ? 2 : 0), domain: Int32(domain ?? 0),
-                    selector: Int32(results.int(2)), organisation: Int32(isNamed ? try domain.map { try organisation(of: $0) } ?? 0 : 0)
-                ).write(to: &keyed)
-            }
-            if isDKIM {
+            if results.text(0) == "dkim" {
                 guard let domain, result != .none else { continue }
                 let seal: Outcome.Seal = result == .pass ? .verified : result == .temperror ? .temporary : .broken
                 signatures.append((domain, results.optionalInt(2) ?? 0, seal))
@@ -100,11 +84,6 @@ final class Outcomes {
                 // The envelope's sender counts; HELO only where there is nothing else.
                 if spf == nil || (isFrom && spf?.isFrom == false) { spf = (domain, result, isFrom) }
             }
-        }
-        if let insert {
-            insert.bind(1, id)
-            insert.bind(2, bytes: keyed)
-            try insert.run()
         }
         let kind: Outcome.SPF =
             switch spf?.result {

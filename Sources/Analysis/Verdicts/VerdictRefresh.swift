@@ -146,14 +146,31 @@ private final class RefreshPass {
             try history.write()
             try judge(all)
         }
-        if known == 0 { try db.execute(sql: "CREATE INDEX flows_authentication ON flows (authentication_id)") }
         if all == nil {
             try history.write()
             try judge()
         }
+        if known == 0 { try db.execute(sql: "CREATE INDEX flows_authentication ON flows (authentication_id, messages, verdict)") }
         try enter(new)
         try correct()
+        try enterKeyedResults()
         return result
+    }
+
+    /// Enters the results of chunks of sets that are whole by now. Sets never change, so neither do chunks.
+    private func enterKeyedResults() throws {
+        let first = try Int.fetchOne(db, sql: "SELECT max(chunk) + 1 FROM keyed_results") ?? 0
+        let sets = try Int.fetchOne(db, sql: "SELECT max(id) + 1 FROM authentication_sets") ?? 0
+        // The empty name belongs to nobody.
+        let empty = try Int.fetchOne(db, sql: "SELECT id FROM names WHERE name = ''")
+        let rows = try SQLRows(db, KeyedResults.resultsSQL)
+        let insert = try HotStatement(db, "INSERT INTO keyed_results (chunk, results) VALUES (?, ?)")
+        for chunk in first..<max(first, sets / KeyedResult.setsInChunk) {
+            let results = try KeyedResult.sets(ofChunk: chunk, rows) { $0 == empty ? 0 : Int32(try outcomes.organisation(of: $0)) }
+            insert.bind(1, chunk)
+            insert.bind(2, bytes: KeyedResult.pack(results))
+            try insert.run()
+        }
     }
 
     // MARK: - Flows
