@@ -240,7 +240,7 @@ final class History {
             let home = homes.first ?? -1
             let otherHome = homes.count > 1 ? homes[1] : -1
             let levels = Levels.pack([
-                Levels.level(verified), Levels.level(broken), Levels.level(atHome), Levels.level(Levels.count(bits)),
+                Levels.saturated(verified), Levels.saturated(broken), Levels.saturated(atHome), Levels.saturated(Levels.count(bits)),
             ])
             try old.restart(key.domain, key.selector, key.policy)
             if try old.next(), old.int(0) == home, old.int(1) == otherHome, old.int(2) == levels { continue }
@@ -293,13 +293,13 @@ final class History {
             // A name below its organisation, or none of the reports names selectors.
             if relayed + atHome == 0 { relayed = sums.int(0) }
             let levels = Levels.pack([
-                Levels.level(relayed), Levels.level(atHome), Levels.level(sums.int(1)), Levels.level(sums.int(2)),
-                Levels.level(Levels.count(sums.int(6))), Levels.level(Levels.count(sums.int(5))),
+                Levels.saturated(relayed), Levels.saturated(atHome), Levels.saturated(sums.int(1)), Levels.saturated(sums.int(2)),
+                Levels.saturated(Levels.count(sums.int(6))), Levels.saturated(Levels.count(sums.int(5))),
             ])
             let moreLevels = Levels.pack([
-                Levels.level(Levels.count(sums.int(7))), Levels.level(Levels.count(sums.int(8))),
-                Levels.level(sums.int(4) - sums.int(3) + 1),
-                Levels.level(sums.int(9)), sums.int(0) + sums.int(1) == 0 ? 0 : sums.int(1) * 31 / (sums.int(0) + sums.int(1)),
+                Levels.saturated(Levels.count(sums.int(7))), Levels.saturated(Levels.count(sums.int(8))),
+                Levels.saturated(sums.int(4) - sums.int(3) + 1),
+                Levels.saturated(sums.int(9)), sums.int(0) + sums.int(1) == 0 ? 0 : sums.int(1) * 31 / (sums.int(0) + sums.int(1)),
             ])
             if sums.int(10) != levels || sums.int(11) != moreLevels { changedOrganisations.insert(name) }
             update.bind(1, relayed)

@@ -116,6 +116,6 @@ struct HabitFacts: Hashable {
 
     static func levels(records: Int, aligned: Int, signed: Int, reporters: Int) -> Int {
         let share = aligned == 0 ? 0 : signed * 20 >= aligned * 19 ? 4 : min(3, signed * 4 / aligned)
-        return Levels.pack([Levels.level(records), Levels.level(aligned), share, Levels.level(reporters)])
+        return Levels.pack([Levels.saturated(records), Levels.saturated(aligned), share, Levels.saturated(reporters)])
     }
 }

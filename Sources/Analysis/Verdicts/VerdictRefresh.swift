@@ -20,7 +20,7 @@ public struct VerdictRefresh: Sendable {
     }
 
     /// Raised when the same reports would get other verdicts than before.
-    static let rulesVersion = 1
+    static let rulesVersion = 2
     /// Flows that are kept in memory at a time, about 100 bytes each: a bound on memory.
     static let flowsInMemory = 300_000
     /// Records that are kept in memory at a time.
