@@ -34,14 +34,18 @@ struct ForeignParty {
     /// The organisation of a name.
     func organisation(of name: String) -> String { suffixes.organisation(of: name) }
 
+    /// All names of services, and those above them.
+    var namesOfServices: Set<Substring> { services.namesAbove }
+
     /// The known service that a name belongs to.
     func service(ofName name: String) -> String? { services.service(of: name)?.name }
 }
 
-/// Whom the sets of results of a policy domain speak for: a known service, else the first foreign organisation. Each name is looked at once.
+/// Whom the sets of results of a policy domain speak for: a known service, else the first foreign organisation. Each organisation is looked at
+/// once, and each name of those with services.
 struct KeyedParties {
     private struct Party {
-        /// The number of its service, else of its organisation.
+        /// The number of its service, else of its organisation; -1: the names of the organisation are to be told apart.
         var number: Int
         var isService: Bool
     }
@@ -52,13 +56,16 @@ struct KeyedParties {
     private var results: KeyedResults
     private var texts: NameLookup
     private var numbers: [String?: Int] = [:]
+    private let namesOfServices: Set<Substring>
     private var places = KeyedPlaces()
+    private var organisations = KeyedPlaces()
     private var parties: [Party] = []
     /// The answers by the place of a set, with the domain that they hold for: a set mostly comes with one only.
     private var known: [(domain: Int, number: Int)] = []
 
     init(_ db: Database, _ suffixes: PublicSuffixes) throws {
         party = ForeignParty(suffixes)
+        namesOfServices = party.namesOfServices
         results = try KeyedResults(db, suffixes)
         texts = NameLookup(db)
     }
@@ -79,12 +86,26 @@ struct KeyedParties {
         // What passed before what did not, SPF before DKIM, and a known service before the first name of all.
         var best: (rank: Int, party: Party)?
         for result in results[place] where result.organisation != 0 && result.organisation != own {
-            let party = try party(ofName: Int(result.domain))
+            let party = try party(of: result)
             let order = (result.passed ? 0 : 2) + (result.isDKIM ? 1 : 0)
             let rank = (party.isService ? 0 : 4) + order
             if best.map({ rank < $0.rank }) ?? true { best = (rank, party) }
         }
         return best?.party.number ?? number(of: nil)
+    }
+
+    private mutating func party(of result: KeyedResult) throws -> Party {
+        // Below 0 it has no key in the database.
+        guard result.organisation > 0 else { return try party(ofName: Int(result.domain)) }
+        let organisation = Int(result.organisation)
+        if let place = organisations[organisation] {
+            return parties[place].number >= 0 ? parties[place] : try party(ofName: Int(result.domain))
+        }
+        let name = try texts.name(organisation) ?? ""
+        let hasServices = namesOfServices.contains(name[...]) || party.service(ofName: name) != nil
+        organisations[organisation] = parties.count
+        parties.append(Party(number: hasServices ? -1 : number(of: name), isService: false))
+        return try party(of: result)
     }
 
     private mutating func party(ofName key: Int) throws -> Party {

@@ -38,6 +38,8 @@ struct KeyedResults {
         rows = try SQLRows(db, Self.resultsSQL)
         self.suffixes = suffixes
         names = NameLookup(db)
+        // Grown step by step it would be copied again and again.
+        results.reserveCapacity(100_000)
     }
 
     /// The place of the set with the key `id`, for the questions below.

@@ -25,7 +25,8 @@ public enum DomainName {
     ///
     /// A label that mixes scripts, or is not what its own decoding encodes to, could be read as somebody else's domain: it stays `xn--…`.
     public static func readable(_ name: String) -> String {
-        guard name.contains("xn--") else { return name }
+        // Nearly no name has two hyphens in a row, and to look for more takes long.
+        guard zip(name.utf8, name.utf8.dropFirst()).contains(where: { $0 == 0x2D && $1 == 0x2D }) else { return name }
         return name.split(separator: ".", omittingEmptySubsequences: false).map { label in
             guard label.hasPrefix("xn--"), let scalars = Punycode.decode(label.dropFirst(4)), isOneScript(scalars) else {
                 return String(label)

@@ -18,6 +18,11 @@ public func safeText(_ text: String, maxScalars: Int) -> String {
 public func safeText(_ text: String, maxScalars: Int, ascii: Bool) -> String {
     let text = ascii ? plainPunctuation(text) : text
     if text.utf8.count <= maxScalars, text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return text }
+    if text.utf8.count <= maxScalars,
+        text.unicodeScalars.allSatisfy({ !isDeceptive($0) && !isCombining($0) && (!ascii || $0.isASCII) })
+    {
+        return text
+    }
     var result = String.UnicodeScalarView()
     var count = 0
     // Where to cut, should the text turn out too long: the last place that leaves room for the mark of omission.

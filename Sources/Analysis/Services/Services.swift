@@ -30,7 +30,7 @@ public struct Service: Hashable, Sendable {
 public struct Services: Sendable {
     /// All of them, as in the file.
     public let all: [Service]
-    private let byDomain: [String: Int]
+    private let byDomain: [Substring: Int]
     /// What tells one table from another.
     let version: Int
 
@@ -40,12 +40,12 @@ public struct Services: Sendable {
     /// Lines `name TAB kind TAB domains TAB page`; `#` begins a comment. Lines of another form are left out: a test keeps the file free of them.
     init(text: String) {
         var all: [Service] = []
-        var byDomain: [String: Int] = [:]
+        var byDomain: [Substring: Int] = [:]
         for line in text.split(separator: "\n") where !line.hasPrefix("#") {
             let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
             guard fields.count == 4, let kind = ServiceKind(rawValue: fields[1]) else { continue }
             let domains = fields[2].split(separator: ",").map(String.init)
-            for domain in domains { byDomain[domain] = all.count }
+            for domain in domains { byDomain[domain[...]] = all.count }
             all.append(Service(name: fields[0], kind: kind, domains: domains, page: fields[3]))
         }
         self.all = all
@@ -57,9 +57,26 @@ public struct Services: Sendable {
     public func service(of name: String) -> Service? {
         var rest = Substring(name)
         while true {
-            if let index = byDomain[String(rest)] { return all[index] }
-            guard let dot = rest.firstIndex(of: ".") else { return nil }
-            rest = rest[rest.index(after: dot)...]
+            if let index = byDomain[rest] { return all[index] }
+            guard let parent = Self.parent(of: rest) else { return nil }
+            rest = parent
         }
+    }
+
+    /// All entries and all names above them. A name that is not one of them, and that belongs to no service, has none below it either.
+    var namesAbove: Set<Substring> {
+        var names: Set<Substring> = []
+        for domain in all.flatMap(\.domains) {
+            var name: Substring? = domain[...]
+            while let found = name {
+                names.insert(found)
+                name = Self.parent(of: found)
+            }
+        }
+        return names
+    }
+
+    private static func parent(of name: Substring) -> Substring? {
+        name.utf8.firstIndex(of: UInt8(ascii: ".")).map { name[name.utf8.index(after: $0)...] }
     }
 }

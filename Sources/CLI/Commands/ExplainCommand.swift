@@ -114,10 +114,17 @@ struct ExplainCommand: ContextCommand {
     /// All text from reports passes `safeText`, a line at a time.
     private func write(_ lines: [String], _ presentation: Presentation) throws {
         try presentation.send { channel in
+            // There may be a line for each of thousands of forwarders: not a call each.
+            var bytes: [UInt8] = []
             for line in lines {
                 let safe = safeText(line, maxScalars: 2000, ascii: presentation.style.ascii)
-                for part in wrapped(safe, width: presentation.style.width) { try channel.write(Array((part + "\n").utf8)) }
+                for part in wrapped(safe, width: presentation.style.width) { bytes += (part + "\n").utf8 }
+                if bytes.count > 1 << 16 {
+                    try channel.write(bytes)
+                    bytes.removeAll(keepingCapacity: true)
+                }
             }
+            try channel.write(bytes)
         }
     }
 
