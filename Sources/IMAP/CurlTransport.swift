@@ -15,7 +15,7 @@ final class CurlTransport: Transport {
 
     /// libcurl, found when the first connection is made: `curl_global_init` must be called once, before anything else.
     // Any thread may use it: the table never changes again, and what it points to stays where it is.
-    nonisolated(unsafe) private static let library: Result<cshim_lib, IMAPError> = {
+    nonisolated(unsafe) private static let loaded: Result<cshim_lib, IMAPError> = {
         var problem: UnsafePointer<CChar>?
         guard let curl = cshim_load(&problem) else {
             let reason = problem.map { String(cString: $0) } ?? CSHIM_LIBRARY
@@ -35,7 +35,7 @@ final class CurlTransport: Transport {
         _ account: IMAPAccount, _ limits: IMAPLimits, deadline: Deadline, isCancelled: @escaping @Sendable () -> Bool
     ) throws(IMAPError) {
         self.isCancelled = isCancelled
-        let curl = try Self.library.get()
+        let curl = try Self.loaded.get()
         guard let easy = curl.pointee.easy_init() else { throw IMAPError(code: .noLibrary, found: "libcurl cannot be initialised") }
         let handle = OpaquePointer(easy)
         let greeting = Greeting()
