@@ -82,6 +82,14 @@ struct DoctorCommand: ContextCommand {
             return [DoctorFinding(subject: "database", check: "open", found: path + hint, status: .done)]
                 + (isInDepth ? try DatabaseDoctor.findings(store, suffixFile: configuration.publicSuffixList) : [])
         } catch let error as StoreError {
+            // Whoever asks for a check of a database means one that is there.
+            if error.code == .missing, inDepth || database.database != nil {
+                return [
+                    DoctorFinding(
+                        subject: "database", check: "open", found: "\(path): not there yet, so nothing was checked",
+                        next: "name the database that is meant, or make it with dmarcstat ingest PATH", status: ExitStatus(error))
+                ]
+            }
             if error.code == .missing {
                 return [DoctorFinding(subject: "database", check: "open", found: "\(path): not there yet; ingest makes it", status: .done)]
             }
