@@ -35,7 +35,7 @@ test: ## all checks and all tests: what the build server runs
 	@scripts/install-dependencies.sh --test
 	$(MAKE) --no-print-directory lint
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
-	$(SWIFT) test --skip-build $(TEST_FLAGS)
+	SWIFT="$(SWIFT)" scripts/run-tests.sh $(TEST_FLAGS)
 
 lint: ## formatting, and the arrows between targets
 	$(SWIFT) format lint --strict -r $(SWIFT_CODE)

@@ -82,8 +82,10 @@ struct DoctorCommand: ContextCommand {
             return [DoctorFinding(subject: "database", check: "open", found: path + hint, status: .done)]
                 + (isInDepth ? try DatabaseDoctor.findings(store, suffixFile: configuration.publicSuffixList) : [])
         } catch let error as StoreError {
-            // Whoever asks for a check of a database means one that is there.
-            if error.code == .missing, inDepth || database.database != nil {
+            // Whoever asks for the check of a database, and of nothing else, means one that is there. Beside mailboxes it may be
+            // the setup that is tried, before the first ingest.
+            let isMeantToBeThere = inDepth || (database.database != nil && configuration.mailboxes.isEmpty)
+            if error.code == .missing, isMeantToBeThere {
                 return [
                     DoctorFinding(
                         subject: "database", check: "open", found: "\(path): not there yet, so nothing was checked",
