@@ -48,7 +48,8 @@ CREATE TABLE runs (
     duplicate    INTEGER NOT NULL DEFAULT 0,
     not_a_report INTEGER NOT NULL DEFAULT 0,
     refused      INTEGER NOT NULL DEFAULT 0,
-    deferred     INTEGER NOT NULL DEFAULT 0
+    deferred     INTEGER NOT NULL DEFAULT 0,
+    taken_over   INTEGER NOT NULL DEFAULT 0 -- of the refused, those that went over to a run that read them again
 ) STRICT;
 
 CREATE TABLE messages (
@@ -75,6 +76,14 @@ CREATE TABLE refusals (
     records    INTEGER NOT NULL DEFAULT 0   -- records refused (scope 'records')
 ) STRICT;
 CREATE INDEX refusals_message ON refusals (message_id);
+
+-- Whole messages that were refused for ending the process that read them: reprocess reads them again.
+CREATE TABLE kept_messages (
+    message_id INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
+    run_id     INTEGER NOT NULL REFERENCES runs (id), -- the run that refused it
+    is_mail    INTEGER NOT NULL CHECK (is_mail IN (0, 1)), -- 0: a file that counts as a message
+    bytes      BLOB NOT NULL                -- gzip
+) STRICT;
 
 -- Attachments as they arrived, in their container (plain XML is kept as gzip): a better parser can read history again.
 CREATE TABLE raw_documents (

@@ -21,7 +21,7 @@ ReportStore: DMARC Migrations GRDB GRDBSQLite Foundation Glibc Synchronization
 Analysis: DMARC ReportStore GRDB GRDBSQLite CLibPSL Foundation Glibc
 Rendering: Glibc
 Ingest: DMARC ReportXML Unpacking Mail ReportStore Foundation Glibc Dispatch Synchronization
-CLI: DMARC ReportXML Unpacking Mail IMAP ReportStore Analysis Rendering Ingest ArgumentParser Logging TOMLKit Foundation Glibc Dispatch Synchronization
+CLI: CLinux DMARC ReportXML Unpacking Mail IMAP ReportStore Analysis Rendering Ingest ArgumentParser Logging TOMLKit Foundation Glibc Dispatch Synchronization
 dmarcstat: CLI Glibc
 '
 

@@ -147,7 +147,8 @@ public struct DatabaseCheck: Sendable {
 
     /// Question: does the ledger add up. Unit: one row. Index: none; the ledger is read as a whole.
     ///
-    /// A run that ended has as many messages of each outcome as it counted; deferred ones go over to the run that reads them. What was not
+    /// A run that ended has as many messages of each outcome as it counted; deferred ones go over to the run that reads them,
+    /// and so do refused ones that reprocess reads again. What was not
     /// stored has a reason, and a report comes from a message that counts as stored.
     static let ledgerSQL = """
         WITH found AS MATERIALIZED (
@@ -159,7 +160,7 @@ public struct DatabaseCheck: Sendable {
              WHERE r.finished_utc IS NOT NULL
                 AND (r.seen <> r.stored + r.duplicate + r.not_a_report + r.refused + r.deferred OR r.stored <> coalesce(f.stored, 0)
                     OR r.duplicate <> coalesce(f.duplicate, 0) OR r.not_a_report <> coalesce(f.not_a_report, 0)
-                    OR r.refused <> coalesce(f.refused, 0) OR r.deferred < coalesce(f.deferred, 0)))
+                    OR r.refused <> coalesce(f.refused, 0) + r.taken_over OR r.deferred < coalesce(f.deferred, 0)))
             + (SELECT count(*) FROM messages m
                WHERE m.outcome IN (3, 4, 5) AND NOT EXISTS (SELECT 1 FROM refusals WHERE message_id = m.id))
             + (SELECT count(*) FROM reports p JOIN messages m ON m.id = p.message_id WHERE m.outcome <> 1)

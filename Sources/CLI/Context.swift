@@ -18,6 +18,8 @@ public struct Context: Sendable {
     public var now: Int
     /// The effective user; 0 is root.
     public var userID: UInt32
+    /// This program, to look at suspect messages in a process of their own; nil: they are read like all others.
+    public var executable: String?
     /// The language of texts for people.
     public var language: Language
 
@@ -39,7 +41,8 @@ public struct Context: Sendable {
     /// All parts; without a language, that of the environment.
     public init(
         environment: [String: String] = [:], standardOutput: any OutputChannel, standardError: any OutputChannel, standardInput: Int32 = 0,
-        terminalWidth: Int? = nil, isErrorTerminal: Bool = false, now: Int, userID: UInt32 = 1000, language: Language? = nil
+        terminalWidth: Int? = nil, isErrorTerminal: Bool = false, now: Int, userID: UInt32 = 1000, executable: String? = nil,
+        language: Language? = nil
     ) {
         self.environment = environment
         self.standardOutput = standardOutput
@@ -49,6 +52,7 @@ public struct Context: Sendable {
         self.isErrorTerminal = isErrorTerminal
         self.now = now
         self.userID = userID
+        self.executable = executable
         self.language = language ?? Language(environment: environment)
     }
 

@@ -20,7 +20,7 @@ struct Dmarcstat: ContextCommand {
             ForwardingCommand.self, ExplainCommand.self, TrendCommand.self, WhatIfCommand.self, ReportersCommand.self, ReportsCommand.self,
             ShowCommand.self, AdviseCommand.self, RefusedCommand.self,
             StatusCommand.self, ExportCommand.self, BackupCommand.self, PurgeCommand.self, ReprocessCommand.self,
-            InitCommand.self, DoctorCommand.self,
+            InitCommand.self, DoctorCommand.self, ExamineCommand.self,
         ])
 
     @OptionGroup var database: DatabaseOptions

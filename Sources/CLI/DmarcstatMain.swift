@@ -26,16 +26,16 @@ public enum DmarcstatMain {
         }
     }
 
-    /// The names of all commands.
+    /// The names of all commands that people type.
     static var commandNames: [String] {
-        Dmarcstat.configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+        Dmarcstat.configuration.subcommands.filter { $0.configuration.shouldDisplay }.compactMap { $0.configuration.commandName } + ["help"]
     }
 
     /// The parser takes an unknown command for a superfluous argument; we can say what was meant.
     private static func requireKnownCommand(_ arguments: [String]) throws(CommandError) {
         // What stands behind `help` is a command, too.
         let word = arguments.first == "help" ? arguments.dropFirst().first : arguments.first
-        guard let word, !word.hasPrefix("-"), !commandNames.contains(word) else { return }
+        guard let word, !word.hasPrefix("-"), !commandNames.contains(word), word != ExamineCommand.configuration.commandName else { return }
         let hint = suggestion(for: word, among: commandNames).map { "Did you mean '\($0)'?" } ?? "dmarcstat --help lists the commands."
         throw .usage("there is no command '\(word)'. \(hint)")
     }

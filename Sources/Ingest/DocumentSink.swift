@@ -130,6 +130,9 @@ final class DocumentSink {
     }
 
     private func receive(_ chunk: UnsafeRawBufferPointer) -> Bool {
+        #if DEBUG
+            if xmlBytes == 0 { SeededFault.occur(in: chunk) }
+        #endif
         xmlBytes += chunk.count
         // In small steps, so that a piece that unpacks to many records does not hold them all.
         var offset = 0

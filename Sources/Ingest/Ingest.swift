@@ -105,8 +105,9 @@ public struct Ingest: Sendable {
     private func pump(_ mailbox: any Mailbox, into session: WritingSession) throws {
         let lanes = Lanes<IngestEvent>(ahead: options.workers * 3, capacity: 40_000)
         let failure = FirstFailure()
-        let workers = (0..<max(1, options.workers)).map { _ in
-            Worker(lanes: lanes, mailbox: mailbox, options: options, failure: failure, shouldStop: shouldStop)
+        let workers = (0..<max(1, options.workers)).map { number in
+            Worker(
+                number: number, lanes: lanes, mailbox: mailbox, options: options, failure: failure, shouldStop: shouldStop)
         }
         for worker in workers { worker.start() }
         defer {
@@ -135,6 +136,7 @@ public struct Ingest: Sendable {
                     IngestProgress(done: session.seen, total: mailbox.expectedCount, messagesPerSecond: Double(session.seen) / seconds))
             }
         }
+        if let error = options.containment?.notes.failure { throw error }
         for oddity in mailbox.oddities { try session.handle(oddity: oddity) }
         try session.commit()
         session.settleLeftOver()

@@ -22,6 +22,10 @@ public struct IngestOptions: Sendable {
     public var now: Int
     /// Descriptor that `-` reads from.
     public var standardInput: Int32 = 0
+    /// What keeps a message that ends the process from ending every run; nil: nothing does.
+    public var containment: Containment?
+    /// Whether what earlier runs left to be marked, moved or deleted is done.
+    var settlesLeftOver = true
     /// Records and other rows that may wait before a commit.
     public var workPerCommit = 200_000
 

@@ -39,6 +39,8 @@ struct ReadMessage: Sendable {
     var refusedDocuments = 0
     /// What it is if no report is in it: the code.
     var kind = "not-a-report-mail"
+    /// The whole message, if it was refused for ending the process that read it: a better parser may read it.
+    var kept: KeptMessage?
     /// Our fault, or the system's: it stays where it is for the next run.
     var isDeferred = false
     /// It was gone when it was to be read.
@@ -46,7 +48,7 @@ struct ReadMessage: Sendable {
 
     /// Records held, for the bound on memory.
     var weight: Int {
-        documents.reduce(1) { sum, document in
+        documents.reduce(1 + (kept?.bytes.count ?? 0) / 64) { sum, document in
             document.batches.reduce(sum + (document.bytes?.count ?? 0) / 64) { $0 + $1.weight }
         }
     }

@@ -19,8 +19,8 @@ final class MessageReader {
         parser = ReportParser(limits: options.xml)
     }
 
-    /// Reads `message`. Pieces of a large report go to `emit` at once; the message itself is returned.
-    func read(_ message: Message, emit: @escaping (IngestEvent) -> Bool) -> ReadMessage {
+    /// Reads `message` of `mailbox`. Pieces of a large report go to `emit` at once; the message itself is returned.
+    func read(_ message: Message, of mailbox: String = "", emit: @escaping (IngestEvent) -> Bool) -> ReadMessage {
         var result = ReadMessage(key: message.key, place: message.place)
         do throws(MailError) {
             try message.read(into: &buffer)
@@ -30,16 +30,35 @@ final class MessageReader {
             result.refusals.append(Refusal(scope: .message, code: error.code.rawValue, place: message.place, detail: error.found))
             return result
         }
+        let name = lastComponent(message.place)
+        if let objection = options.containment?.objection(to: message, mailbox: mailbox, buffer, name: name) {
+            return refuse(result, objection, message.form)
+        }
         unpacker.beginMessage()
         let sink = DocumentSink(parser: parser, options: options, message: result, emit: emit)
         buffer.withUnsafeBytes { bytes in
             if message.form == .file, sniff(bytes) != .none || !looksLikeMail(bytes) {
-                readFile(bytes, name: lastComponent(message.place), sink)
+                readFile(bytes, name: name, sink)
             } else {
                 readMail(bytes, sink)
             }
         }
         return sink.finishMessage()
+    }
+
+    /// What is not read in this process, because it took another one down.
+    private func refuse(_ message: ReadMessage, _ objection: Containment.Examination, _ form: MessageForm) -> ReadMessage {
+        var message = message
+        switch objection {
+        case .sound: break
+        case .fatal(let reason, let detail):
+            message.refusals.append(Refusal(scope: .message, code: reason.rawValue, place: message.place, detail: detail))
+            message.kept = KeptMessage(isMail: form == .mail, bytes: buffer.withUnsafeBytes { Unpacker.gzipCompressed($0) })
+        case .notExamined(let detail):
+            message.isDeferred = true
+            message.refusals.append(Refusal(scope: .message, code: "not-examined", place: message.place, detail: detail))
+        }
+        return message
     }
 
     private func lastComponent(_ path: String) -> String {

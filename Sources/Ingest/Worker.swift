@@ -11,6 +11,8 @@ final class Worker: @unchecked Sendable {
     private let options: IngestOptions
     private let failure: FirstFailure
     private let shouldStop: @Sendable () -> Bool
+    /// Where it notes what it reads.
+    private let slot: Int
     private let done = DispatchSemaphore(value: 0)
     private var thread: Thread?
 
@@ -18,9 +20,10 @@ final class Worker: @unchecked Sendable {
     private static let handOver = 2000
 
     init(
-        lanes: Lanes<IngestEvent>, mailbox: any Mailbox, options: IngestOptions, failure: FirstFailure,
+        number: Int, lanes: Lanes<IngestEvent>, mailbox: any Mailbox, options: IngestOptions, failure: FirstFailure,
         shouldStop: @escaping @Sendable () -> Bool
     ) {
+        slot = ReadingNotes.writerSlot + 1 + number
         self.lanes = lanes
         self.mailbox = mailbox
         self.options = options
@@ -46,17 +49,23 @@ final class Worker: @unchecked Sendable {
             read(messages, reader, lane)
             lanes.close(lane)
         }
+        options.containment?.notes.end(slot: slot)
     }
 
     /// The next messages; none after an error, which ends the mailbox.
     private func next() -> [Message] {
-        if shouldStop() { return [] }
+        if shouldStop() || options.containment?.notes.failure != nil { return [] }
         do throws(MailError) {
             return try mailbox.next(Ingest.chunk)
         } catch {
             failure.set(error)
             return []
         }
+    }
+
+    private func note(_ message: Message) -> Bool {
+        guard let notes = options.containment?.notes else { return true }
+        return notes.begin(ReadingNotes.Suspect(mailbox: mailbox.identifier, key: message.key), slot: slot)
     }
 
     private func read(_ messages: [Message], _ reader: MessageReader, _ lane: Int) {
@@ -71,7 +80,8 @@ final class Worker: @unchecked Sendable {
             return lanes.put(events, weight: total, into: lane)
         }
         for message in messages {
-            let result = reader.read(message) { event in
+            guard note(message) else { break }
+            let result = reader.read(message, of: mailbox.identifier) { event in
                 waiting.append(event)
                 if case .records(let batch) = event { weight += batch.weight }
                 return weight < Self.handOver || handOver()

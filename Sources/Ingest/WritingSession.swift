@@ -34,7 +34,7 @@ final class WritingSession {
         try writer.begin()
         mailboxID = try writer.mailbox(mailbox.identifier)
         run = try writer.beginRun(now: options.now)
-        for (id, key, outcome) in try writer.unsettled(mailbox: mailboxID) {
+        for (id, key, outcome) in options.settlesLeftOver ? try writer.unsettled(mailbox: mailboxID) : [] {
             let action = outcome == .refused ? options.afterRefused : options.after
             if action == .leave { settled.append(id) } else { leftOver.append(Unsettled(id: id, key: key, action: action)) }
         }
@@ -95,6 +95,7 @@ final class WritingSession {
     func handle(_ event: IngestEvent) throws {
         switch event {
         case .messageBegins(let key, let place):
+            try noteWriting(key)
             current = (key, place, try enter(key, .stored))
         case .reportBegins(let header):
             try writer.openReport(header)
@@ -110,6 +111,16 @@ final class WritingSession {
         }
     }
 
+    /// What is being stored may be as fatal as what is being read.
+    private func noteWriting(_ key: String) throws {
+        guard let notes = options.containment?.notes else { return }
+        if !notes.begin(ReadingNotes.Suspect(mailbox: mailbox.identifier, key: key), slot: ReadingNotes.writerSlot),
+            let error = notes.failure
+        {
+            throw error
+        }
+    }
+
     private func enter(_ key: String, _ outcome: MessageOutcome) throws -> Int64 {
         try writer.message(mailbox: mailboxID, key: key, run: run, now: options.now, outcome: outcome)
     }
@@ -122,11 +133,15 @@ final class WritingSession {
     private func handle(_ message: ReadMessage) throws {
         // Gone between listing and reading: another program's doing, and none of ours.
         if message.isVanished { return }
+        if current == nil { try noteWriting(message.key) }
         let expected: MessageOutcome =
             message.isDeferred ? .deferred : !message.documents.isEmpty ? .stored : message.refusals.isEmpty ? .notAReport : .refused
         let id: Int64
         if let current { id = current.id } else { id = try enter(message.key, expected) }
         for document in message.documents {
+            #if DEBUG
+                SeededFault.occur(storing: document.report.header.reporter)
+            #endif
             note(try writer.store(document.report, document.batches, origin: origin(document, id, message.place)), document, message.place)
         }
         let outcome = outcome(of: message)
@@ -177,6 +192,7 @@ final class WritingSession {
             refusals = [Refusal(scope: .message, code: message.kind, place: message.place, detail: Self.explanations[message.kind] ?? "")]
         }
         for refusal in refusals { try writer.refuse(refusal, message: id) }
+        if let kept = message.kept { try writer.keep(kept, message: id) }
         tally.documents.seen += message.refusedDocuments
         tally.documents.refused += message.refusedDocuments
         guard outcome != .notAReport else { return }

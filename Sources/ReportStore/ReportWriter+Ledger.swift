@@ -55,7 +55,10 @@ extension ReportWriter {
         insertMessage.bind(5, outcome.rawValue)
         let id = try insertMessage.integer() ?? 0
         // It was deferred before: what was said of it then is settled now.
-        if id < firstNewMessageID { try clearRefusals(message: id) }
+        if id < firstNewMessageID {
+            try clearRefusals(message: id)
+            try takeOver(message: id)
+        }
         return id
     }
 

@@ -74,6 +74,24 @@ public final class Unpacker {
         gzip(bytes)
     }
 
+    /// What `gzipCompressed` was given; nil if these bytes are not whole, or hold more than `maxBytes`.
+    public static func gzipInflated(_ bytes: UnsafeRawBufferPointer, maxBytes: Int) -> [UInt8]? {
+        let inflater = Inflater()
+        inflater.start(bytes, .gzip)
+        var content: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 1 << 16)
+        while content.count <= maxBytes {
+            let (count, progress) = piece.withUnsafeMutableBytes { inflater.inflate(into: $0) }
+            content += piece[..<count]
+            switch progress {
+            case .more: continue
+            case .ended: return content.count <= maxBytes ? content : nil
+            case .failed: return nil
+            }
+        }
+        return nil
+    }
+
     private func open<R: DocumentReceiver>(
         _ bytes: UnsafeRawBufferPointer, _ container: Container, _ layer: Layer, into receiver: inout R
     ) throws(UnpackError) {

@@ -69,13 +69,14 @@ struct IngestCommand: ContextCommand {
         try requireSomething(targets, context)
         let store = try ReportStore(path: path, access: .readWrite)
         let lock = try StoreLock(database: path, waitSeconds: 10)
+        let containment = try IsolatedReader.containment(database: path, context)
         let meter = ProgressMeter(context)
         StopRequest.listen()
         var tally = Tally()
         var failure: ExitStatus?
         for target in targets where !StopRequest.wasMade {
             let ingest = Ingest(
-                store: store, options: options(target, configuration, context), progress: { meter.show($0) },
+                store: store, options: options(target, configuration, containment, context), progress: { meter.show($0) },
                 shouldStop: { StopRequest.wasMade })
             do throws(IngestError) {
                 let part = try ingest.run { isKnown throws(MailError) in try target.open(context, MailLimits(), isKnown) }
@@ -90,6 +91,8 @@ struct IngestCommand: ContextCommand {
             }
         }
         meter.clear()
+        // Stopped early, it may not have come to what was suspect.
+        if !StopRequest.wasMade { containment?.finish() }
         // Whatever comes of the verdicts: what was stored is stored, and is said.
         defer { extendLifetime(lock) }
         let refreshed = Result { try refreshVerdicts(store, configuration) }
@@ -157,13 +160,16 @@ struct IngestCommand: ContextCommand {
         }
     }
 
-    private func options(_ target: MailboxTarget, _ configuration: Configuration, _ context: Context) -> IngestOptions {
+    private func options(_ target: MailboxTarget, _ configuration: Configuration, _ containment: Containment?, _ context: Context)
+        -> IngestOptions
+    {
         var options = IngestOptions(now: context.now)
         options.workers = workers ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         options.keepsRaw = configuration.keepsRaw && !noRaw
         options.after = target.after
         options.afterRefused = target.afterRefused
         options.standardInput = context.standardInput
+        options.containment = containment
         return options
     }
 

@@ -63,9 +63,31 @@ struct ReprocessCommand: ContextCommand {
         StopRequest.listen()
         let reprocess = Reprocess(store: store, options: IngestOptions(now: context.now), shouldStop: { StopRequest.wasMade })
         let outcome = try reprocess.run(selection, isDryRun: dryRun)
+        let retried = try retryKept(store, path, context)
         if !dryRun, !StopRequest.wasMade { _ = try VerdictRefresh(suffixFile: suffixFile).run(store, rebuild: true) }
-        try present(outcome, presentation)
+        try present(outcome, retried, presentation)
         if StopRequest.wasMade { throw AlreadySaid(status: .tryAgain) }
+    }
+
+    /// What came of messages that were refused for ending the process that read them.
+    struct Retried {
+        var messages = 0
+        var recovered = 0
+    }
+
+    /// They are about no domain yet and of no day: read when everything is meant.
+    private func retryKept(_ store: ReportStore, _ path: String, _ context: Context) throws -> Retried {
+        guard domain.isEmpty, since == nil, !StopRequest.wasMade else { return Retried() }
+        var options = IngestOptions(now: context.now)
+        let count = try RetryKept(store: store, options: options).count()
+        guard count > 0, !dryRun, let containment = try IsolatedReader.containment(database: path, areAllSuspect: true, context) else {
+            return Retried(messages: count)
+        }
+        options.containment = containment
+        let retry = RetryKept(store: store, options: options, shouldStop: { StopRequest.wasMade })
+        do throws(IngestError) { _ = try retry.run() } catch { throw error.underlying }
+        containment.finish()
+        return Retried(messages: count, recovered: try count - retry.count())
     }
 
     private func selection(_ context: Context) throws(CommandError) -> ReportSelection {
@@ -84,8 +106,14 @@ struct ReprocessCommand: ContextCommand {
         return selection
     }
 
-    private func present(_ outcome: ReprocessOutcome, _ presentation: Presentation) throws {
-        let cells = Self.fields.map { $0.cell(outcome, presentation) }
+    private static let retriedFields: [Field<Retried>] = [
+        .number("kept_messages", "Messages that had ended their reader") { row, _ in .integer(row.messages) },
+        .number("recovered", "  read now") { row, _ in .integer(row.recovered) },
+    ]
+
+    private func present(_ outcome: ReprocessOutcome, _ retried: Retried, _ presentation: Presentation) throws {
+        let cells = Self.fields.map { $0.cell(outcome, presentation) } + Self.retriedFields.map { $0.cell(retried, presentation) }
+        let titles = Self.fields.map(\.column) + Self.retriedFields.map(\.column)
         guard presentation.isText else {
             let changes = outcome.changes.map { change in
                 Cell.object([
@@ -95,13 +123,13 @@ struct ReprocessCommand: ContextCommand {
             }
             return try presentation.present(
                 Table(
-                    name: "reprocess", columns: Self.fields.map(\.column), rows: [cells], extra: [("changes", .array(changes))]))
+                    name: "reprocess", columns: titles, rows: [cells], extra: [("changes", .array(changes))]))
         }
         let columns = [
             Column(key: "what", title: dryRun ? "Would be read again" : "Read again", priority: 100, isIdentifier: true),
             Column(key: "value", title: "", isIdentifier: true),
         ]
-        let rows = zip(Self.fields, cells).map { [Cell.text($0.column.title), $1] }
+        let rows = zip(titles, cells).map { [Cell.text($0.title), $1] }
         let shown = 20
         var footer = outcome.changes.prefix(shown).map { change in
             "Report \(change.report): " + (change.code.map { "\($0): " } ?? "") + change.what.joined(separator: ", ")

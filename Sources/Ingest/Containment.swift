@@ -1,0 +1,51 @@
+import Mail
+
+/// Keeps a message that ends the process from ending every run: what is being read is noted, and what was being read when a run was ended is
+/// looked at in a process of its own before it is read here (`docs/decisions/0010-containment.md`).
+public struct Containment: Sendable {
+    /// What came of looking at a message.
+    public enum Examination: Equatable, Sendable {
+        /// It can be read and stored.
+        case sound
+        /// Reading it ends the process that does: a reason for refusal, and what was seen.
+        case fatal(Reason, detail: String)
+        /// It could not be looked at; the message is left for the next run.
+        case notExamined(detail: String)
+    }
+
+    /// Why a message is refused that ended the process which looked at it.
+    public enum Reason: String, Sendable, CaseIterable {
+        /// It crashed.
+        case crash = "parser-crash"
+        /// It ran out of the memory that it may have.
+        case memory = "parser-memory"
+        /// It used the time that it may have.
+        case time = "parser-time"
+    }
+
+    /// Looks at the bytes of a message in another process; the name is that of a file, and says nothing about a mail.
+    public typealias Examine = @Sendable (_ bytes: [UInt8], _ form: MessageForm, _ name: String) -> Examination
+
+    /// What is being read, and what was when an earlier run was ended.
+    let notes: ReadingNotes
+    /// Messages that are looked at although nothing is noted of them: those that were refused for ending the process.
+    private let areAllSuspect: Bool
+    private let examine: Examine
+
+    /// With `areAllSuspect` every message is looked at first.
+    public init(notes: ReadingNotes, areAllSuspect: Bool = false, examine: @escaping Examine) {
+        self.notes = notes
+        self.areAllSuspect = areAllSuspect
+        self.examine = examine
+    }
+
+    /// The run ended well.
+    public func finish() { notes.finish() }
+
+    /// Looks at a message if there is reason to; nil: there is none, or it is sound.
+    func objection(to message: Message, mailbox: String, _ bytes: [UInt8], name: String) -> Examination? {
+        guard areAllSuspect || notes.suspects.contains(ReadingNotes.Suspect(mailbox: mailbox, key: message.key)) else { return nil }
+        let found = examine(bytes, message.form, name)
+        return found == .sound ? nil : found
+    }
+}
