@@ -8,6 +8,7 @@ import Glibc
 /// The list is the distribution's (`libpsl`), or a newer file.
 public final class PublicSuffixes {
     private let list: OpaquePointer
+    private let file: String?
     private var known: [String: String] = [:]
     private static let mostRemembered = 200_000
 
@@ -15,6 +16,7 @@ public final class PublicSuffixes {
     public init?(file: String? = nil) {
         guard let list = file.map({ psl_load_file($0) }) ?? psl_latest(nil) else { return nil }
         self.list = list
+        self.file = file
     }
 
     // `psl_latest` may answer with the built-in list, which `psl_free` leaves alone.
@@ -38,6 +40,25 @@ public final class PublicSuffixes {
         strict ? name == from : organisation(of: name) == organisation(of: from)
     }
 
-    /// What tells one list from another: verdicts that were made with another one are made anew.
-    public var version: String { "\(psl_suffix_count(list)).\(psl_suffix_exception_count(list)).\(psl_suffix_wildcard_count(list))" }
+    /// What tells one list from another: verdicts that were made with another one are made anew. By content, since libpsl does not count
+    /// the suffixes of a compiled list. Without a file of ours it may take the distribution's or the one built into it, so both are named.
+    public var version: String {
+        if let file { return Self.digest(ofFile: file) }
+        let distributed = psl_dist_filename().map { Self.digest(ofFile: String(cString: $0)) } ?? "-"
+        let builtIn = psl_builtin_sha1sum().map { String(cString: $0).prefix(16) } ?? "-"
+        return "\(distributed).\(builtIn)"
+    }
+
+    /// FNV-1a of a file's bytes, 64 bits in hexadecimal digits; `-` if it cannot be read.
+    private static func digest(ofFile path: String) -> String {
+        guard let file = fopen(path, "re") else { return "-" }
+        defer { fclose(file) }
+        var digest: UInt64 = 0xCBF2_9CE4_8422_2325
+        var piece = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = fread(&piece, 1, piece.count, file)
+            if count == 0 { return String(digest, radix: 16) }
+            for byte in piece[..<count] { digest = (digest ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        }
+    }
 }

@@ -95,6 +95,10 @@ struct VerdictRefreshTests {
             try String.fetchAll(db, sql: "SELECT n.name FROM organisations o JOIN names n ON n.id = o.name_id")
         }
         #expect(names.contains("bounce.service.example"))
+        // As many suffixes, but others: told apart by content.
+        try Data("com\nexample\nanother.example\n".utf8).write(to: file)
+        #expect(try refresh.isNeeded(store))
+        #expect(try #require(PublicSuffixes()).version.contains("-1") == false)
         #expect(throws: AnalysisError.self) { try VerdictRefresh(suffixFile: "/nonexistent").run(store) }
     }
 
