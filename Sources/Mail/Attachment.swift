@@ -32,6 +32,10 @@ public struct MailFacts: Sendable, Equatable {
     public var subject = ""
     /// The From field, decoded, as written otherwise; "" if there is none.
     public var from = ""
+    /// The domain of the one address in From, as written; nil where there is not exactly one.
+    public var authorDomain: String?
+    /// What the trusted servers found out (`TrustedResults`); nil where no server is trusted.
+    public var authentication: [AuthenticationResults]?
     /// The Message-ID as written.
     public var messageID = ""
     /// The Date as written.

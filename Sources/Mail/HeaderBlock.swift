@@ -4,7 +4,7 @@ import Glibc
 struct HeaderBlock {
     /// A field of interest.
     enum Field {
-        case contentType, encoding, disposition, subject, from, messageID, date
+        case contentType, encoding, disposition, subject, from, messageID, date, authentication
     }
 
     private(set) var contentType: Range<Int>?
@@ -14,11 +14,19 @@ struct HeaderBlock {
     private(set) var from: Range<Int>?
     private(set) var messageID: Range<Int>?
     private(set) var date: Range<Int>?
+    /// Whether there is more than one field From.
+    private(set) var isFromRepeated = false
+    /// Every field Authentication-Results, from the top; at most `maxAuthentications`.
+    private(set) var authentications: [Range<Int>] = []
+    /// Where the topmost field Received begins.
+    private(set) var received: Int?
     /// Where the body begins.
     var end = 0
     /// Whether it reads the same for any reader: each line a field or its continuation, no field of MIME twice or
     /// misspelt, an empty line at its end.
     var isPlain = true
+
+    private static let maxAuthentications = 64
 
     /// Scans the block that begins at `start` and ends with an empty line, or at `limit`.
     ///
@@ -111,6 +119,13 @@ struct HeaderBlock {
             field = .messageID
         case UInt8(ascii: "d") where isTop && isName("date"):
             field = .date
+        case UInt8(ascii: "a") where isTop && isName("authentication-results"):
+            guard authentications.count < Self.maxAuthentications else { return nil }
+            authentications.append(colon + 1..<lineEnd)
+            return .authentication
+        case UInt8(ascii: "r") where isTop && isName("received"):
+            received = received ?? start
+            return nil
         default:
             return nil
         }
@@ -118,7 +133,8 @@ struct HeaderBlock {
             // The first counts, but readers differ on fields of MIME.
             switch field {
             case .contentType, .encoding, .disposition: isPlain = false
-            case .subject, .from, .messageID, .date: break
+            case .from: isFromRepeated = true
+            case .subject, .messageID, .date, .authentication: break
             }
             return nil
         }
@@ -136,6 +152,7 @@ struct HeaderBlock {
             case .from: from
             case .messageID: messageID
             case .date: date
+            case .authentication: authentications.last
             }
         }
         set {
@@ -147,6 +164,8 @@ struct HeaderBlock {
             case .from: from = newValue
             case .messageID: messageID = newValue
             case .date: date = newValue
+            case .authentication:
+                if let newValue, !authentications.isEmpty { authentications[authentications.count - 1] = newValue }
             }
         }
     }

@@ -5,10 +5,13 @@
 public final class MailReader {
     private let limits: MailLimits
     private let decoder = TransferDecoder()
+    private let trusted: TrustedResults
 
-    /// A reader with these limits.
-    public init(limits: MailLimits) {
+    /// A reader with these limits. `trustedServers`: the names under which the own servers write `Authentication-Results`, "" for fields
+    /// without a name; nil where none is known.
+    public init(limits: MailLimits, trustedServers: [String]? = nil) {
         self.limits = limits
+        trusted = TrustedResults(servers: trustedServers)
     }
 
     /// Reads `message` and calls `part` with each part and its decoded bytes, in order; they are valid during the call.
@@ -36,7 +39,7 @@ public final class MailReader {
             throw tooLarge(message.count, limit: limits.maxMessageBytes, place: "")
         }
         // Its limits hold in any case: it sees the depth and the number of parts before GMime spends time on them.
-        let scan = try MimeScan(message, limits)
+        let scan = try MimeScan(message, limits, trusted)
         if scan.isExact, reader != .tree {
             for leaf in scan.leaves {
                 let content = UnsafeRawBufferPointer(rebasing: message[leaf.content])
@@ -54,6 +57,10 @@ public final class MailReader {
             return MailFacts()
         }
         tree.forEachPart(decoder, part)
-        return tree.facts
+        var facts = tree.facts
+        // Read from the bytes themselves, by one reader only.
+        facts.authorDomain = scan.facts.authorDomain
+        facts.authentication = scan.facts.authentication
+        return facts
     }
 }

@@ -21,11 +21,13 @@ struct MimeScan {
     private(set) var facts = MailFacts()
     /// Whether what was found is all there is to find.
     private(set) var isExact = true
+    private let trusted: TrustedResults
 
     /// - Throws: `header-too-large`, `mime-too-deep`, `mime-too-many-parts`, also if the scan is not exact.
-    init(_ bytes: UnsafeRawBufferPointer, _ limits: MailLimits) throws(MailError) {
+    init(_ bytes: UnsafeRawBufferPointer, _ limits: MailLimits, _ trusted: TrustedResults = TrustedResults()) throws(MailError) {
         self.bytes = bytes
         self.limits = limits
+        self.trusted = trusted
         if bytes.starts(with: "From ".utf8) || bytes.starts(with: ">From ".utf8) { isExact = false }
         try entity(0..<bytes.count, depth: 0, boundaries: [], container: "")
     }
@@ -148,6 +150,8 @@ struct MimeScan {
         facts.from = headerText(header.from)
         facts.messageID = headerText(header.messageID)
         facts.date = headerText(header.date)
+        if let from = header.from, !header.isFromRepeated { facts.authorDomain = authorDomain(bytes[from]) }
+        facts.authentication = trusted.results(of: header, bytes)
     }
 
     private func headerText(_ range: Range<Int>?) -> String {
