@@ -116,10 +116,14 @@ CREATE TABLE reports (
     refused_records INTEGER NOT NULL,
     message_id     INTEGER REFERENCES messages (id) ON DELETE SET NULL,
     raw_id         INTEGER REFERENCES raw_documents (id) ON DELETE SET NULL, -- NULL: not kept
-    member         TEXT NOT NULL            -- which member of the container, '' for the container itself
+    member         TEXT NOT NULL,           -- which member of the container, '' for the container itself
+    authenticity   INTEGER CHECK (authenticity BETWEEN 0 AND 2), -- 0 unverified 1 verified 2 mismatch; NULL: nothing was to be checked
+    mail_from_domain TEXT                   -- canonical domain of the mail's author; NULL: no mail, or not one author
 ) STRICT;
 CREATE INDEX reports_identity ON reports (domain_id, begin_utc, reporter_id, report_id);
 CREATE INDEX reports_domain_day ON reports (domain_id, day);
+-- Reports that are no witnesses: few, and none where nothing is checked.
+CREATE INDEX reports_distrusted ON reports (domain_id, day) WHERE authenticity <> 1;
 -- Few reports are spread; what lies on a day may have its midpoint half a year away.
 CREATE INDEX reports_spread ON reports (domain_id, day) WHERE is_spread = 1;
 

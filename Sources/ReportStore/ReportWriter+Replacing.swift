@@ -24,6 +24,8 @@ public struct StoredReport: Sendable {
     public var member: String
     /// Whether it counts, or lost a conflict.
     public var isCounted: Bool
+    /// What is known of the mail.
+    var sender: ReportSender
     /// The message it came in.
     var message: Int64?
     /// Its policy domain's key.
@@ -73,7 +75,7 @@ extension ReportWriter {
                 SELECT p.id, p.domain_id, d.name, p.reporter_id, o.name, p.report_id, p.begin_utc, p.end_utc, p.digest, p.version, p.email,
                     p.contact_info, p.generator, p.errors, p.standard, p.records, p.messages, p.deviations, p.refused_records, p.message_id,
                     p.raw_id, p.member, y.p, y.sp, y.np, y.adkim, y.aspf, y.pct, y.fo, y.testing, y.discovery_method,
-                    p.is_counted
+                    p.is_counted, p.authenticity, p.mail_from_domain
                 FROM reports p JOIN domains d ON d.id = p.domain_id JOIN reporters o ON o.id = p.reporter_id
                     JOIN policies y ON y.id = p.policy_id
                 WHERE p.id > ? ORDER BY p.id LIMIT ?
@@ -107,7 +109,9 @@ extension ReportWriter {
                 StoredReport(
                     id: row[0], header: header, digest: try row.digest(8), records: row[15], messages: row[16],
                     deviations: Deviations(rawValue: UInt64(bitPattern: row[17])), refusedRecords: row[18], rawID: row[20], member: row[21],
-                    isCounted: row[31], message: row[19], domain: row[1], reporter: row[3]))
+                    isCounted: row[31],
+                    sender: ReportSender(authenticity: row[32], mailFromDomain: row[33]), message: row[19], domain: row[1], reporter: row[3]
+                ))
         }
         return (found, rows.count < limit ? nil : rows.last?[0])
     }

@@ -46,6 +46,7 @@ public final class ReportWriter {
         var id: Int64
         var digest: ContentDigest
         var isCounted: Bool
+        var sender: ReportSender
     }
 
     /// Rows that the shares of one report's long window may need beyond one for each record; after that a record falls on one day.
@@ -70,8 +71,8 @@ public final class ReportWriter {
             """
             INSERT INTO reports (id, reporter_id, domain_id, report_id, begin_utc, end_utc, day, is_spread, is_counted, digest, policy_id,
                 standard, version, email, contact_info, generator, errors, records, messages, passed, deviations, refused_records,
-                message_id, raw_id, member)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                message_id, raw_id, member, authenticity, mail_from_domain)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         insertMessage = try HotStatement(
             db,
@@ -140,21 +141,28 @@ public final class ReportWriter {
         public var bytes: [UInt8]?
         /// Where the message is, for the ledger.
         public var place: String
+        /// What is known of the mail.
+        public var sender: ReportSender
 
         /// All parts.
-        public init(message: Int64, attachment: Int, member: String, bytes: [UInt8]?, place: String) {
+        public init(message: Int64, attachment: Int, member: String, bytes: [UInt8]?, place: String, sender: ReportSender = ReportSender())
+        {
             self.message = message
             self.attachment = attachment
             self.member = member
             self.bytes = bytes
             self.place = place
+            self.sender = sender
         }
     }
 
     /// Stores a whole report, records and all.
     public func store(_ report: ParsedReport, _ batches: [RecordBatch], origin: Origin) throws -> DocumentOutcome {
         let rivals = try rivals(of: report.header)
-        if rivals.contains(where: { $0.digest == report.digest }) { return .duplicate }
+        if let known = rivals.first(where: { $0.digest == report.digest }) {
+            try improve(known, origin.sender)
+            return .duplicate
+        }
         try start(report.header, rivals: report.header.reportID.isEmpty ? [] : rivals, isStreamed: false)
         for batch in batches { try append(batch) }
         return try finish(report, origin: origin)
@@ -173,8 +181,9 @@ public final class ReportWriter {
 
     /// Ends it. A duplicate leaves nothing behind.
     public func closeReport(_ report: ParsedReport, origin: Origin) throws -> DocumentOutcome {
-        if try isDuplicate(report) {
+        if let known = try rivals(of: report.header).first(where: { $0.digest == report.digest }) {
             try abandonReport()
+            try improve(known, origin.sender)
             return .duplicate
         }
         let outcome = try finish(report, origin: origin)
@@ -203,10 +212,12 @@ public final class ReportWriter {
         let rows = try Row.fetchAll(
             db,
             sql: """
-                SELECT id, digest, is_counted FROM reports
+                SELECT id, digest, is_counted, authenticity, mail_from_domain FROM reports
                 WHERE domain_id = ? AND begin_utc = ? AND reporter_id = ? AND report_id = ? AND end_utc = ? ORDER BY id
                 """, arguments: [domain, header.window.begin, reporter, header.reportID, header.window.end])
-        return try rows.map { Rival(id: $0[0], digest: try $0.digest(1), isCounted: $0[2]) }
+        return try rows.map {
+            Rival(id: $0[0], digest: try $0.digest(1), isCounted: $0[2], sender: ReportSender(authenticity: $0[3], mailFromDomain: $0[4]))
+        }
     }
 
     func start(_ header: ReportHeader, rivals: [Rival], isStreamed: Bool, replacing: StoredReport? = nil) throws {
@@ -343,6 +354,10 @@ public final class ReportWriter {
         insert.bind(23, report.replacing.map(\.message) ?? origin.message)
         insert.bind(24, raw)
         insert.bind(25, origin.member)
+        // What is read again has no mail any more: what was known of it stays.
+        let sender = report.replacing.map(\.sender) ?? origin.sender
+        insert.bind(26, sender.authenticity.map { Int64($0.rawValue) })
+        insert.bind(27, sender.mailFromDomain)
         try insert.run()
     }
 }
