@@ -20,6 +20,7 @@ final class DocumentSink {
 
     private let parser: ReportParser
     private let options: IngestOptions
+    private let senderCheck: SenderCheck?
     private let emit: (IngestEvent) -> Bool
     private var message: ReadMessage
 
@@ -46,9 +47,13 @@ final class DocumentSink {
     private var streamedPart: (Attachment?, DocumentFacts)?
     private var held: [(ReadDocument, Attachment?, DocumentFacts)] = []
 
-    init(parser: ReportParser, options: IngestOptions, message: ReadMessage, emit: @escaping (IngestEvent) -> Bool) {
+    init(
+        parser: ReportParser, options: IngestOptions, senderCheck: SenderCheck?, message: ReadMessage,
+        emit: @escaping (IngestEvent) -> Bool
+    ) {
         self.parser = parser
         self.options = options
+        self.senderCheck = senderCheck
         self.message = message
         self.emit = emit
     }
@@ -253,10 +258,19 @@ final class DocumentSink {
         return found
     }
 
+    private func sender(_ report: ParsedReport, _ part: Attachment?) -> ReportSender {
+        var sender = ReportSender(mailFromDomain: mail?.authorDomain.map(DomainName.canonical))
+        sender.authenticity = senderCheck?.judge(
+            report.header, author: mail?.authorDomain, results: mail?.authentication ?? [], isForwarded: part?.insideMessage ?? false,
+            fileName: part?.name ?? attachmentName)
+        return sender
+    }
+
     /// Ends the large report before: only now is it known what else its mail held, unless another one follows.
     private func endStreamed() {
         guard var document = streamed, let (part, facts) = streamedPart else { return }
         document.report.deviations = deviations(document.report, part, facts, name: part?.name ?? attachmentName)
+        document.sender = sender(document.report, part)
         streamed = nil
         _ = emit(.reportEnds(document))
     }
@@ -266,6 +280,7 @@ final class DocumentSink {
         message.documents = held.map { document, part, facts in
             var document = document
             document.report.deviations = deviations(document.report, part, facts, name: part?.name ?? attachmentName)
+            document.sender = sender(document.report, part)
             return document
         }
         classify()

@@ -25,6 +25,8 @@ struct ReadDocument: Sendable {
     var attachment: Int
     var member: String
     var bytes: [UInt8]?
+    /// Known when its message is complete.
+    var sender = ReportSender()
 }
 
 /// A message that was read.

@@ -10,6 +10,8 @@ public struct ReadReport: Sendable {
     public var report: ParsedReport?
     /// Its records.
     public var batches: [RecordBatch]
+    /// What is known of the mail that it came in.
+    public var sender = ReportSender()
     /// Why it could not be read.
     public var refusal: (code: String, detail: String)?
 }
@@ -42,14 +44,14 @@ private func read(_ message: Message, _ reader: MessageReader) -> [ReadReport] {
         case .reportBegins, .reportAbandoned: batches = []
         case .records(let batch): batches.append(batch)
         case .reportEnds(let document):
-            found.append(ReadReport(place: name(document.member), report: document.report, batches: batches))
+            found.append(ReadReport(place: name(document.member), report: document.report, batches: batches, sender: document.sender))
             batches = []
         case .messageBegins, .message: break
         }
         return true
     }
     for document in result.documents {
-        found.append(ReadReport(place: name(document.member), report: document.report, batches: document.batches))
+        found.append(ReadReport(place: name(document.member), report: document.report, batches: document.batches, sender: document.sender))
     }
     for refusal in result.refusals {
         found.append(ReadReport(place: name(refusal.member), report: nil, batches: [], refusal: (refusal.code, refusal.detail)))

@@ -127,7 +127,8 @@ final class WritingSession {
 
     private func origin(_ document: ReadDocument, _ message: Int64, _ place: String) -> ReportWriter.Origin {
         ReportWriter.Origin(
-            message: message, attachment: document.attachment, member: document.member, bytes: document.bytes, place: place)
+            message: message, attachment: document.attachment, member: document.member, bytes: document.bytes, place: place,
+            sender: document.sender)
     }
 
     private func handle(_ message: ReadMessage) throws {

@@ -35,6 +35,7 @@ struct ConfigurationTests {
             """
             database = "/tmp/a.sqlite"
             keep_raw = false
+            trusted_authserv_id = "mx.example.nl"
             [[mailbox]]
             name = "local"
             kind = "maildir"
@@ -60,6 +61,7 @@ struct ConfigurationTests {
             """)
         #expect(configuration.database == "/tmp/a.sqlite")
         #expect(!configuration.keepsRaw)
+        #expect(configuration.trustedServers == ["mx.example.nl"])
         #expect(configuration.mailboxes.count == 2)
         #expect(configuration.mailboxes.first == MailboxConfiguration(name: "local", place: .path("/var/mail/dmarc"), after: .markSeen))
         let expected = IMAPConfiguration(
@@ -69,6 +71,17 @@ struct ConfigurationTests {
         #expect(
             configuration.mailboxes.last
                 == MailboxConfiguration(name: "rua", place: .imap(expected), after: .move("DMARC/done"), afterRefused: .delete))
+    }
+
+    @Test("trusts servers by name, one or several, and nobody otherwise")
+    func trustedServers() throws {
+        #expect(try parse("").trustedServers == nil)
+        #expect(try parse("trusted_authserv_id = \"\"").trustedServers == [""])
+        #expect(try parse("trusted_authserv_id = [\"a.nl\", \"b.nl\"]").trustedServers == ["a.nl", "b.nl"])
+        #expect(failure(of: "trusted_authserv_id = []")?.key == "trusted_authserv_id")
+        #expect(failure(of: "trusted_authserv_id = [1]")?.key == "trusted_authserv_id")
+        #expect(failure(of: "trusted_authserv_id = true")?.code == .wrongValue)
+        #expect(failure(of: "[[mailbox]]\ntrusted_authserv_id = \"a.nl\"")?.code != nil)
     }
 
     @Test("has safe defaults")

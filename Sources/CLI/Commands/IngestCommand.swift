@@ -170,6 +170,7 @@ struct IngestCommand: ContextCommand {
         options.afterRefused = target.afterRefused
         options.standardInput = context.standardInput
         options.containment = containment
+        options.trust = configuration.trust
         return options
     }
 

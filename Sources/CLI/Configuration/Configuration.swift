@@ -1,4 +1,6 @@
+import Analysis
 import IMAP
+import Ingest
 import Mail
 
 /// What the configuration file says, checked and typed. Flags go before it, defaults behind it.
@@ -13,6 +15,19 @@ struct Configuration: Equatable {
     var keepsRaw = true
     /// A Public Suffix List newer than the distribution's.
     var publicSuffixList: String?
+    /// The names under which the own mail servers write `Authentication-Results`; nil: none is to be believed.
+    var trustedServers: [String]?
+
+    /// How an ingest checks the senders of reports.
+    var trust: IngestOptions.Trust? {
+        guard let trustedServers else { return nil }
+        let file = publicSuffixList
+        return IngestOptions.Trust(servers: trustedServers) {
+            // A list that cannot be read is an error of the verdicts; without one only equal names agree.
+            guard let suffixes = PublicSuffixes(file: file) ?? PublicSuffixes() else { return { $0 } }
+            return { suffixes.organisation(of: $0) }
+        }
+    }
 }
 
 /// One `[[mailbox]]`.

@@ -61,11 +61,12 @@ struct ConfigurationReader {
     // MARK: - Tables
 
     private func configuration(_ table: TOMLTable) throws(ConfigurationError) -> Configuration {
-        try requireKnown(table, ["database", "keep_raw", "public_suffix_list", "mailbox"], "")
+        try requireKnown(table, ["database", "keep_raw", "public_suffix_list", "trusted_authserv_id", "mailbox"], "")
         var configuration = Configuration()
         configuration.database = try text(table, "database", "")
         configuration.publicSuffixList = try text(table, "public_suffix_list", "")
         configuration.keepsRaw = try boolean(table, "keep_raw", "") ?? true
+        configuration.trustedServers = try trustedServers(table)
         guard let value = table["mailbox"] else { return configuration }
         guard let list = value.array else { throw wrong("mailbox", "expected [[mailbox]], with two brackets") }
         for index in 0..<list.count {
@@ -77,6 +78,15 @@ struct ConfigurationReader {
             configuration.mailboxes.append(mailbox)
         }
         return configuration
+    }
+
+    /// A text or a list of texts. The empty text stands for fields without a name, as Microsoft 365 writes them.
+    private func trustedServers(_ table: TOMLTable) throws(ConfigurationError) -> [String]? {
+        let key = "trusted_authserv_id"
+        guard let value = table[key] else { return nil }
+        if let text = value.string { return [text] }
+        guard let list = value.array, list.count > 0 else { throw wrong(key, "expected a text, or a list as [\"mx.example.nl\"]") }
+        return try texts(list, key)
     }
 
     private static let common = ["name", "kind", "after", "after_refused"]
@@ -185,12 +195,18 @@ struct ConfigurationReader {
     private func folders(_ table: TOMLTable, _ prefix: String) throws(ConfigurationError) -> [String] {
         guard let value = table["folders"] else { return ["INBOX"] }
         guard let list = value.array, list.count > 0 else { throw wrong(prefix + "folders", "expected a list, as [\"INBOX\"]") }
-        var folders: [String] = []
-        for index in 0..<list.count {
-            guard let folder = list[index].string, !folder.isEmpty else { throw wrong(prefix + "folders", "expected texts in quotes") }
-            folders.append(folder)
-        }
+        let folders = try texts(list, prefix + "folders")
+        guard !folders.contains("") else { throw wrong(prefix + "folders", "expected texts in quotes") }
         return folders
+    }
+
+    private func texts(_ list: TOMLArray, _ key: String) throws(ConfigurationError) -> [String] {
+        var texts: [String] = []
+        for index in 0..<list.count {
+            guard let text = list[index].string else { throw wrong(key, "expected texts in quotes") }
+            texts.append(text)
+        }
+        return texts
     }
 
     private func day(_ table: TOMLTable, _ key: String, _ prefix: String) throws(ConfigurationError) -> Int? {

@@ -13,6 +13,10 @@ enum ConfigurationTemplate {
         # A Public Suffix List (publicsuffix.org) newer than the system's. Verdicts group names by it.
         # public_suffix_list = "/usr/share/publicsuffix/public_suffix_list.dat"
 
+        # Your mail server's name in the header field Authentication-Results, or a list of names: whether a report's mail came from whom it
+        # says is read there. The server must remove fields with its own name from mail that comes in. Without this line nothing is checked.
+        # trusted_authserv_id = "mx.example.nl"
+
         # A maildir. As many [[mailbox]] as you like; `dmarcstat ingest` without a path collects from all of them.
         # [[mailbox]]
         # name = "local"
