@@ -66,7 +66,7 @@ public struct SilentReporter: Hashable, Sendable {
     static let reportsSQL = """
         SELECT reporter_id, day
         FROM reports
-        WHERE domain_id = ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
+        WHERE domain_id = ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3 AND (?4 = 0 OR authenticity = 1)
         """
 
     /// Those who are silent on `day`, in the order of the alphabet. `days`: the days of each one's reports.
@@ -197,7 +197,8 @@ public struct HeldCondition: Hashable, Sendable {
             let since = until.advanced(by: 1 - SilentReporter.habitDays)
             for domain in scope.domains {
                 let rows = try SQLRows(
-                    db, SilentReporter.reportsSQL, [.integer(domain.id), .integer(since.number), .integer(until.number)])
+                    db, SilentReporter.reportsSQL,
+                    [.integer(domain.id), .integer(since.number), .integer(until.number), .integer(filter.onlyVerified ? 1 : 0)])
                 while try rows.next() {
                     if let name = names[rows.int(0)] { days[name, default: []].insert(Day(rows.int(1))) }
                 }

@@ -20,6 +20,21 @@ extension Scope {
         WHERE domain_id = ?1 AND is_spread = 1 AND is_counted = 1 AND day BETWEEN ?2 - 184 AND ?3 + 184
         """
 
+    /// Question: the messages of counted reports that were checked and are not verified. Unit: one row. Index: `reports_distrusted`.
+    static let distrustedMessagesSQL = """
+        SELECT coalesce(sum(messages), 0) FROM reports
+        WHERE domain_id = ?1 AND authenticity <> 1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
+        """
+
+    /// Messages, in the period, of reports that were checked and are not verified, whatever else the filter leaves out. Reports of long windows
+    /// belong to the day of their middle.
+    func distrustedMessages(_ db: Database, of domain: PolicyDomain) throws -> Int {
+        guard let period, reports == nil else { return 0 }
+        let rows = try SQLRows(
+            db, Self.distrustedMessagesSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
+        return try rows.next() ? rows.int(0) : 0
+    }
+
     /// Calls `body` with the key of each counted report of `domain` that has a day in the period, and with the day of its middle, which may
     /// lie outside; with `middleInside`, only of those whose middle lies inside.
     func forEachCountedReport(

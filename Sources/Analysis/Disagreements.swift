@@ -50,7 +50,7 @@ public struct Disagreements: Sendable {
     private static func rows(
         _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ alignments: inout RecomputedAlignments
     ) throws -> [Disagreement] {
-        let reports = try KnownReports(db, of: domain, in: period)
+        let reports = try KnownReports(db, of: domain, in: period, scope)
         var names = NameLookup(db)
         var reporters: [Int: String] = [:]
         var found: [Disagreement] = []

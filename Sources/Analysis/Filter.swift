@@ -6,15 +6,20 @@ public struct Filter: Hashable, Sendable {
     public var domains: [String]
     /// Reporters by name, letter case aside. Empty: all.
     public var reporters: [String]
+    /// Only reports that came from whom they say (`Authenticity.verified`).
+    public var onlyVerified: Bool
     /// The days, as they were asked for.
     public var period: PeriodRequest
     /// The day on which the question is asked, UTC.
     public var today: Day
 
     /// All parts.
-    public init(domains: [String] = [], reporters: [String] = [], period: PeriodRequest = PeriodRequest(), today: Day) {
+    public init(
+        domains: [String] = [], reporters: [String] = [], onlyVerified: Bool = false, period: PeriodRequest = PeriodRequest(), today: Day
+    ) {
         self.domains = domains
         self.reporters = reporters
+        self.onlyVerified = onlyVerified
         self.period = period
         self.today = today
     }

@@ -14,18 +14,22 @@ public struct ReportDetail: Hashable, Sendable {
     public var deviations: Deviations
     /// Records that could not be stored.
     public var refusedRecords: Int
+    /// What is known of the mail that it came in.
+    public var sender: ReportSender
     /// The records in the order of the report.
     public var records: [RecordDetail]
 
     /// All parts.
     public init(
-        id: Int?, isCounted: Bool, header: ReportHeader, deviations: Deviations, refusedRecords: Int, records: [RecordDetail]
+        id: Int?, isCounted: Bool, header: ReportHeader, deviations: Deviations, refusedRecords: Int, sender: ReportSender,
+        records: [RecordDetail]
     ) {
         self.id = id
         self.isCounted = isCounted
         self.header = header
         self.deviations = deviations
         self.refusedRecords = refusedRecords
+        self.sender = sender
         self.records = records
     }
 
@@ -41,7 +45,8 @@ public struct ReportDetail: Hashable, Sendable {
     static let headerSQL = """
         SELECT o.name, d.name, r.domain_id, r.report_id, r.begin_utc, r.end_utc, r.is_counted, r.standard, r.version, r.email,
             r.contact_info, r.generator, r.errors, r.deviations, r.refused_records,
-            p.p, p.sp, p.np, p.adkim, p.aspf, p.pct, p.fo, p.testing, p.discovery_method
+            p.p, p.sp, p.np, p.adkim, p.aspf, p.pct, p.fo, p.testing, p.discovery_method, r.authenticity,
+            r.mail_from_domain
         FROM reports r
             JOIN reporters o ON o.id = r.reporter_id
             JOIN domains d ON d.id = r.domain_id
@@ -75,6 +80,7 @@ public struct ReportDetail: Hashable, Sendable {
             return ReportDetail(
                 id: id, isCounted: row.int(6) == 1, header: header,
                 deviations: Deviations(rawValue: UInt64(bitPattern: Int64(row.int(13)))), refusedRecords: row.int(14),
+                sender: ReportSender(authenticity: row.optionalInt(24).flatMap(Authenticity.init), mailFromDomain: row.optionalText(25)),
                 records: try records(db, of: id, domain: row.int(2), isCounted: row.int(6) == 1, on: header.window.days))
         }
     }

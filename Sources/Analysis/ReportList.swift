@@ -28,6 +28,8 @@ public struct ReportRow: Hashable, Sendable {
     public var isCounted: Bool
     /// Tolerated breaches of the format.
     public var deviations: Deviations
+    /// What is known of the mail that it came in.
+    public var sender: ReportSender
 
     /// Passed by messages, 0…1.
     public var passRate: Double? { Rate(messages: messages, passed: passed).value }
@@ -44,7 +46,7 @@ public struct ReportList: Sendable {
     /// days away. Unit: one row a report. Index: `reports_domain_day`; rowids of `reporters` and `policies`.
     static let reportsSQL = """
         SELECT r.id, o.name, r.report_id, r.begin_utc, r.end_utc, r.records, r.messages, r.passed, p.p, p.sp, r.standard, r.is_counted,
-            r.deviations
+            r.deviations, r.authenticity, r.mail_from_domain
         FROM reports r
             JOIN reporters o ON o.id = r.reporter_id
             JOIN policies p ON p.id = r.policy_id
@@ -81,14 +83,16 @@ public struct ReportList: Sendable {
         while try rows.next() {
             let reporter = rows.text(1)
             let window = ReportWindow(begin: rows.int(3), end: rows.int(4))
-            guard filter.includes(reporter: reporter), window.days.lowerBound <= period.until, period.since <= window.days.upperBound
+            let sender = ReportSender(authenticity: rows.optionalInt(13).flatMap(Authenticity.init), mailFromDomain: rows.optionalText(14))
+            guard filter.includes(reporter: reporter), !filter.onlyVerified || sender.authenticity == .verified,
+                window.days.lowerBound <= period.until, period.since <= window.days.upperBound
             else { continue }
             list.append(
                 ReportRow(
                     id: rows.int(0), reporter: reporter, domain: domain.name, reportID: rows.text(2), window: window, records: rows.int(5),
                     messages: rows.int(6), passed: rows.int(7), policy: PolicyWords(p: rows.optionalText(8), sp: rows.optionalText(9)),
                     standard: rows.text(10), isCounted: rows.int(11) == 1,
-                    deviations: Deviations(rawValue: UInt64(bitPattern: Int64(rows.int(12))))))
+                    deviations: Deviations(rawValue: UInt64(bitPattern: Int64(rows.int(12)))), sender: sender))
         }
     }
 }

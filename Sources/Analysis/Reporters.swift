@@ -22,6 +22,12 @@ public struct ReporterRow: Hashable, Sendable {
     public var alignmentDisagreements = 0
     /// Combinations of source, signature and day on which another reporter said the opposite.
     public var contradictions = 0
+    /// Its reports that came from whom they say.
+    public var verified = 0
+    /// Those of which nothing shows it; also those that were not checked.
+    public var unverified = 0
+    /// Those whose mail came from somebody else.
+    public var mismatch = 0
     /// Addresses that its reports name for questions, in order of the alphabet.
     public var emails: [String] = []
 
@@ -70,7 +76,8 @@ public struct Reporters: Sendable {
     /// Question: the counted reports of the period, but those with a long window. Unit: one row a report. Index: `reports_domain_day`; rowid of
     /// `policies`.
     static let reportsSQL = """
-        SELECT r.id, r.reporter_id, r.day, r.is_spread, r.begin_utc, r.end_utc, r.deviations, r.email, p.adkim, p.aspf
+        SELECT r.id, r.reporter_id, r.day, r.is_spread, r.begin_utc, r.end_utc, r.deviations, r.email, p.adkim, p.aspf,
+            r.authenticity
         FROM reports r JOIN policies p ON p.id = r.policy_id
         WHERE r.domain_id = ?1 AND r.is_counted = 1 AND r.is_spread = 0 AND r.day BETWEEN ?2 AND ?3
         """
@@ -78,7 +85,8 @@ public struct Reporters: Sendable {
     /// Question: those with a long window. It is at most 366 days long, so that its middle is at most 183 days away. Unit: one row a report.
     /// Index: `reports_spread`; rowid of `policies`.
     static let spreadReportsSQL = """
-        SELECT r.id, r.reporter_id, r.day, r.is_spread, r.begin_utc, r.end_utc, r.deviations, r.email, p.adkim, p.aspf
+        SELECT r.id, r.reporter_id, r.day, r.is_spread, r.begin_utc, r.end_utc, r.deviations, r.email, p.adkim, p.aspf,
+            r.authenticity
         FROM reports r JOIN policies p ON p.id = r.policy_id
         WHERE r.domain_id = ?1 AND r.is_counted = 1 AND r.is_spread = 1 AND r.day BETWEEN ?2 - 184 AND ?3 + 184
         """
@@ -108,7 +116,7 @@ public struct Reporters: Sendable {
             var census = Census(dataUntil: dataUntil)
             var records = try RecordCensus(db)
             for domain in scope.domains {
-                let reports = try KnownReports(db, of: domain, in: period)
+                let reports = try KnownReports(db, of: domain, in: period, scope)
                 census.add(reports, in: period)
                 try records.add(db, of: domain, in: period, reports)
             }
@@ -131,6 +139,7 @@ public struct Reporters: Sendable {
             var domains = 0
             var lastDomain = -1
             var deviations: [UInt64: Int] = [:]
+            var authenticities: [Authenticity: Int] = [:]
             var emails: Set<String> = []
         }
 
@@ -155,6 +164,7 @@ public struct Reporters: Sendable {
             if entry.lastDomain != domain { entry.domains += 1 }
             entry.lastDomain = domain
             entry.deviations[report.deviations, default: 0] += 1
+            entry.authenticities[report.authenticity, default: 0] += 1
             if let email = report.email, !email.isEmpty { entry.emails.insert(email) }
             entries[report.reporter] = entry
         }
@@ -169,6 +179,9 @@ public struct Reporters: Sendable {
                     let set = Deviations(rawValue: bits)
                     for deviation in Deviation.allCases where set.contains(deviation) { row.deviations[deviation, default: 0] += count }
                 }
+                row.verified = entry.authenticities[.verified] ?? 0
+                row.unverified = entry.authenticities[.unverified] ?? 0
+                row.mismatch = entry.authenticities[.mismatch] ?? 0
                 row.emails = entry.emails.sorted()
                 let figures = records[reporter]
                 row.records = figures.records
@@ -259,6 +272,7 @@ struct KnownReport {
     var deviations: UInt64
     var email: String?
     var modes: AlignmentModes
+    var authenticity: Authenticity
 }
 
 /// The counted reports of a domain that touch a period.
@@ -268,11 +282,12 @@ struct KnownReports {
     private(set) var all: [KnownReport] = []
     private var places: [Int: Int] = [:]
 
-    init(_ db: Database, of domain: PolicyDomain, in period: Period) throws {
+    init(_ db: Database, of domain: PolicyDomain, in period: Period, _ scope: Scope) throws {
         self.domain = domain.id
         for sql in [Reporters.reportsSQL, Reporters.spreadReportsSQL] {
             let rows = try SQLRows(db, sql, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
             while try rows.next() {
+                guard scope.includes(report: rows.int(0)) else { continue }
                 let isSpread = rows.int(3) == 1
                 if isSpread {
                     let days = ReportWindow(begin: rows.int(4), end: rows.int(5)).days
@@ -284,7 +299,8 @@ struct KnownReports {
                 all.append(
                     KnownReport(
                         id: rows.int(0), reporter: rows.int(1), day: Day(rows.int(2)), isSpread: isSpread,
-                        deviations: UInt64(bitPattern: Int64(rows.int(6))), email: rows.optionalText(7), modes: modes))
+                        deviations: UInt64(bitPattern: Int64(rows.int(6))), email: rows.optionalText(7), modes: modes,
+                        authenticity: rows.optionalInt(10).flatMap(Authenticity.init) ?? .unverified))
             }
         }
     }

@@ -7,12 +7,14 @@ struct PolicyDomain: Hashable, Sendable {
     let name: String
 }
 
-/// What a filter means in one state of the database: domains, days, and, with `--reporter`, the reports.
+/// What a filter means in one state of the database: domains, days, and, with `--reporter` or `--only-verified`, the reports.
 struct Scope {
     let domains: [PolicyDomain]
     let period: Period?
-    /// Keys of the reporters' counted reports that touch the period; nil: all reports.
+    /// Keys of the counted reports asked for that touch the period; nil: all reports.
     let reports: Set<Int>?
+    /// Keys of reports that are left out, whenever they are from: those that are no witnesses, where only witnesses are to be heard.
+    let leftOut: Set<Int>
     let isDatabaseEmpty: Bool
     let unknownReporters: [String]
 
@@ -26,7 +28,7 @@ struct Scope {
 
     /// Question: counted reports of a domain with their reporter and days. Unit: one row a report. Index: `reports_domain_day`.
     static let reportsSQL = """
-        SELECT id, reporter_id, day, is_spread, begin_utc, end_utc
+        SELECT id, reporter_id, day, is_spread, begin_utc, end_utc, authenticity
         FROM reports
         WHERE domain_id = ?1 AND is_counted = 1
         """
@@ -34,7 +36,12 @@ struct Scope {
     /// Question: the reporters. Unit: one row a reporter. Index: none; a table of thousands at most.
     static let reportersSQL = "SELECT id, name FROM reporters"
 
-    init(_ db: Database, _ filter: Filter, usual: PeriodRequest.Usual = .recent) throws {
+    /// Question: the reports of a domain that are no witnesses: they were checked, and are not verified. Unit: one row a report. Index:
+    /// `reports_distrusted`.
+    static let distrustedSQL = "SELECT id FROM reports WHERE domain_id = ?1 AND authenticity <> 1"
+
+    /// - Parameter onlyWitnesses: whether reports that were checked and are not verified are left out.
+    init(_ db: Database, _ filter: Filter, usual: PeriodRequest.Usual = .recent, onlyWitnesses: Bool = false) throws {
         var chosen: [PolicyDomain] = []
         var isEmpty = true
         let all = try SQLRows(db, Self.domainsSQL)
@@ -46,14 +53,24 @@ struct Scope {
         domains = chosen
         isDatabaseEmpty = isEmpty
 
-        if filter.reporters.isEmpty {
+        var leftOut: Set<Int> = []
+        if onlyWitnesses {
+            let distrusted = try SQLRows(db, Self.distrustedSQL)
+            for domain in chosen {
+                try distrusted.restart(domain.id)
+                while try distrusted.next() { leftOut.insert(distrusted.int(0)) }
+            }
+        }
+        self.leftOut = leftOut
+
+        if filter.reporters.isEmpty, !filter.onlyVerified {
             let extent = try Self.extent(db, of: chosen)
             period = filter.period.resolve(data: extent, today: filter.today, usual: usual)
             reports = nil
             unknownReporters = []
         } else {
             let (keys, unknown) = try Self.reporters(db, filter)
-            let found = try Self.reports(db, of: chosen, by: keys)
+            let found = try Self.reports(db, of: chosen, by: keys, onlyVerified: filter.onlyVerified)
             let days = found.map(\.days)
             let extent = days.map(\.lowerBound).min().flatMap { first in
                 days.map(\.upperBound).max().map { Period(since: first, until: $0) }
@@ -96,7 +113,7 @@ struct Scope {
     }
 
     private static func reports(
-        _ db: Database, of domains: [PolicyDomain], by reporters: Set<Int>
+        _ db: Database, of domains: [PolicyDomain], by reporters: Set<Int>, onlyVerified: Bool
     ) throws -> [(id: Int, days: ClosedRange<Day>)] {
         var found: [(id: Int, days: ClosedRange<Day>)] = []
         guard !reporters.isEmpty else { return [] }
@@ -104,7 +121,7 @@ struct Scope {
         for domain in domains {
             try rows.restart(domain.id)
             while try rows.next() {
-                guard reporters.contains(rows.int(1)) else { continue }
+                guard reporters.contains(rows.int(1)), !onlyVerified || rows.int(6) == Authenticity.verified.rawValue else { continue }
                 let day = Day(rows.int(2))
                 let isSpread = rows.int(3) != 0
                 let days = isSpread ? ReportWindow(begin: rows.int(4), end: rows.int(5)).days : day...day
@@ -116,7 +133,7 @@ struct Scope {
 
     /// Whether a record's report is asked for.
     @inline(__always)
-    func includes(report id: Int) -> Bool { reports?.contains(id) ?? true }
+    func includes(report id: Int) -> Bool { (reports?.contains(id) ?? true) && (leftOut.isEmpty || !leftOut.contains(id)) }
 
     /// What to say above an answer.
     func coverage(messages: Int, reports: Int) -> Coverage {

@@ -145,6 +145,8 @@ public struct Summary: Sendable {
     public var rows: [SummaryRow]
     /// The sum of all rows.
     public var total: SummaryRow
+    /// Messages of the total that come from reports that were checked and are not verified.
+    public var unverifiedMessages: Int
 
     /// Question: the policy of each counted report, latest day first. Unit: one row a report. Index: `reports_domain_day`, read backwards
     /// and left after one day.
@@ -160,6 +162,7 @@ public struct Summary: Sendable {
         try reading(store, "summary") { db in
             let scope = try Scope(db, filter)
             var rows: [SummaryRow] = []
+            var unverified = 0
             let hasVerdicts = try scope.hasVerdicts(db)
             if let period = scope.period {
                 let middle = period.since.advanced(by: period.days / 2)
@@ -170,6 +173,7 @@ public struct Summary: Sendable {
                     guard row.reports > 0 || row.records > 0 || row.messages > 0 else { continue }
                     if hasVerdicts { row.forwarded = try scope.forwarded(db, of: domain) }
                     row.policy = try latestPolicy(db, scope, of: domain, in: period)
+                    unverified += try scope.distrustedMessages(db, of: domain)
                     rows.append(row)
                 }
             }
@@ -177,7 +181,9 @@ public struct Summary: Sendable {
             var total = SummaryRow(domain: "")
             if hasVerdicts { total.forwarded = Rate() }
             for row in rows { total.add(row) }
-            return Summary(coverage: scope.coverage(messages: total.messages, reports: total.reports), rows: rows, total: total)
+            return Summary(
+                coverage: scope.coverage(messages: total.messages, reports: total.reports), rows: rows, total: total,
+                unverifiedMessages: unverified)
         }
     }
 

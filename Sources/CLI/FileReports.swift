@@ -5,12 +5,14 @@ import Ingest
 /// Reports straight from files, for `show`.
 enum FileReports {
     /// All reports at `path`, and what was refused there. Needs no database and stores nothing.
-    static func read(_ path: String, _ context: Context) throws -> [ShownReport] {
+    static func read(_ path: String, _ trust: IngestOptions.Trust?, _ context: Context) throws -> [ShownReport] {
         var options = IngestOptions(now: context.now)
         options.standardInput = context.standardInput
+        options.trust = trust
         do throws(IngestError) {
             return try readReports(path: path, options: options).map { read in
-                ShownReport(place: read.place, detail: read.report.map { ReportDetail($0, read.batches) }, refusal: read.refusal)
+                let detail = read.report.map { ReportDetail($0, read.batches, read.sender) }
+                return ShownReport(place: read.place, detail: detail, refusal: read.refusal)
             }
         } catch {
             if case .mailbox(let cause) = error { throw CommandError.input(cause) }
@@ -21,12 +23,12 @@ enum FileReports {
 
 extension ReportDetail {
     /// A parsed report with the batches that its records came in.
-    init(_ report: ParsedReport, _ batches: [RecordBatch]) {
+    init(_ report: ParsedReport, _ batches: [RecordBatch], _ sender: ReportSender) {
         let domain = report.header.policy.domain
         self.init(
             id: nil, isCounted: true, header: report.header, deviations: report.deviations,
             refusedRecords: report.refusedRecords.values.reduce(0, +),
-            records: batches.flatMap { batch in batch.records.map { RecordDetail($0, in: batch, domain: domain) } })
+            sender: sender, records: batches.flatMap { batch in batch.records.map { RecordDetail($0, in: batch, domain: domain) } })
     }
 }
 

@@ -112,6 +112,7 @@ struct Presentation {
         if coverage.domains.isEmpty {
             return "No reports about \(filter.domains.joined(separator: ", ")) or anything below. dmarcstat summary lists the domains."
         }
+        if filter.onlyVerified { return "No verified reports in this period. Next: dmarcstat reports says what is known of each." }
         return message
     }
 

@@ -136,6 +136,8 @@ struct ReportView {
                 ])
             ),
             ("deviations", .list(detail.deviations.codes)),
+            ("authenticity", .text(detail.sender.word)),
+            ("mail_from_domain", Self.optional(detail.sender.mailFromDomain)),
         ]
     }
 
@@ -172,8 +174,16 @@ struct ReportView {
                 + (rate.passed == rate.messages ? "all passed" : "\(rate.messages - rate.passed) failed"),
         ]
         if let email = header.email, !email.isEmpty { lines.insert("Contact: \(email)", at: 2) }
+        if let sender = sender(detail.sender) { lines.append(sender) }
         lines += header.errors.map { "The reporter says: \($0)" }
         return lines
+    }
+
+    /// Nothing where nothing was checked.
+    private func sender(_ sender: ReportSender) -> String? {
+        guard let authenticity = sender.authenticity else { return nil }
+        let mail = sender.mailFromDomain.map { "a mail from \(DomainName.readable($0))" } ?? "no mail, or one without a single author"
+        return "Sender: \(authenticity.word) (\(mail))"
     }
 
     /// Whole days as days, anything else to the second. Reporters disagree whether the end is the last second or the one after it.

@@ -12,6 +12,8 @@ public struct DomainAdvice: Hashable, Sendable {
     public var messages: Int
     /// Reports whose day lies in the period.
     public var reports: Int
+    /// Messages of reports that are not heard: they were checked, and are not verified.
+    public var unverifiedMessages: Int
     /// What there is to say, most important first.
     public var findings: [Finding]
 }
@@ -27,7 +29,7 @@ public struct Advisory: Sendable {
     /// seen and who sends once a month is looked up in what lies before it, too.
     public static func ask(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> Advisory {
         try reading(store, "advise") { db in
-            let scope = try Scope(db, filter)
+            let scope = try Scope(db, filter, onlyWitnesses: true)
             guard let period = scope.period, let suffixes = PublicSuffixes() else {
                 return Advisory(coverage: scope.coverage(messages: 0, reports: 0), domains: [])
             }
@@ -41,7 +43,7 @@ public struct Advisory: Sendable {
                 domains.append(
                     DomainAdvice(
                         domain: domain.name, organisation: facts.organisation, messages: facts.messages, reports: reports,
-                        findings: Advisor.findings(facts)))
+                        unverifiedMessages: try scope.distrustedMessages(db, of: domain), findings: Advisor.findings(facts)))
             }
             domains.sort { a, b in
                 let (urgent, other) = (a.findings.first?.severity ?? .fine, b.findings.first?.severity ?? .fine)

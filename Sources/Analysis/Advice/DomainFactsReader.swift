@@ -66,6 +66,12 @@ final class DomainFactsReader {
         WHERE source = ?1 AND domain_id = ?2 AND authentication_id BETWEEN ?3 AND ?4
         """
 
+    /// Question: the first day with a report of a witness. Unit: at most one row. Index: `reports_domain_day`, left at the first row.
+    static let firstWitnessedSQL = """
+        SELECT day FROM reports WHERE domain_id = ?1 AND is_counted = 1 AND authenticity IS NOT 0 AND authenticity IS NOT 2
+        ORDER BY day LIMIT 1
+        """
+
     /// Question: was there ever a message that passed. Unit: at most one row. Index: primary key of `daily`, left at the first row.
     static let passedSQL = "SELECT 1 FROM daily WHERE domain_id = ?1 AND dkim + spf > 0 AND messages > 0 LIMIT 1"
 
@@ -176,6 +182,12 @@ final class DomainFactsReader {
         var facts = DomainFacts(
             domain: domain.name, organisation: suffixes.organisation(of: domain.name), period: period, lastDataDay: lastDataDay,
             today: last > period.until.number ? period.until : today, firstDay: Day(first))
+        // How long a domain is known may not rest on who is no witness.
+        if !scope.leftOut.isEmpty {
+            let witnessed = try SQLRows(db, Self.firstWitnessedSQL, [.integer(domain.id)])
+            guard try witnessed.next() else { return nil }
+            facts.firstDay = Day(witnessed.int(0))
+        }
         let reporterOf = try addReports(of: domain, to: &facts)
         var seen = try SeenRecords(self, domain, reporterOf)
         facts.subdomains = try subdomains(of: domain, seen)

@@ -36,6 +36,8 @@ protocol AdviceTexts: Sendable {
     func heading(_ advice: DomainAdvice, _ period: Period?) -> String
     /// How many findings of which kind there are.
     func counts(_ advice: DomainAdvice) -> String
+    /// That reports whose sender is not verified were left out, with their messages.
+    func leftOut(_ messages: Int) -> String
     /// Domains with nothing to do.
     func quiet(_ names: [String]) -> String
     /// Where the texts of what is fine can be read.

@@ -41,6 +41,10 @@ struct DutchAdvice: AdviceTexts {
         return writer.count(advice.findings.count, "bevinding", "bevindingen") + ": " + parts.joined(separator: ", ")
     }
 
+    func leftOut(_ messages: Int) -> String {
+        "Niet meegeteld: rapporten waarvan de afzender niet vaststaat, over \(writer.count(messages, "bericht", "berichten"))."
+    }
+
     func quiet(_ names: [String]) -> String { "Niets te doen voor \(writer.list(names))." }
 
     func instruction(_ change: DNSChange) -> String {

@@ -41,6 +41,10 @@ struct EnglishAdvice: AdviceTexts {
         return writer.count(advice.findings.count, "finding", "findings") + ": " + parts.joined(separator: ", ")
     }
 
+    func leftOut(_ messages: Int) -> String {
+        "Not heard: reports whose sender could not be verified, about \(writer.count(messages, "message", "messages"))."
+    }
+
     func quiet(_ names: [String]) -> String { "Nothing to do for \(writer.list(names))." }
 
     func instruction(_ change: DNSChange) -> String {

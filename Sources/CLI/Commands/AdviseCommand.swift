@@ -115,6 +115,7 @@ struct AdviceView {
 
     private func lines(_ advice: DomainAdvice) -> [String] {
         var lines = [texts.heading(advice, period), texts.counts(advice)]
+        if advice.unverifiedMessages > 0 { lines.append(texts.leftOut(advice.unverifiedMessages)) }
         let full = advice.findings.filter { showsAll || $0.severity != .fine }
         for (index, finding) in full.enumerated() { lines += [""] + self.lines(finding, number: index + 1, advice) }
         let brief = advice.findings.filter { !showsAll && $0.severity == .fine }

@@ -43,6 +43,9 @@ struct ReportersCommand: ContextCommand {
         },
         .number("contradictions", "With others", priority: 50) { row, _ in .integer(row.contradictions) },
         .data("emails") { row, _ in .list(row.emails) },
+        .number("verified", "Verified", priority: 37) { row, _ in .integer(row.verified) },
+        .number("unverified", "Unverified", priority: 38) { row, _ in .integer(row.unverified) },
+        .number("mismatch", "Mismatch", priority: 52, emphasis: .badWhenPositive) { row, _ in .integer(row.mismatch) },
     ]
 
     /// `no-selector:12`, the most frequent first.

@@ -35,6 +35,8 @@ struct ReportsCommand: ContextCommand {
         .text("standard", "Standard", priority: 30) { row, _ in .text(row.standard) },
         .text("counted", "Counted", priority: 50) { row, _ in .boolean(row.isCounted) },
         .data("deviations") { row, _ in .list(row.deviations.codes) },
+        .text("authenticity", "Sender", priority: 45) { row, _ in .text(row.sender.word) },
+        .data("mail_from_domain") { $1.domain($0.sender.mailFromDomain) },
     ]
 
     func run(_ context: Context) throws {

@@ -84,6 +84,7 @@ struct ReprocessCommand: ContextCommand {
             return Retried(messages: count)
         }
         options.containment = containment
+        options.trust = try database.configuration(context).trust
         let retry = RetryKept(store: store, options: options, shouldStop: { StopRequest.wasMade })
         do throws(IngestError) { _ = try retry.run() } catch { throw error.underlying }
         containment.finish()

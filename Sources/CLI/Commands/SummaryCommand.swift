@@ -53,6 +53,14 @@ struct SummaryCommand: ContextCommand {
         return .text(arrows[tenths.signum() + 1] + points)
     }
 
+    /// How much rests on reports that anybody may have sent.
+    private func unverified(_ summary: Summary, _ presentation: Presentation) -> [String] {
+        guard summary.unverifiedMessages > 0, summary.total.messages > 0 else { return [] }
+        let share = Double(summary.unverifiedMessages) / Double(summary.total.messages)
+        let percent = percentage(min(1, share), decimalPoint: presentation.style.decimalPoint) ?? ""
+        return ["\(percent) of the messages are from unverified reporters; without them: --only-verified."]
+    }
+
     func run(_ context: Context) throws {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
@@ -65,7 +73,8 @@ struct SummaryCommand: ContextCommand {
             name: "summary", period: summary.coverage.period.map(Table.Period.init), header: presentation.header(summary.coverage),
             columns: Self.fields.map(\.column), rows: rows,
             total: summary.rows.count > 1 ? total : nil,
-            footer: rows.count < summary.rows.count ? ["\(rows.count) of \(presentation.grouped(summary.rows.count, "domain"))."] : [],
+            footer: (rows.count < summary.rows.count ? ["\(rows.count) of \(presentation.grouped(summary.rows.count, "domain"))."] : [])
+                + unverified(summary, presentation),
             emptyMessage: presentation.emptyMessage(summary.coverage, filter, otherwise: "No reports in this period."))
         try presentation.present(table)
         if let worst = summary.rows.max(by: { $0.failed < $1.failed }) {

@@ -46,6 +46,9 @@ struct FilterOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Only reports of this reporter. Repeatable.", valueName: "name"))
     var reporter: [String] = []
 
+    @Flag(name: .long, help: "Only reports whose mail is known to come from the reporter.")
+    var onlyVerified = false
+
     /// The filter, at the instant of `context`.
     func filter(_ context: Context) throws(CommandError) -> Filter {
         let today = Day(containing: context.now)
@@ -55,7 +58,8 @@ struct FilterOptions: ParsableArguments {
             guard !name.isEmpty else { throw .usage("--domain is empty. Expected the name of a policy domain, such as example.org.") }
             names.append(name)
         }
-        return Filter(domains: names, reporters: reporter, period: try period.request(today: today), today: today)
+        return Filter(
+            domains: names, reporters: reporter, onlyVerified: onlyVerified, period: try period.request(today: today), today: today)
     }
 
     /// The flags for domains as they must be repeated in a suggested command.
