@@ -43,6 +43,9 @@ final class SQLRows {
         return false
     }
 
+    /// Lets go of the rows that are left, so that what they come from can be written to.
+    func stop() { sqlite3_reset(handle) }
+
     private func failure(_ code: Int32) -> DatabaseError {
         let message = sqlite3_errmsg(sqlite3_db_handle(handle)).map { String(cString: $0) }
         return DatabaseError(resultCode: ResultCode(rawValue: code), message: message)

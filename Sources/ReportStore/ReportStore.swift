@@ -167,7 +167,7 @@ public final class ReportStore: Sendable {
                     PRAGMA cache_size = -32768;
                     PRAGMA wal_autocheckpoint = 4096;
                     PRAGMA journal_size_limit = 33554432;
-                    PRAGMA temp_store = MEMORY;
+                    PRAGMA temp_store = FILE;
                     """)
         }
         return try DatabaseQueue(path: path, configuration: configuration)

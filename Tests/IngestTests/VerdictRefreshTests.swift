@@ -31,6 +31,9 @@ struct VerdictRefreshTests {
         }
         #expect(batches.count > 5)
         #expect(try Self.verdicts(batches) == once)
+        // Of more records than are kept in memory the flows are written first, and judged then.
+        #expect(try Self.verdicts([reports], recordsInMemory: 100) == once)
+        #expect(try Self.verdicts(batches, recordsInMemory: 7) == once)
     }
 
     @Test("are made anew when a report that they rest on loses a conflict")
@@ -105,7 +108,7 @@ struct VerdictRefreshTests {
     // MARK: - Tools
 
     /// Ingests batch after batch, each with a refresh behind it.
-    private static func store(_ batches: [[String]]) throws -> ReportStore {
+    private static func store(_ batches: [[String]], recordsInMemory: Int = VerdictRefresh.recordsInMemory) throws -> ReportStore {
         let folder = FileManager.default.temporaryDirectory.appending(path: "dmarcstat-verdicts-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -118,14 +121,14 @@ struct VerdictRefreshTests {
             }
             let tally = try Ingest(store: store, options: IngestOptions(now: 1_790_000_000)).run(path: inbox.path(percentEncoded: false))
             #expect(tally.refusals.isEmpty)
-            _ = try VerdictRefresh().run(store)
+            _ = try VerdictRefresh(recordsInMemory: recordsInMemory).run(store)
         }
         return store
     }
 
     /// Everything that verdicts say, without keys.
-    private static func verdicts(_ batches: [[String]]) throws -> [String] {
-        let store = try store(batches)
+    private static func verdicts(_ batches: [[String]], recordsInMemory: Int = VerdictRefresh.recordsInMemory) throws -> [String] {
+        let store = try store(batches, recordsInMemory: recordsInMemory)
         return try store.reader.read { db in
             let flows = try String.fetchAll(
                 db,

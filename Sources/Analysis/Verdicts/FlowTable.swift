@@ -3,14 +3,32 @@ import GRDB
 
 /// A flow with the verdict that it has in the database.
 struct StoredFlow {
-    let flow: Flow
+    var flow: Flow
     /// 0: none yet.
     let verdict: Int
     let judgement: Judgement
+    /// What was added to it that is not in the database.
+    var new: RecordChunk.NewFlow?
 }
 
 extension Flow {
     var key: FlowKey { FlowKey(source: source, domain: domain, authentication: authentication, aligned: aligned) }
+
+    var sums: FlowSums {
+        FlowSums(
+            messages: messages, records: records, firstDay: firstDay, lastDay: lastDay, reporterBits: reporterBits, dayBits: dayBits,
+            overrides: overrides)
+    }
+
+    mutating func add(_ sums: FlowSums) {
+        messages += sums.messages
+        records += sums.records
+        firstDay = min(firstDay, sums.firstDay)
+        lastDay = max(lastDay, sums.lastDay)
+        reporterBits |= sums.reporterBits
+        dayBits |= sums.dayBits
+        overrides += sums.overrides
+    }
 }
 
 /// The table `flows`, read a network at a time.

@@ -41,6 +41,11 @@ final class History {
     private let db: Database
     private var places: [Place: FlowSums] = [:]
     private var organisations: [Int: Organisation] = [:]
+    /// What may be kept of each before it is written: a bound on memory.
+    private static let mostKept = 24_000
+    /// Knowledge that was added to, and written.
+    private var touchedSelectors: Set<SelectorKey> = []
+    private var touchedOrganisations: Set<Int> = []
     private var habits: [Int: Habits] = [:]
     private var domainBits: [Int: Int] = [:]
 
@@ -52,6 +57,8 @@ final class History {
     init(_ db: Database) { self.db = db }
 
     func add(_ key: FlowKey, _ sums: FlowSums, _ shape: FlowShape) throws {
+        if places.count >= Self.mostKept { try writePlaces() }
+        if organisations.count >= Self.mostKept { try writeOrganisations() }
         habits[key.domain, default: Habits()].add(sums, shape)
         for signature in shape.own where shape.seal == .verified || shape.seal == .broken {
             let place = Place(
@@ -105,6 +112,10 @@ final class History {
         try findHomes()
         try weighOrganisations()
         try weighHabits()
+        places = [:]
+        organisations = [:]
+        touchedSelectors = []
+        touchedOrganisations = []
     }
 
     private func writePlaces() throws {
@@ -129,7 +140,9 @@ final class History {
             insert.bind(9, sums.lastDay)
             insert.bind(10, sums.reporterBits)
             try insert.run()
+            touchedSelectors.insert(place.selector)
         }
+        places.removeAll(keepingCapacity: true)
     }
 
     private func writeOrganisations() throws {
@@ -160,7 +173,9 @@ final class History {
             insert.bind(11, sum.sourceBits)
             insert.bind(12, sum.signs)
             try insert.run()
+            touchedOrganisations.insert(name)
         }
+        organisations.removeAll(keepingCapacity: true)
     }
 
     private func writeHabits() throws {
@@ -203,7 +218,7 @@ final class History {
             INSERT INTO selectors (domain_id, selector_id, policy_id, home, other_home, levels) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET home = excluded.home, other_home = excluded.other_home, levels = excluded.levels
             """)
-        for key in Set(places.keys.map(\.selector)) {
+        for key in touchedSelectors {
             try rows.restart(key.domain, key.selector, key.policy)
             var verified = 0
             var broken = 0
@@ -272,7 +287,7 @@ final class History {
         """
 
     private func weighOrganisations() throws {
-        var touched = Set(organisations.keys)
+        var touched = touchedOrganisations
         let besides = try SQLRows(db, Self.besideSQL)
         for key in changedSelectors {
             try besides.restart(key.domain, key.selector, key.policy)

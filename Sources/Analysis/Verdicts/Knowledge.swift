@@ -114,8 +114,10 @@ struct HabitFacts: Hashable {
         reporters = Levels.value(Levels.unpack(levels, 3))
     }
 
+    /// No rule tells four reporters from more, nor asks for more of the rest than whether there are any: so what is known of a domain comes to
+    /// rest, and what all its flows rest on.
     static func levels(records: Int, aligned: Int, signed: Int, reporters: Int) -> Int {
         let share = aligned == 0 ? 0 : signed * 20 >= aligned * 19 ? 4 : min(3, signed * 4 / aligned)
-        return Levels.pack([Levels.saturated(records), Levels.saturated(aligned), share, Levels.saturated(reporters)])
+        return Levels.pack([min(1, records), min(1, aligned), share, min(3, Levels.level(reporters))])
     }
 }

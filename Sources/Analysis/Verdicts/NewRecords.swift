@@ -1,8 +1,8 @@
 import DMARC
 import GRDB
 
-/// The records of reports that verdicts do not know yet, a report at a time.
-struct NewRecords {
+/// The records of reports that verdicts do not know yet, in the order of their table, as many at a time as are asked for.
+final class NewRecords {
     /// Question: counted reports behind the known ones. Unit: one row a report, by domain and day. Index: rowid.
     static let reportsSQL = """
         SELECT p.id, p.domain_id, r.name, p.day, p.is_spread, p.begin_utc, p.end_utc
@@ -10,11 +10,11 @@ struct NewRecords {
         WHERE p.id > ?1 AND p.is_counted = 1
         ORDER BY p.domain_id, p.day, p.id
         """
-    /// Question: the records of a report on a day. Unit: one row a record. Index: primary key of `records`, two ranges.
+    /// Question: the records of a report on a day, from one on. Unit: one row a record. Index: primary key of `records`, one range.
     static let recordsSQL = """
-        SELECT source, authentication_id, dkim, spf, messages, override_id, sequence, verdict, counted_as
+        SELECT source, authentication_id, dkim, spf, messages, override_id, sequence, verdict
         FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day = ?3 AND report_id = ?4
+        WHERE domain_id = ?1 AND counted_as = ?2 AND day = ?3 AND report_id = ?4 AND sequence >= ?5
         """
 
     struct Report {
@@ -24,19 +24,29 @@ struct NewRecords {
         let days: ClosedRange<Int>
     }
 
-    struct Record {
-        let key: FlowKey
-        let day: Int
-        let messages: Int
-        /// 0: none.
-        let override: Int
-        let sequence: Int
-        let verdict: Int
-        let countedAs: Int
+    /// Where reading goes on.
+    private struct Place {
+        var report = 0
+        var countedAs = 0
+        var dayOffset = 0
+        var sequence = 0
+
+        mutating func moveOn(_ report: Report) {
+            sequence = 0
+            dayOffset += 1
+            guard dayOffset == report.days.count else { return }
+            dayOffset = 0
+            countedAs += 1
+            guard countedAs > 1 else { return }
+            countedAs = 0
+            self.report += 1
+        }
     }
 
     let reports: [Report]
     private let rows: SQLRows
+    private var overrides: OverrideWeights
+    private var place = Place()
 
     /// All reports with a key above `known`.
     init(_ db: Database, after known: Int) throws {
@@ -58,23 +68,172 @@ struct NewRecords {
         }
         self.reports = reports
         rows = try SQLRows(db, Self.recordsSQL)
+        overrides = OverrideWeights(db)
     }
 
-    /// Calls `body` with each record of a report, one for each day that a share of it falls on.
-    func forEachRecord(of report: Report, _ body: (Record) throws -> Void) throws {
-        for countedAs in 0...1 {
-            for day in report.days {
-                try rows.restart(report.domain, countedAs, day, report.id)
-                while try rows.next() {
-                    let key = FlowKey(
-                        source: try rows.address(0), domain: report.domain, authentication: rows.int(1),
-                        aligned: rows.int(2) << 1 | rows.int(3))
-                    try body(
-                        Record(
-                            key: key, day: day, messages: rows.int(4), override: rows.int(5), sequence: rows.int(6), verdict: rows.int(7),
-                            countedAs: rows.int(8)))
+    private var isAtEnd: Bool { place.report == reports.count }
+
+    /// All of them; nil, and none was read, if there are more than `most`.
+    func all(most: Int) throws -> RecordChunk? {
+        let records = try next(most)
+        if isAtEnd { return RecordChunk(records, reports) }
+        place = Place()
+        return nil
+    }
+
+    /// Calls `body` with all of them, at most `most` at a time.
+    func forEachChunk(most: Int, _ body: (RecordChunk) throws -> Void) throws {
+        while !isAtEnd { try body(RecordChunk(try next(most), reports)) }
+        place = Place()
+    }
+
+    /// The next records, at most `most`; one for each day that a share of it falls on.
+    private func next(_ most: Int) throws -> [NewRecord] {
+        var records: [NewRecord] = []
+        // What is not used of it is never touched, so it costs nothing.
+        records.reserveCapacity(most)
+        while !isAtEnd {
+            let report = reports[place.report]
+            let day = report.days.lowerBound + place.dayOffset
+            try rows.restart(report.domain, place.countedAs, day, report.id, place.sequence)
+            while try rows.next() {
+                guard records.count < most else {
+                    place.sequence = rows.int(6)
+                    rows.stop()
+                    return records
                 }
+                let override = rows.int(5)
+                records.append(
+                    try NewRecord(
+                        source: rows.address(0), domain: report.domain, authentication: rows.int(1),
+                        aligned: rows.int(2) << 1 | rows.int(3),
+                        messages: rows.int(4), report: place.report, dayOffset: place.dayOffset, sequence: rows.int(6),
+                        verdict: rows.int(7),
+                        override: override == 0 ? 0 : overrides.weight(override)))
             }
+            place.moveOn(report)
+        }
+        return records
+    }
+}
+
+/// One of them, in 40 bytes: many are kept in memory.
+struct NewRecord {
+    private let high: UInt64
+    private let low: UInt64
+    private let domainKey: Int32
+    private let authenticationKey: Int32
+    private let messageCount: UInt32
+    private let reportPlace: Int32
+    private let sequenceNumber: Int32
+    private let dayPlace: UInt16
+    private let alignedBits: UInt8
+    /// From the lowest: one bit for the family of the address, three for the override, four for the verdict.
+    private let bits: UInt8
+
+    /// - Parameter report: its place in `NewRecords.reports`.
+    init(
+        source: IPAddress, domain: Int, authentication: Int, aligned: Int, messages: Int, report: Int, dayOffset: Int, sequence: Int,
+        verdict: Int, override: OverrideWeights.Weight
+    ) {
+        high = source.high
+        low = source.low
+        domainKey = Int32(domain)
+        authenticationKey = Int32(authentication)
+        messageCount = UInt32(messages)
+        reportPlace = Int32(report)
+        sequenceNumber = Int32(sequence)
+        dayPlace = UInt16(dayOffset)
+        alignedBits = UInt8(aligned)
+        bits = (source.isIPv4 ? 1 : 0) | override << 1 | UInt8(verdict & 15) << 4
+    }
+
+    private var isIPv4: Bool { bits & 1 == 1 }
+    var source: IPAddress { isIPv4 ? IPAddress(ipv4: UInt32(truncatingIfNeeded: low)) : IPAddress(high: high, low: low) }
+    var key: FlowKey { FlowKey(source: source, domain: domain, authentication: Int(authenticationKey), aligned: aligned) }
+    var domain: Int { Int(domainKey) }
+    var aligned: Int { Int(alignedBits) }
+    var messages: Int { Int(messageCount) }
+    var report: Int { Int(reportPlace) }
+    /// The day, counted from the first of its report.
+    var dayOffset: Int { Int(dayPlace) }
+    var sequence: Int { Int(sequenceNumber) }
+    /// The verdict that stands on it.
+    var verdict: Int { Int(bits >> 4) }
+    var override: Int { OverrideWeights.sum(bits >> 1 & 7) }
+
+    func isOfSameFlow(as other: NewRecord) -> Bool {
+        low == other.low && high == other.high && domainKey == other.domainKey && authenticationKey == other.authenticationKey
+            && alignedBits == other.alignedBits && isIPv4 == other.isIPv4
+    }
+
+    /// The order of `FlowKey`.
+    @inline(__always)
+    func isBefore(_ other: NewRecord) -> Bool {
+        if isIPv4 != other.isIPv4 { return isIPv4 }
+        if high != other.high { return high < other.high }
+        if low != other.low { return low < other.low }
+        if domainKey != other.domainKey { return domainKey < other.domainKey }
+        if authenticationKey != other.authenticationKey { return authenticationKey < other.authenticationKey }
+        return alignedBits < other.alignedBits
+    }
+}
+
+/// New records that are kept in memory, as they were read, and the flows that they add up to.
+struct RecordChunk {
+    /// Flows of new records, in order.
+    struct NewFlow {
+        let key: FlowKey
+        let sums: FlowSums
+        /// Where its records are in the order of the flows.
+        let places: Range<Int>
+    }
+
+    let records: [NewRecord]
+    private let reports: [NewRecords.Report]
+    /// Places in `records`, in the order of the flows.
+    private let order: [UInt32]
+
+    init(_ records: [NewRecord], _ reports: [NewRecords.Report]) {
+        self.records = records
+        self.reports = reports
+        var order = (0..<UInt32(records.count)).map { $0 }
+        records.withUnsafeBufferPointer { records in
+            order.sort { records[Int($0)].isBefore(records[Int($1)]) }
+        }
+        self.order = order
+    }
+
+    func report(of record: NewRecord) -> NewRecords.Report { reports[record.report] }
+
+    func day(of record: NewRecord) -> Int { reports[record.report].days.lowerBound + record.dayOffset }
+
+    /// The places in `records` of a flow's records.
+    func records(of flow: NewFlow) -> LazyMapSequence<ArraySlice<UInt32>, Int> { order[flow.places].lazy.map { Int($0) } }
+
+    /// The flow whose records begin at `place` in the order of the flows; nil at the end.
+    func flow(at place: Int) -> NewFlow? {
+        guard place < order.count else { return nil }
+        let first = records[Int(order[place])]
+        var sums = FlowSums()
+        var end = place
+        while end < order.count {
+            let record = records[Int(order[end])]
+            guard record.isOfSameFlow(as: first) else { break }
+            let report = reports[record.report]
+            sums.add(
+                messages: record.messages, day: report.days.lowerBound + record.dayOffset, reporterBit: report.reporterBit,
+                override: record.override)
+            end += 1
+        }
+        return NewFlow(key: first.key, sums: sums, places: place..<end)
+    }
+
+    func forEachFlow(_ body: (NewFlow) throws -> Void) throws {
+        var place = 0
+        while let flow = flow(at: place) {
+            try body(flow)
+            place = flow.places.upperBound
         }
     }
 }

@@ -2,11 +2,11 @@ import DMARC
 
 /// A set of authentication results as verdicts see it: names by their key, with their organisations.
 struct Outcome {
-    enum SPF {
+    enum SPF: UInt8 {
         case pass, fail, none, temporary
     }
 
-    enum Seal {
+    enum Seal: UInt8 {
         case verified, broken, temporary
     }
 

@@ -15,11 +15,12 @@ final class Outcomes {
     private let isWriting: Bool
     private let results: SQLRows
     private let names: SQLRows
-    private var outcomes: [Int: Outcome] = [:]
+    private var outcomes = OutcomeMemory()
     private var organisations: [Int: Int] = [:]
     private var keys: [String: Int] = [:]
     private var own: [Int: Int] = [:]
-    private static let mostRemembered = 200_000
+    /// What may be remembered of each: a bound on memory.
+    private static let mostRemembered = 90_000
 
     init(_ db: Database, _ suffixes: PublicSuffixes, isWriting: Bool) throws {
         self.db = db
@@ -61,6 +62,7 @@ final class Outcomes {
             key = Int(db.lastInsertedRowID)
         }
         // What was never entered is nobody's: a number of its own.
+        if isWriting, keys.count >= Self.mostRemembered { keys.removeAll() }
         let found = key ?? -1000 - keys.count
         keys[name] = found
         return found
@@ -97,10 +99,12 @@ final class Outcomes {
             signatures: try signatures.map {
                 Outcome.Signature(domain: $0.domain, selector: $0.selector, organisation: try organisation(of: $0.domain), seal: $0.seal)
             })
-        if outcomes.count >= Self.mostRemembered { outcomes.removeAll() }
-        outcomes[id] = outcome
+        outcomes.remember(outcome, id)
         return outcome
     }
+
+    /// Gives the memory back that shapes took.
+    func forget() { outcomes = OutcomeMemory() }
 
     /// How a flow authenticates.
     func shape(domain: Int, authentication: Int, aligned: Int) throws -> FlowShape {

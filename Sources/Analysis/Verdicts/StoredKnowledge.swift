@@ -20,10 +20,19 @@ final class StoredKnowledge: Knowledge {
     private let habitRows: SQLRows
     private var selectors: [SelectorKey: SelectorFacts] = [:]
     private var ownSelectors: [SelectorKey: SelectorFacts] = [:]
-    private var organisations: [Int: OrganisationFacts] = [:]
+    private var organisations: [Int: Organisation] = [:]
     private var habits: [Int: HabitFacts] = [:]
     /// What may be remembered of each: a bound on memory.
-    private static let mostRemembered = 300_000
+    private static let mostRemembered = 49_000
+
+    /// `OrganisationFacts` as they are stored: a third of the size.
+    private struct Organisation {
+        let levels: Int
+        let moreLevels: Int
+        let service: ServiceKind?
+
+        var facts: OrganisationFacts { OrganisationFacts(levels: levels, moreLevels: moreLevels, service: service) }
+    }
 
     init(_ db: Database, _ services: Services) throws {
         self.services = services
@@ -60,16 +69,17 @@ final class StoredKnowledge: Knowledge {
     }
 
     func organisation(_ id: Int) throws -> OrganisationFacts {
-        if let facts = organisations[id] { return facts }
+        if let known = organisations[id] { return known.facts }
         try organisationRows.restart(id)
-        var facts = OrganisationFacts()
+        // What is not there has no levels: all of it is 0.
+        var found = Organisation(levels: 0, moreLevels: 0, service: nil)
         if try organisationRows.next() {
             let service = services.service(of: organisationRows.text(2))?.kind
-            facts = OrganisationFacts(levels: organisationRows.int(0), moreLevels: organisationRows.int(1), service: service)
+            found = Organisation(levels: organisationRows.int(0), moreLevels: organisationRows.int(1), service: service)
         }
         if organisations.count >= Self.mostRemembered { organisations.removeAll() }
-        organisations[id] = facts
-        return facts
+        organisations[id] = found
+        return found.facts
     }
 
     func habits(domain: Int) throws -> HabitFacts {

@@ -1,0 +1,225 @@
+import GRDB
+import ReportStore
+
+/// One refresh, inside its transaction.
+///
+/// New records are added up to flows, history learns from these, and the networks that this touches are judged. Records that fit into memory
+/// stay there, and each flow is written once, with its verdict. Of more than that the flows are written first, chunk after chunk, and read back
+/// to be judged.
+final class RefreshPass {
+    private let db: Database
+    private let known: Int
+    private let recordsInMemory: Int
+    private let outcomes: Outcomes
+    private let services: Services
+    private let history: History
+    private var result = VerdictRefresh.Outcome()
+    private var touched: Set<Network> = []
+    /// Flows known before with a verdict that they had not.
+    private var changed: [FlowKey: (days: ClosedRange<Int>, verdict: Int)] = [:]
+
+    init(_ db: Database, known: Int, suffixes: PublicSuffixes, services: Services, recordsInMemory: Int) throws {
+        self.db = db
+        self.known = known
+        self.recordsInMemory = recordsInMemory
+        self.services = services
+        outcomes = try Outcomes(db, suffixes, isWriting: true)
+        history = History(db)
+    }
+
+    func run() throws -> VerdictRefresh.Outcome {
+        let new = try NewRecords(db, after: known)
+        result.reports = new.reports.count
+        guard !new.reports.isEmpty else { return result }
+        // One sort is quicker than an entry at a time, where everything is new.
+        if known == 0 { try db.execute(sql: "DROP INDEX flows_authentication") }
+        let verdicts = try RecordVerdicts(db)
+        if let all = try new.all(most: recordsInMemory) {
+            try all.forEachFlow(learn)
+            try history.write()
+            try verdicts.enter(all, try judge(all))
+        } else {
+            try stage(new)
+            try history.write()
+            try judgeStaged()
+            outcomes.forget()
+            try new.forEachChunk(most: recordsInMemory) { try verdicts.enter($0) }
+        }
+        if known == 0 { try indexFlows() }
+        try verdicts.correct(changed, upTo: known)
+        try verdicts.writeDaily()
+        try enterKeyedResults()
+        return result
+    }
+
+    /// Enters the results of chunks of sets that are whole by now. Sets never change, so neither do chunks.
+    private func enterKeyedResults() throws {
+        let first = try Int.fetchOne(db, sql: "SELECT max(chunk) + 1 FROM keyed_results") ?? 0
+        let sets = try Int.fetchOne(db, sql: "SELECT max(id) + 1 FROM authentication_sets") ?? 0
+        // The empty name belongs to nobody.
+        let empty = try Int.fetchOne(db, sql: "SELECT id FROM names WHERE name = ''")
+        let rows = try SQLRows(db, KeyedResults.resultsSQL)
+        let insert = try HotStatement(db, "INSERT INTO keyed_results (chunk, results) VALUES (?, ?)")
+        for chunk in first..<max(first, sets / KeyedResult.setsInChunk) {
+            let results = try KeyedResult.sets(ofChunk: chunk, rows) { $0 == empty ? 0 : Int32(try outcomes.organisation(of: $0)) }
+            insert.bind(1, chunk)
+            insert.bind(2, bytes: KeyedResult.pack(results))
+            try insert.run()
+        }
+    }
+
+    /// SQLite sorts in pieces of the size of its cache, beside it.
+    private func indexFlows() throws {
+        let usual = try Int.fetchOne(db, sql: "PRAGMA cache_size") ?? -32768
+        try db.execute(sql: "PRAGMA cache_size = -8192")
+        try db.execute(sql: "CREATE INDEX flows_authentication ON flows (authentication_id, messages, verdict)")
+        try db.execute(sql: "PRAGMA cache_size = \(usual)")
+    }
+
+    // MARK: - Flows
+
+    private func learn(_ new: RecordChunk.NewFlow) throws {
+        let key = new.key
+        try history.add(key, new.sums, outcomes.shape(domain: key.domain, authentication: key.authentication, aligned: key.aligned))
+        if known > 0 { touched.insert(Network(key.source)) }
+    }
+
+    /// Writes the flows of more records than are kept in memory. Verdict 0: not judged yet.
+    private func stage(_ new: NewRecords) throws {
+        let insert = try HotStatement(
+            db,
+            """
+            INSERT INTO flows (source, domain_id, authentication_id, aligned, messages, records, first_day, last_day, reporter_bits,
+                day_bits, overrides, verdict, confidence, notes, evidence)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)
+            ON CONFLICT DO UPDATE SET messages = messages + excluded.messages, records = records + excluded.records,
+                first_day = min(first_day, excluded.first_day), last_day = max(last_day, excluded.last_day),
+                reporter_bits = reporter_bits | excluded.reporter_bits, day_bits = day_bits | excluded.day_bits,
+                overrides = overrides + excluded.overrides
+            """)
+        try new.forEachChunk(most: recordsInMemory) { chunk in
+            try chunk.forEachFlow { new in
+                try learn(new)
+                insert.bind(new.key, new.sums)
+                try insert.run()
+            }
+        }
+    }
+
+    // MARK: - Verdicts
+
+    /// Judges the networks that are touched, with the new flows of `chunk`. Gives the verdicts of its records.
+    private func judge(_ chunk: RecordChunk) throws -> [UInt8] {
+        var verdicts = [UInt8](repeating: UInt8(Verdict.unknown.stored), count: chunk.records.count)
+        var place = 0
+        let judging = try Judging(db, services)
+        func settle(_ network: Network, _ stored: [StoredFlow]) throws {
+            let flows = try add(chunk, &place, network, to: stored)
+            try self.settle(flows, judging) { new, verdict in
+                for place in chunk.records(of: new) { verdicts[place] = UInt8(verdict) }
+            }
+        }
+        if known == 0 {
+            while let new = chunk.flow(at: place) { try settle(Network(new.key.source), []) }
+        } else {
+            try TouchedNetworks(db).find(history, &touched)
+            for network in touched.sorted() { try settle(network, try FlowTable.flows(db, outcomes, of: network)) }
+        }
+        return verdicts
+    }
+
+    /// Judges networks whose flows all stand in the table.
+    private func judgeStaged() throws {
+        let judging = try Judging(db, services)
+        if known == 0 {
+            try FlowTable.forEachNetwork(db, outcomes) { try settle($0, judging) { _, _ in } }
+        } else {
+            try TouchedNetworks(db).find(history, &touched)
+            for network in touched.sorted() { try settle(try FlowTable.flows(db, outcomes, of: network), judging) { _, _ in } }
+        }
+    }
+
+    /// The flows of a network with the new ones from `place` on added to them. Both are in order, and stay so.
+    private func add(_ chunk: RecordChunk, _ place: inout Int, _ network: Network, to stored: [StoredFlow]) throws -> [StoredFlow] {
+        var flows: [StoredFlow] = []
+        var rest = stored[...]
+        while let new = chunk.flow(at: place), Network(new.key.source) == network {
+            place = new.places.upperBound
+            while let next = rest.first, next.flow.key < new.key { flows.append(rest.removeFirst()) }
+            if var known = rest.first, known.flow.key == new.key {
+                rest.removeFirst()
+                known.flow.add(new.sums)
+                known.new = new
+                flows.append(known)
+            } else {
+                let key = new.key
+                var flow = Flow(
+                    source: key.source, domain: key.domain, authentication: key.authentication, aligned: key.aligned,
+                    shape: try outcomes.shape(domain: key.domain, authentication: key.authentication, aligned: key.aligned))
+                flow.add(new.sums)
+                flows.append(StoredFlow(flow: flow, verdict: 0, judgement: Judgement(), new: new))
+            }
+        }
+        return flows.isEmpty ? stored : flows + rest
+    }
+
+    /// What flows are judged with, and written.
+    private struct Judging {
+        let judge: Judge<StoredKnowledge>
+        let write: HotStatement
+
+        init(_ db: Database, _ services: Services) throws {
+            judge = Judge(knowledge: try StoredKnowledge(db, services))
+            write = try HotStatement(
+                db,
+                """
+                INSERT INTO flows (source, domain_id, authentication_id, aligned, messages, records, first_day, last_day, reporter_bits,
+                    day_bits, overrides, verdict, confidence, notes, evidence)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT DO UPDATE SET messages = excluded.messages, records = excluded.records, first_day = excluded.first_day,
+                    last_day = excluded.last_day, reporter_bits = excluded.reporter_bits, day_bits = excluded.day_bits,
+                    overrides = excluded.overrides, verdict = excluded.verdict, confidence = excluded.confidence, notes = excluded.notes,
+                    evidence = excluded.evidence
+                """)
+        }
+    }
+
+    /// Judges the flows of one network, and writes what is new or different. `body` gets the verdict of each that has new records in memory.
+    private func settle(_ flows: [StoredFlow], _ judging: Judging, _ body: (RecordChunk.NewFlow, Int) -> Void) throws {
+        guard !flows.isEmpty else { return }
+        result.flows += flows.count
+        for (stored, judgement) in zip(flows, try judging.judge.judge(flows.map(\.flow))) {
+            let verdict = judgement.verdict.stored
+            if let new = stored.new { body(new, verdict) }
+            guard stored.new != nil || stored.verdict == 0 || stored.judgement != judgement else { continue }
+            let flow = stored.flow
+            if stored.verdict != 0, stored.verdict != verdict {
+                changed[flow.key] = (flow.firstDay...flow.lastDay, verdict)
+                result.changed += 1
+            }
+            judging.write.bind(flow.key, flow.sums)
+            judging.write.bind(12, verdict)
+            judging.write.bind(13, judgement.confidence)
+            judging.write.bind(14, judgement.notes.rawValue)
+            judging.write.bind(15, judgement.evidence.bits)
+            try judging.write.run()
+        }
+    }
+}
+
+extension HotStatement {
+    /// Binds the first eleven columns of `flows`.
+    fileprivate func bind(_ key: FlowKey, _ sums: FlowSums) {
+        bind(1, key.source)
+        bind(2, key.domain)
+        bind(3, key.authentication)
+        bind(4, key.aligned)
+        bind(5, sums.messages)
+        bind(6, sums.records)
+        bind(7, sums.firstDay)
+        bind(8, sums.lastDay)
+        bind(9, sums.reporterBits)
+        bind(10, sums.dayBits)
+        bind(11, sums.overrides)
+    }
+}
