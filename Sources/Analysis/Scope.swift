@@ -8,7 +8,7 @@ struct PolicyDomain: Hashable, Sendable {
 }
 
 /// What a filter means in one state of the database: domains, days, and, with `--reporter`, the reports.
-struct Scope {
+struct Scope: Sendable {
     let domains: [PolicyDomain]
     let period: Period?
     /// Keys of the reporters' counted reports that touch the period; nil: all reports.
