@@ -111,7 +111,7 @@ public struct ChangeExplained: Sendable {
         _ store: ReportStore, _ filter: Filter, by size: BucketSize = .day, against: PeriodExpression? = nil,
         grouping: ChangeGrouping = .source, limit: Int? = nil, withTotals: Bool = true
     ) throws(AnalysisError) -> ChangeExplained {
-        try reading(store, "trend") { db in
+        try readingShared(store, "trend") { db, shared in
             let (later, earlier) = try periods(db, filter, size, against)
             guard let later, let earlier else {
                 let nothing = try Scope(db, filter).coverage(messages: 0, reports: 0)
@@ -119,13 +119,9 @@ public struct ChangeExplained: Sendable {
             }
             let suffixes = try PublicSuffixes.ofVerdicts(db)
             let scopes = try [earlier, later].map { try Scope(db, filter.limited(to: $0)) }
-            var parties = try KeyedParties(db, suffixes)
-            let compared = try scopes[1].domains.map { domain in
-                switch grouping {
-                case .source: try sources(db, scopes, of: domain)
-                case .service: try services(db, scopes, of: domain, own: parties.organisation(of: domain), &parties)
-                }
-            }
+            let compared = try shared.split(scopes[1].domains, db) { db, next in
+                try grouping == .source ? sources(db, scopes, of: next) : services(db, scopes, of: next)
+            }.flatMap(\.self)
             var all = Part()
             for domain in compared { domain.parts.slots.forEach { all.add($0.value) } }
             let change = RateChange(before: all.before, after: all.after)
@@ -172,7 +168,7 @@ public struct ChangeExplained: Sendable {
     // MARK: - Adding up
 
     /// The messages of one group with one verdict.
-    private struct Part {
+    private struct Part: Sendable {
         var before = Rate()
         var after = Rate()
 
@@ -201,7 +197,7 @@ public struct ChangeExplained: Sendable {
     }
 
     /// The sources or services of one domain.
-    private struct Compared {
+    private struct Compared: Sendable {
         var domain: PolicyDomain
         var addresses: [IPAddress] = []
         var services: [String?] = []
@@ -281,29 +277,37 @@ public struct ChangeExplained: Sendable {
         }
     }
 
-    private static func sources(_ db: Database, _ scopes: [Scope], of domain: PolicyDomain) throws -> Compared {
-        var table = SourceTable()
-        var parts = VerdictSlots<Part>()
-        try forEachRow(db, scopes, of: domain, sourcesSQL, withReports: sourcesAndReportsSQL) { rows, isLater, passed in
-            let messages = rows.int(1)
-            parts.change(table.number(of: try rows.address(0)), rows.int(2), Part()) {
-                $0.add(messages, isLater: isLater, passed: passed)
+    private static func sources(_ db: Database, _ scopes: [Scope], of next: () -> PolicyDomain?) throws -> [Compared] {
+        var compared: [Compared] = []
+        while let domain = next() {
+            var table = SourceTable()
+            var parts = VerdictSlots<Part>()
+            try forEachRow(db, scopes, of: domain, sourcesSQL, withReports: sourcesAndReportsSQL) { rows, isLater, passed in
+                let messages = rows.int(1)
+                parts.change(table.number(of: try rows.address(0)), rows.int(2), Part()) {
+                    $0.add(messages, isLater: isLater, passed: passed)
+                }
             }
+            compared.append(Compared(domain: domain, addresses: table.addresses, parts: parts))
         }
-        return Compared(domain: domain, addresses: table.addresses, parts: parts)
+        return compared
     }
 
-    private static func services(
-        _ db: Database, _ scopes: [Scope], of domain: PolicyDomain, own: Int32, _ parties: inout KeyedParties
-    ) throws -> Compared {
-        var parts = VerdictSlots<Part>()
-        try forEachRow(db, scopes, of: domain, resultsSQL, withReports: resultsAndReportsSQL) { rows, isLater, passed in
-            let messages = rows.int(1)
-            parts.change(try parties.number(ofSet: rows.int(0), for: domain, own: own), rows.int(2), Part()) {
-                $0.add(messages, isLater: isLater, passed: passed)
+    private static func services(_ db: Database, _ scopes: [Scope], of next: () -> PolicyDomain?) throws -> [Compared] {
+        var parties = try KeyedParties(db, .ofVerdicts(db))
+        var compared: [Compared] = []
+        while let domain = next() {
+            var parts = VerdictSlots<Part>()
+            let own = try parties.organisation(of: domain)
+            try forEachRow(db, scopes, of: domain, resultsSQL, withReports: resultsAndReportsSQL) { rows, isLater, passed in
+                let messages = rows.int(1)
+                parts.change(try parties.number(ofSet: rows.int(0), for: domain, own: own), rows.int(2), Part()) {
+                    $0.add(messages, isLater: isLater, passed: passed)
+                }
             }
+            compared.append(Compared(domain: domain, services: parties.names, parts: parts))
         }
-        return Compared(domain: domain, services: parties.names, parts: parts)
+        return compared
     }
 
     /// Largest contribution first; then most messages, then domain, address or service, and verdict.

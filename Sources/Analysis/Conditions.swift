@@ -26,7 +26,7 @@ public enum Comparison: String, CaseIterable, Hashable, Sendable {
 
 /// Something that a script wants to know about. Figures are those of all domains, reporters and days that are asked about, together.
 public enum Condition: Hashable, Sendable {
-    /// There is a source that no policy domain saw before the period.
+    /// There is a source that a policy domain never saw before the period.
     case newSource
     /// Passed by messages; without messages it never holds.
     case passRate(Comparison, Double)

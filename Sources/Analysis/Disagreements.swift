@@ -35,12 +35,15 @@ public struct Disagreements: Sendable {
 
     /// Asks `store`.
     public static func ask(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> Disagreements {
-        try reading(store, "reporters") { db in
+        try readingShared(store, "reporters") { db, shared in
             let scope = try Scope(db, filter)
             guard let period = scope.period else { return Disagreements(coverage: scope.coverage(messages: 0, reports: 0), rows: []) }
-            var alignments = try RecomputedAlignments(db, try .ofVerdicts(db))
-            var found: [Disagreement] = []
-            for domain in scope.domains { found += try rows(db, scope, of: domain, in: period, &alignments) }
+            var found = try shared.split(scope.domains, db) { db, next -> [Disagreement] in
+                var alignments = try RecomputedAlignments(db, try .ofVerdicts(db))
+                var found: [Disagreement] = []
+                while let domain = next() { found += try rows(db, scope, of: domain, in: period, &alignments) }
+                return found
+            }.flatMap(\.self)
             found.sort { a, b in (a.day, a.domain, a.report, a.record) < (b.day, b.domain, b.report, b.record) }
             let coverage = scope.coverage(messages: found.reduce(0) { $0 + $1.messages }, reports: Set(found.map(\.report)).count)
             return Disagreements(coverage: coverage, rows: found)

@@ -15,7 +15,7 @@ public struct Conclusion: Hashable, Sendable {
     /// How sure the verdict is, 0…1 in hundredths, rounded down: the mean of the flows, each with the weight of its messages in the row. Nil:
     /// there is no verdict yet.
     public var confidence: Double?
-    /// What it rests on: of the flow with most messages in the row, of equals that whose results were stored first.
+    /// What it rests on: of the flow with most messages in the row, of equals that whose results come first in the order of the alphabet.
     public var evidence = EvidenceCodes()
     /// Remarks, of the same flow.
     public var notes = VerdictNotes()
@@ -34,11 +34,15 @@ struct FlowLookup {
         """
 
     private let rows: SQLRows
+    private var authentications: AuthenticationLookup
 
-    init(_ db: Database) throws { rows = try SQLRows(db, Self.flowSQL) }
+    init(_ db: Database) throws {
+        rows = try SQLRows(db, Self.flowSQL)
+        authentications = AuthenticationLookup(db)
+    }
 
     /// What is concluded about `shares`, all of them flows of `source` and `domain` with the same verdict.
-    func conclusion(_ source: IPAddress, _ domain: PolicyDomain, _ shares: [FlowShare]) throws -> Conclusion {
+    mutating func conclusion(_ source: IPAddress, _ domain: PolicyDomain, _ shares: [FlowShare]) throws -> Conclusion {
         var conclusion = Conclusion()
         // A count is at most 10⁹ a record; the product with a confidence could leave 64 bits.
         var weighted: Int128 = 0
@@ -49,13 +53,20 @@ struct FlowLookup {
             guard try rows.next() else { continue }
             weighted += Int128(rows.int(0)) * Int128(share.messages)
             messages += Int128(share.messages)
-            if let usual, !share.isBefore(usual) { continue }
+            if let usual, try !isBefore(share, usual) { continue }
             usual = share
             conclusion.notes = VerdictNotes(rawValue: rows.int(1))
             conclusion.evidence = EvidenceCodes(bits: rows.int(2))
         }
         if messages > 0 { conclusion.confidence = Double(Int(weighted / (messages * 10))) / 100 }
         return conclusion
+    }
+
+    /// Most messages first; of equals by what their results say: keys depend on the order of arrival.
+    private mutating func isBefore(_ a: FlowShare, _ b: FlowShare) throws -> Bool {
+        if a.messages != b.messages { return a.messages > b.messages }
+        guard a.authentication != b.authentication else { return a.aligned < b.aligned }
+        return try authentications.first(of: [a.authentication, b.authentication]) == a.authentication
     }
 }
 
@@ -70,12 +81,6 @@ extension FlowShare {
             FlowShare(authentication: $0.key >> 4, aligned: 0, messages: $0.value)
         }
         return (Verdict(stored: usual), shares)
-    }
-
-    /// Most messages first; of equals the results that were stored first.
-    func isBefore(_ other: FlowShare) -> Bool {
-        if messages != other.messages { return messages > other.messages }
-        return (authentication, aligned) < (other.authentication, other.aligned)
     }
 }
 
@@ -120,16 +125,14 @@ struct RowSums {
         flows[record.authentication << 2 | (record.dkim ? 2 : 0) | (record.spf ? 1 : 0), default: 0] += record.messages
     }
 
-    /// The flows, most messages first.
-    var shares: [FlowShare] {
-        flows.map { FlowShare(authentication: $0.key >> 2, aligned: $0.key & 3, messages: $0.value) }.sorted { $0.isBefore($1) }
-    }
+    /// The flows, in no order.
+    var shares: [FlowShare] { flows.map { FlowShare(authentication: $0.key >> 2, aligned: $0.key & 3, messages: $0.value) } }
 
-    /// The set of results that most messages share; of equals the one that was stored first.
-    var usualResults: Int? {
+    /// The set of results that most messages share.
+    func usualResults(_ authentications: inout AuthenticationLookup) throws -> Int? {
         var sets: [Int: Int] = [:]
         for (key, messages) in flows { sets[key >> 2, default: 0] += messages }
-        return sets.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
+        return try authentications.usual(of: sets)
     }
 }
 

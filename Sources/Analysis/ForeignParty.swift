@@ -161,8 +161,7 @@ struct SourceServices {
         while try flows.next() {
             if flows.int(2) == verdict.stored { votes[flows.int(0), default: 0] += flows.int(1) }
         }
-        // Of equals the lowest key, so that the answer does not depend on the dictionary.
-        guard let best = votes.max(by: { ($0.value, $1.key) < ($1.value, $0.key) })?.key else { return nil }
+        guard let best = try authentications.usual(of: votes) else { return nil }
         return party.service(try authentications.set(best), besides: domain.name)
     }
 }

@@ -170,7 +170,7 @@ public struct Forwarding: Sendable {
         var authentications: AuthenticationLookup
         let signatures: SQLRows
         let homes: SQLRows
-        let flows: FlowLookup
+        var flows: FlowLookup
         var reporterOf: ReporterLookup
         var names: ForeignNames
         var organisations: NameLookup
@@ -213,7 +213,7 @@ public struct Forwarding: Sendable {
             try row.add(record, &tools.reporterOf)
             if verdict == Verdict.forwarded.stored { forwarded += record.messages }
         }
-        let set = try row.usualResults.map { try tools.authentications.set($0) } ?? AuthenticationSet()
+        let set = try row.usualResults(&tools.authentications).map { try tools.authentications.set($0) } ?? AuthenticationSet()
         let selector = try usualSelector(row, domain, &tools)
         let home = try selector.flatMap { try Self.home(of: $0, domain, &tools) }
         return ForwardingRow(

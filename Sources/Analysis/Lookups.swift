@@ -50,6 +50,26 @@ struct AuthenticationLookup {
     }
 }
 
+extension AuthenticationLookup {
+    /// Of sets with messages the one with most; of equals the first by what it says. Keys tell nothing: they depend on the order of arrival.
+    mutating func usual(of messages: [Int: Int]) throws -> Int? {
+        guard let most = messages.values.max() else { return nil }
+        return try first(of: messages.filter { $0.value == most }.map(\.key))
+    }
+
+    /// The set that comes first in the order of the alphabet: by its names, then by the words of its results. Nil: there is none.
+    mutating func first(of keys: [Int]) throws -> Int? {
+        guard keys.count > 1 else { return keys.first }
+        var first: (key: Int, bytes: [UInt8])?
+        for key in keys {
+            let bytes = try set(key).orderingBytes
+            if let first, !bytes.lexicographicallyPrecedes(first.bytes) { continue }
+            first = (key, bytes)
+        }
+        return first?.key
+    }
+}
+
 /// Interned lists of override reasons by their key.
 struct OverrideLookup {
     /// Question: the reasons of a list. Unit: one row a reason, in the order of the report. Index: rowid of `override_sets`.
@@ -109,6 +129,17 @@ struct NameLookup {
 }
 
 extension AuthenticationSet {
+    /// All that it says, names first: what sets that are not the same are ordered by.
+    fileprivate var orderingBytes: [UInt8] {
+        var texts: [String?] = spf.map(\.domain) + [nil]
+        for signature in dkim { texts += [signature.domain, signature.selector] }
+        texts.append(nil)
+        for check in spf { texts += [check.result.rawValue, check.scope?.rawValue, check.rawResult, check.humanResult] }
+        for signature in dkim { texts += [signature.result.rawValue, signature.rawResult, signature.humanResult] }
+        // A text that is absent comes before all others, also the empty one.
+        return texts.flatMap { text in text.map { [1] + Array($0.utf8) + [0] } ?? [0] }
+    }
+
     /// The signature that says most: the first that verified, else the first.
     public var bestSignature: DKIMResult? { dkim.first { $0.result == .pass } ?? dkim.first }
 }

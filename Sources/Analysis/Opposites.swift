@@ -6,7 +6,7 @@ import GRDB
 ///
 /// Only `pass` and `fail` are counted: all other results say that nothing was found out. Signatures without a selector cannot be told
 /// apart and are left aside.
-struct Opposites {
+struct Opposites: Sendable {
     private struct Topic: Hashable {
         var source: Int32
         var domain: Int32
@@ -21,7 +21,7 @@ struct Opposites {
         var previous: Int32
     }
 
-    private var names: NameLookup
+    private var sources = SourceTable()
     private var selectors: [Int: Int32] = [:]
     private var numbers: [String: Int32] = [:]
     /// The last voice on each topic on which somebody said that a signature did not verify: few, while almost every message has one that did.
@@ -30,10 +30,12 @@ struct Opposites {
     private var voices: [Voice] = []
     private var passes: [(topic: Topic, reporter: Int32)] = []
 
-    init(_ db: Database) { names = NameLookup(db) }
+    /// A number for a source.
+    @inline(__always)
+    mutating func number(ofSource address: IPAddress) -> Int { sources.number(of: address) }
 
     /// A number for a selector; they are labels of DNS, in which letter case means nothing. Nil for an empty one.
-    private mutating func number(ofSelector key: Int) throws -> Int32? {
+    private mutating func number(ofSelector key: Int, _ names: inout NameLookup) throws -> Int32? {
         if let known = selectors[key] { return known < 0 ? nil : known }
         let name = try names.name(key)?.lowercased() ?? ""
         let number = name.isEmpty ? -1 : numbers[name] ?? Int32(numbers.count)
@@ -49,9 +51,9 @@ struct Opposites {
     }
 
     /// Notes what a reporter says of a signature on a day.
-    mutating func note(_ statement: KeyedResult, source: Int, day: Int, reporter: Int) throws {
+    mutating func note(_ statement: KeyedResult, source: Int, day: Int, reporter: Int, _ names: inout NameLookup) throws {
         while failing.count <= source { failing.append(false) }
-        guard let selector = try number(ofSelector: Int(statement.selector)) else { return }
+        guard let selector = try number(ofSelector: Int(statement.selector), &names) else { return }
         let topic = Topic(
             source: Int32(source), domain: statement.domain, selector: selector, day: Int32(truncatingIfNeeded: day))
         if statement.passed {
@@ -65,6 +67,35 @@ struct Opposites {
     private mutating func add(_ voice: Voice, on topic: Topic) {
         disputed[topic] = Int32(voices.count)
         voices.append(voice)
+    }
+
+    /// Adds what was noted about records of other domains.
+    ///
+    /// - Parameter reporters: the numbers here of the reporters there.
+    mutating func add(_ other: Opposites, reporters: [Int32]) {
+        let places = other.sources.addresses.map { Int32(sources.number(of: $0)) }
+        while failing.count < sources.addresses.count { failing.append(false) }
+        for (place, isFailing) in zip(places, other.failing) where isFailing { failing[Int(place)] = true }
+        var names = [Int32](repeating: -1, count: other.numbers.count)
+        for (name, number) in other.numbers {
+            let known = numbers[name] ?? Int32(numbers.count)
+            numbers[name] = known
+            names[Int(number)] = known
+        }
+        func translated(_ topic: Topic) -> Topic {
+            Topic(source: places[Int(topic.source)], domain: topic.domain, selector: names[Int(topic.selector)], day: topic.day)
+        }
+        for (topic, last) in other.disputed {
+            let topic = translated(topic)
+            var place = last
+            while place >= 0 {
+                let voice = other.voices[Int(place)]
+                add(Voice(reporter: reporters[Int(voice.reporter)], passed: false, previous: disputed[topic] ?? -1), on: topic)
+                place = voice.previous
+            }
+        }
+        passes.reserveCapacity(passes.count + other.passes.count)
+        for (topic, reporter) in other.passes { passes.append((translated(topic), reporters[Int(reporter)])) }
     }
 
     /// For each reporter, on how many topics another one said the opposite.

@@ -101,7 +101,7 @@ public struct Reporters: Sendable {
 
     /// Asks `store`.
     public static func ask(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> Reporters {
-        try reading(store, "reporters") { db in
+        try readingShared(store, "reporters") { db, shared in
             // Everybody's reports are read: the end of the data, and who contradicts whom, do not depend on whom one asks about.
             let scope = try Scope(db, filter.ofEveryReporter)
             var names: [Int: String] = [:]
@@ -113,12 +113,20 @@ public struct Reporters: Sendable {
             }
             guard let period = scope.period else { return Reporters(coverage: coverage, rows: []) }
             let dataUntil = try min(period.until, scope.lastDay(db) ?? period.until)
-            var census = Census(dataUntil: dataUntil)
-            var records = try RecordCensus(db)
-            for domain in scope.domains {
-                let reports = try KnownReports(db, of: domain, in: period, scope)
-                census.add(reports, in: period)
-                try records.add(db, of: domain, in: period, reports)
+            let parts = try shared.split(scope.domains, db) { db, next in
+                var census = Census(dataUntil: dataUntil)
+                var records = try RecordCensus(db)
+                while let domain = next() {
+                    let reports = try KnownReports(db, of: domain, in: period, scope)
+                    census.add(reports, in: period)
+                    try records.add(db, of: domain, in: period, reports)
+                }
+                return (census, records.sums)
+            }
+            var (census, records) = parts[0]
+            for (others, otherRecords) in parts.dropFirst() {
+                census.add(others)
+                records.add(otherRecords)
             }
             records.settle()
             let rows = census.rows(names: names, records).filter { filter.includes(reporter: $0.reporter) }
@@ -132,8 +140,8 @@ public struct Reporters: Sendable {
     // MARK: - Reports
 
     /// What is added up from the reports alone.
-    private struct Census {
-        private struct Entry {
+    private struct Census: Sendable {
+        private struct Entry: Sendable {
             var reports = 0
             var days: [Day] = []
             var domains = 0
@@ -169,7 +177,19 @@ public struct Reporters: Sendable {
             entries[report.reporter] = entry
         }
 
-        func rows(names: [Int: String], _ records: RecordCensus) -> [ReporterRow] {
+        /// Adds what was found about other domains.
+        mutating func add(_ other: Census) {
+            for (reporter, entry) in other.entries {
+                entries[reporter, default: Entry()].reports += entry.reports
+                entries[reporter]?.days += entry.days
+                entries[reporter]?.domains += entry.domains
+                entries[reporter]?.deviations.merge(entry.deviations, uniquingKeysWith: +)
+                entries[reporter]?.authenticities.merge(entry.authenticities, uniquingKeysWith: +)
+                entries[reporter]?.emails.formUnion(entry.emails)
+            }
+        }
+
+        func rows(names: [Int: String], _ records: RecordSums) -> [ReporterRow] {
             entries.map { reporter, entry in
                 var row = ReporterRow(reporter: names[reporter] ?? "")
                 row.reports = entry.reports
@@ -195,27 +215,59 @@ public struct Reporters: Sendable {
 
     // MARK: - Records
 
+    private struct Figures: Sendable {
+        var records = 0
+        var messages = 0
+        var disagreements = 0
+        var contradictions = 0
+    }
+
     /// What is added up from the records.
-    private struct RecordCensus {
-        struct Figures {
-            var records = 0
-            var messages = 0
-            var disagreements = 0
-            var contradictions = 0
+    private struct RecordSums: Sendable {
+        fileprivate(set) var figures: [Figures] = []
+        private var numbers: [Int: Int] = [:]
+        private var reporters: [Int] = []
+        fileprivate(set) var opposites = Opposites()
+
+        subscript(_ reporter: Int) -> Figures { numbers[reporter].map { figures[$0] } ?? Figures() }
+
+        mutating func number(of reporter: Int) -> Int {
+            if let number = numbers[reporter] { return number }
+            numbers[reporter] = figures.count
+            reporters.append(reporter)
+            figures.append(Figures())
+            return figures.count - 1
         }
 
-        private var figures: [Figures] = []
-        private var numbers: [Int: Int] = [:]
+        /// Adds what was found about other domains.
+        mutating func add(_ other: RecordSums) {
+            var numbers: [Int32] = []
+            for (reporter, found) in zip(other.reporters, other.figures) {
+                let number = number(of: reporter)
+                figures[number].records += found.records
+                figures[number].messages += found.messages
+                figures[number].disagreements += found.disagreements
+                numbers.append(Int32(number))
+            }
+            opposites.add(other.opposites, reporters: numbers)
+        }
+
+        /// After the last record: who contradicts whom.
+        mutating func settle() {
+            for (number, count) in opposites.counts(reporters: figures.count).enumerated() { figures[number].contradictions = count }
+        }
+    }
+
+    /// Adds them up.
+    private struct RecordCensus {
+        private(set) var sums = RecordSums()
         private var alignments: RecomputedAlignments
-        private var opposites: Opposites
-        private var sources = SourceTable()
+        private var names: NameLookup
 
         init(_ db: Database) throws {
             alignments = try RecomputedAlignments(db, try .ofVerdicts(db))
-            opposites = Opposites(db)
+            names = NameLookup(db)
         }
-
-        subscript(_ reporter: Int) -> Figures { numbers[reporter].map { figures[$0] } ?? Figures() }
 
         mutating func add(_ db: Database, of domain: PolicyDomain, in period: Period, _ reports: KnownReports) throws {
             // Records of long windows have a row for each of their days and count once.
@@ -231,34 +283,22 @@ public struct Reporters: Sendable {
                     if rows.int(0) != id {
                         id = rows.int(0)
                         report = reports[id]
-                        number = report.map { self.number(of: $0.reporter) } ?? 0
+                        number = report.map { sums.number(of: $0.reporter) } ?? 0
                     }
                     guard let report else { continue }
-                    figures[number].messages += rows.int(2)
+                    sums.figures[number].messages += rows.int(2)
                     let set = try alignments.place(rows.int(5))
                     var source = -1
                     for result in alignments[set] where Opposites.isStatement(result) {
-                        if source < 0 { source = sources.number(of: try rows.address(1)) }
-                        try opposites.note(result, source: source, day: rows.int(7), reporter: number)
+                        if source < 0 { source = sums.opposites.number(ofSource: try rows.address(1)) }
+                        try sums.opposites.note(result, source: source, day: rows.int(7), reporter: number, &names)
                     }
                     if report.isSpread, !seen.insert([id, rows.int(8)]).inserted { continue }
-                    figures[number].records += 1
+                    sums.figures[number].records += 1
                     let raw = try alignments.alignment(set, headerFrom: rows.int(6), report.modes)
-                    if raw.dkim != (rows.int(3) == 1) || raw.spf != (rows.int(4) == 1) { figures[number].disagreements += 1 }
+                    if raw.dkim != (rows.int(3) == 1) || raw.spf != (rows.int(4) == 1) { sums.figures[number].disagreements += 1 }
                 }
             }
-        }
-
-        /// After the last record: who contradicts whom.
-        mutating func settle() {
-            for (number, count) in opposites.counts(reporters: figures.count).enumerated() { figures[number].contradictions = count }
-        }
-
-        private mutating func number(of reporter: Int) -> Int {
-            if let number = numbers[reporter] { return number }
-            numbers[reporter] = figures.count
-            figures.append(Figures())
-            return figures.count - 1
         }
     }
 }

@@ -8,7 +8,7 @@ struct PolicyDomain: Hashable, Sendable {
 }
 
 /// What a filter means in one state of the database: domains, days, and, with `--reporter` or `--only-verified`, the reports.
-struct Scope {
+struct Scope: Sendable {
     let domains: [PolicyDomain]
     let period: Period?
     /// Keys of the counted reports asked for that touch the period; nil: all reports.

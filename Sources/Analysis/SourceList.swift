@@ -83,7 +83,7 @@ public struct SourceList: Sendable {
     public struct Choice: Hashable, Sendable {
         /// Only rows with one of these verdicts; empty: all.
         public var verdicts: Set<Verdict>
-        /// Only sources that no policy domain of the filter saw before the period.
+        /// Only sources that the row's policy domain never saw before the period.
         public var isNew: Bool
 
         /// Everything unless said otherwise.
@@ -104,14 +104,17 @@ public struct SourceList: Sendable {
             }
             var sums = try scope.domains.map { try Sums(db, scope, of: $0, in: period) }
             let failing = sums.reduce(0) { $0 + $1.count(choice) }
-            var earlier = EarlierSources(db, scope, period)
-            func isWanted(_ candidate: Candidate) throws -> Bool { try !choice.isNew || !earlier.contains(candidate.source) }
+            func isWanted(_ candidate: Candidate) throws -> Bool {
+                guard choice.isNew else { return true }
+                let first = try SQLRows(db, Trend.firstDaySQL, [.integer(scope.domains[candidate.domain].id), .address(candidate.source)])
+                return try first.next() && Day(first.int(0)) >= period.since
+            }
             var count: Int?
             // Where enough rows have failures, what passed need not be read to know which rows come first.
             var leading = try limit.flatMap { try shortlist(sums, choice, limit: $0, where: isWanted) }
             if leading == nil {
                 for (index, domain) in scope.domains.enumerated() { try sums[index].add(db, scope, of: domain, 0, in: period) }
-                leading = try ranked(db, scope, sums, choice, in: period, limit: limit, &count, where: isWanted)
+                leading = try ranked(db, scope, sums, choice, in: period, limit: limit, &count)
             }
             let rows = try details(db, scope, of: leading ?? [], in: period)
             let coverage = withTotals ? try scope.totals(db) : scope.coverage(messages: 0, reports: 0)
@@ -200,12 +203,9 @@ public struct SourceList: Sendable {
 
     /// The first `limit` rows, and how many there are, where that can be known.
     private static func ranked(
-        _ db: Database, _ scope: Scope, _ sums: [Sums], _ choice: Choice, in period: Period, limit: Int?, _ count: inout Int?,
-        where isWanted: (Candidate) throws -> Bool
+        _ db: Database, _ scope: Scope, _ sums: [Sums], _ choice: Choice, in period: Period, limit: Int?, _ count: inout Int?
     ) throws -> [Candidate] {
-        // Whether a source is new to all domains is found out last, and only for those that could be shown.
-        let isOpen = choice.isNew && scope.domains.count > 1
-        var highest = Highest<Score>(isOpen ? nil : limit)
+        var highest = Highest<Score>(limit)
         var candidates: [Candidate] = []
         var rows = 0
         for (index, sums) in sums.enumerated() {
@@ -219,9 +219,8 @@ public struct SourceList: Sendable {
             }
         }
         candidates.removeAll { !highest.keeps($0.score) }
-        let leading = try leading(candidates, of: scope, limit: limit) { isOpen ? try isWanted($0) : true }
-        count = isOpen ? (limit == nil ? leading.count : nil) : rows
-        return leading
+        count = rows
+        return leading(candidates, of: scope, limit: limit)
     }
 
     private static func newSources(_ db: Database, of domain: PolicyDomain, in period: Period) throws -> SourceTable {
@@ -231,34 +230,8 @@ public struct SourceList: Sendable {
         return new
     }
 
-    /// Whether any domain saw a source before the period.
-    private struct EarlierSources {
-        private let db: Database
-        private let scope: Scope
-        private let period: Period
-        private var known: [IPAddress: Bool] = [:]
-
-        init(_ db: Database, _ scope: Scope, _ period: Period) {
-            self.db = db
-            self.scope = scope
-            self.period = period
-        }
-
-        mutating func contains(_ source: IPAddress) throws -> Bool {
-            if let answer = known[source] { return answer }
-            let answer = try scope.domains.contains { domain in
-                let row = try SQLRows(db, Trend.firstDaySQL, [.integer(domain.id), .address(source)])
-                return try row.next() && Day(row.int(0)) < period.since
-            }
-            known[source] = answer
-            return answer
-        }
-    }
-
     /// The ranking. Texts are made only of those that can still be among the first.
-    private static func leading(
-        _ candidates: [Candidate], of scope: Scope, limit: Int?, where isWanted: (Candidate) throws -> Bool
-    ) throws -> [Candidate] {
+    private static func leading(_ candidates: [Candidate], of scope: Scope, limit: Int?) -> [Candidate] {
         let ranked = candidates.sorted { $0.score > $1.score }
         var chosen: [Candidate] = []
         var start = 0
@@ -272,9 +245,7 @@ public struct SourceList: Sendable {
                 if domains.0 != domains.1 { return domains.0 < domains.1 }
                 return a.candidate.verdict.stored < b.candidate.verdict.stored
             }
-            for (candidate, _) in sorted where chosen.count < limit ?? .max {
-                if try isWanted(candidate) { chosen.append(candidate) }
-            }
+            chosen += sorted.prefix((limit ?? .max) - chosen.count).map(\.candidate)
         }
         return chosen
     }
@@ -295,7 +266,7 @@ public struct SourceList: Sendable {
         var rows = [SourceRow?](repeating: nil, count: leading.count)
         var authentications = AuthenticationLookup(db)
         var reporterOf = try ReporterLookup(db)
-        let flows = try FlowLookup(db)
+        var flows = try FlowLookup(db)
         var names = ForeignNames(db)
         for (index, places) in Dictionary(grouping: leading.indices, by: { leading[$0].domain }) {
             let domain = scope.domains[index]
@@ -308,7 +279,7 @@ public struct SourceList: Sendable {
             }
             for (number, place) in places.enumerated() {
                 let (candidate, sum) = (leading[place], sums[number])
-                let set = try sum.usualResults.map { try authentications.set($0) } ?? AuthenticationSet()
+                let set = try sum.usualResults(&authentications).map { try authentications.set($0) } ?? AuthenticationSet()
                 let (spfDomain, dkimDomain) = (set.spf.first?.domain, set.bestSignature?.domain)
                 rows[place] = SourceRow(
                     source: candidate.source, domain: domain.name, messages: sum.messages, failed: sum.failed, verdict: candidate.verdict,

@@ -3,7 +3,7 @@ import DMARC
 /// Numbers addresses 0, 1, 2 … in the order of their first appearance: an open-addressing hash table that is quicker than a dictionary.
 ///
 /// Anybody can choose the addresses in a report, so the hash is mixed with a seed that differs in every process.
-struct SourceTable {
+struct SourceTable: Sendable {
     private(set) var addresses: [IPAddress] = []
     private var slots: [Int32]
     private var mask: Int

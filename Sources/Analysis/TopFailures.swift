@@ -174,7 +174,7 @@ public struct TopFailures: Sendable {
         var rows = [FailureRow?](repeating: nil, count: leading.count)
         var authentications = AuthenticationLookup(db)
         var reporterOf = try ReporterLookup(db)
-        let flows = try FlowLookup(db)
+        var flows = try FlowLookup(db)
         var names = ForeignNames(db)
         for (domain, places) in Dictionary(grouping: leading.indices, by: { leading[$0].domain }) {
             let policyDomain = scope.domains[domain]
@@ -186,11 +186,9 @@ public struct TopFailures: Sendable {
             for (number, place) in places.enumerated() {
                 let (source, detail) = (leading[place].source, details[number])
                 let reporters = try Set(detail.reports.map { try reporterOf.reporter($0) })
-                // Most failed messages; of equals the set that was stored first.
                 var results: [Int: Int] = [:]
                 for (key, messages) in detail.results { results[key >> 4, default: 0] += messages }
-                let usual = results.max { ($0.value, $1.key) < ($1.value, $0.key) }
-                let set = try usual.map { try authentications.set($0.key) } ?? AuthenticationSet()
+                let set = try authentications.usual(of: results).map { try authentications.set($0) } ?? AuthenticationSet()
                 let days = detail.days ?? period.since.number...period.until.number
                 let (verdict, shares) = FlowShare.ofUsualVerdict(detail.results)
                 let (spfDomain, dkimDomain) = (set.spf.first?.domain, set.bestSignature?.domain)

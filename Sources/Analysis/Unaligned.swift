@@ -207,7 +207,8 @@ public struct Unaligned: Sendable {
     private static func rows(
         _ db: Database, _ scope: Scope, of leading: [Candidate], in period: Period, _ tools: inout Tools
     ) throws -> [UnalignedRow] {
-        let flows = try FlowLookup(db)
+        var flows = try FlowLookup(db)
+        var authentications = AuthenticationLookup(db)
         let messages = try messages(db, scope, of: leading, in: period)
         return try zip(leading, messages).map { candidate, messages in
             let domain = scope.domains[candidate.domain]
@@ -219,7 +220,7 @@ public struct Unaligned: Sendable {
                 verdicts[record.authentication << 4 | verdict, default: 0] += record.messages
             }
             let (verdict, shares) = FlowShare.ofUsualVerdict(verdicts)
-            let usual = try row.usualResults.flatMap { try tools.proof(from: candidate.from, $0) }
+            let usual = try row.usualResults(&authentications).flatMap { try tools.proof(from: candidate.from, $0) }
             let spf = try tools.names.name(usual?.spf)
             let dkim = try tools.names.name(usual?.dkim)
             return UnalignedRow(

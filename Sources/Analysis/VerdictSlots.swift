@@ -1,7 +1,7 @@
 /// Values by number and verdict. Most numbers have one verdict, so their values stand in a list instead of a table with a column for each.
-struct VerdictSlots<Value> {
+struct VerdictSlots<Value: Sendable>: Sendable {
     /// A value, and where the next one of the same number is.
-    struct Slot {
+    struct Slot: Sendable {
         let number: Int32
         /// As stored.
         let verdict: Int32

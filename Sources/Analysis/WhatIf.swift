@@ -97,6 +97,13 @@ public struct WhatIf: Sendable {
         WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
         """
 
+    /// As `recordsSQL`, for records of which nothing else can change what becomes of them.
+    static let treatmentsSQL = """
+        SELECT source, messages, verdict, disposition
+        FROM records
+        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
+        """
+
     /// Question: the policy that each report of a domain shows. Unit: one row a report. Index: `reports_domain_day`.
     static let policiesSQL = """
         SELECT id, policy_id FROM reports WHERE domain_id = ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
@@ -116,47 +123,84 @@ public struct WhatIf: Sendable {
     public static func ask(
         _ store: ReportStore, _ filter: Filter, _ settings: WhatIfSettings, sources limit: Int? = nil, withTotals: Bool = true
     ) throws(AnalysisError) -> WhatIf {
-        try reading(store, "what-if") { db in
+        try readingShared(store, "what-if") { db, shared in
             let scope = try Scope(db, filter)
             var answer = WhatIf(
                 coverage: scope.coverage(messages: 0, reports: 0), verdicts: [], sources: [], affectedSources: 0, total: WhatIfFigures())
             guard let period = scope.period else { return answer }
-            let suffixes = try PublicSuffixes.ofVerdicts(db)
-            var verdicts: [Int: WhatIfFigures] = [:]
-            var sources: [Candidate] = []
-            var outcomes = try OutcomeLookup(db, scope.domains, settings, suffixes)
-            for (index, domain) in scope.domains.enumerated() {
-                let (table, slots) = try figures(db, scope, of: domain, in: period, settings, &outcomes)
-                for slot in slots.slots where slot.value.messages > 0 {
-                    verdicts[Int(slot.verdict), default: WhatIfFigures()].add(slot.value)
-                    if slot.value.isAffected { answer.affectedSources += 1 }
-                    guard limit == nil || slot.value.isAffected else { continue }
-                    sources.append(
-                        Candidate(
-                            domain: index, source: table.addresses[Int(slot.number)], verdict: Int(slot.verdict), figures: slot.value))
+            let parts = try shared.split(scope.domains, db) { db, next in
+                var part = Part()
+                var outcomes = try OutcomeLookup(db, scope.domains, settings, .ofVerdicts(db))
+                while let domain = next() {
+                    let (table, slots) = try outcomeSums(db, scope, of: domain, in: period, settings, &outcomes)
+                    part.add(domain, table, slots, onlyAffected: limit != nil)
                 }
+                return part
+            }
+            var sums = [Int](repeating: 0, count: Part.keys)
+            var sources: [Candidate] = []
+            for part in parts {
+                answer.affectedSources += part.affected
+                for key in sums.indices { sums[key] += part.sums[key] }
+                sources += part.candidates
+            }
+            var verdicts: [Int: WhatIfFigures] = [:]
+            for (key, messages) in sums.enumerated() where messages > 0 {
+                verdicts[key >> 8, default: WhatIfFigures()].add(messages, WhatIfOutcome(rawValue: UInt8(key & 255)))
             }
             for figures in verdicts.values { answer.total.add(figures) }
             answer.verdicts = ranked(verdicts.map { WhatIfRow(verdict: Verdict(stored: $0), figures: $1) })
             let lowest = lowestOfLeading(sources.lazy.map(\.figures.weight), limit: limit)
             let leading = limit == 0 ? [] : sources.filter { candidate in lowest.map { candidate.figures.weight >= $0 } ?? true }
-            answer.sources = Array(ranked(leading.map { $0.row(scope.domains) }).prefix(limit ?? .max))
-            try nameServices(db, scope, suffixes, &answer.sources)
+            answer.sources = Array(ranked(leading.map(\.row)).prefix(limit ?? .max))
+            try nameServices(db, scope, .ofVerdicts(db), &answer.sources)
             if withTotals { answer.coverage = try scope.totals(db) }
             return answer
         }
     }
 
+    /// What some of the domains come to.
+    private struct Part: Sendable {
+        /// Messages by verdict and outcome, in one number below this.
+        static let keys = 16 << 8
+        private(set) var sums = [Int](repeating: 0, count: keys)
+        private(set) var candidates: [Candidate] = []
+        private(set) var affected = 0
+
+        mutating func add(_ domain: PolicyDomain, _ table: SourceTable, _ slots: VerdictSlots<Int>, onlyAffected: Bool) {
+            for slot in slots.slots { sums[Int(slot.verdict)] += slot.value }
+            for number in 0..<slots.count {
+                var found: [(verdict: Int, figures: WhatIfFigures)] = []
+                if onlyAffected {
+                    var isAffected = false
+                    slots.forEach(of: number) { key, messages in isAffected = isAffected || messages > 0 && key & WhatIfOutcome.changes != 0
+                    }
+                    guard isAffected else { continue }
+                }
+                slots.forEach(of: number) { key, messages in
+                    guard messages > 0 else { return }
+                    let place = found.firstIndex { $0.verdict == key >> 8 } ?? found.count
+                    if place == found.count { found.append((key >> 8, WhatIfFigures())) }
+                    found[place].figures.add(messages, WhatIfOutcome(rawValue: UInt8(key & 255)))
+                }
+                for (verdict, figures) in found {
+                    if figures.isAffected { affected += 1 }
+                    guard figures.isAffected || !onlyAffected else { continue }
+                    candidates.append(
+                        Candidate(domain: domain.name, source: table.addresses[number], verdict: verdict, figures: figures))
+                }
+            }
+        }
+    }
+
     /// A source that may come to be shown.
-    private struct Candidate {
-        var domain: Int
+    private struct Candidate: Sendable {
+        var domain: String
         var source: IPAddress
         var verdict: Int
         var figures: WhatIfFigures
 
-        func row(_ domains: [PolicyDomain]) -> WhatIfRow {
-            WhatIfRow(verdict: Verdict(stored: verdict), source: source, domain: domains[domain].name, figures: figures)
-        }
+        var row: WhatIfRow { WhatIfRow(verdict: Verdict(stored: verdict), source: source, domain: domain, figures: figures) }
     }
 
     /// What the outcome of a record depends on.
@@ -170,43 +214,76 @@ public struct WhatIf: Sendable {
         var flags = 0
     }
 
-    private static func figures(
+    /// Messages of each source of a domain by verdict and outcome, in one number: the verdict as stored, times 256, and the outcome.
+    private static func outcomeSums(
         _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ settings: WhatIfSettings,
         _ outcomes: inout OutcomeLookup
-    ) throws -> (SourceTable, VerdictSlots<WhatIfFigures>) {
+    ) throws -> (SourceTable, VerdictSlots<Int>) {
         var table = SourceTable()
-        var figures = VerdictSlots<WhatIfFigures>()
+        var sums = VerdictSlots<Int>()
+        for countedAs in 0...1 {
+            // With `--reporter` the report is needed anyway.
+            if scope.reports == nil, countedAs == 0 ? settings.keepsPasses : settings.keepsFailures {
+                try addTreated(db, of: domain, countedAs, in: period, &table, &sums, &outcomes)
+            } else {
+                try addRecords(db, scope, of: domain, countedAs, in: period, settings, &table, &sums, &outcomes)
+            }
+        }
+        return (table, sums)
+    }
+
+    /// Of records whose verdict stays as it is, whatever else they say, only the treatment matters; each column costs time.
+    private static func addTreated(
+        _ db: Database, of domain: PolicyDomain, _ countedAs: Int, in period: Period, _ table: inout SourceTable,
+        _ sums: inout VerdictSlots<Int>, _ outcomes: inout OutcomeLookup
+    ) throws {
+        let rows = try SQLRows(
+            db, treatmentsSQL,
+            [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
+        var known = [Int](repeating: -1, count: 4)
+        while try rows.next() {
+            let disposition = rows.int(3) & 3
+            if known[disposition] < 0 {
+                known[disposition] = Int(
+                    try outcomes.outcome(Kind(domain: domain.id, flags: disposition << 2 | (countedAs == 0 ? 3 : 0))).rawValue)
+            }
+            let messages = rows.int(1)
+            sums.change(table.number(of: try rows.address(0)), (rows.int(2) & 15) << 8 | known[disposition], 0) { $0 += messages }
+        }
+    }
+
+    private static func addRecords(
+        _ db: Database, _ scope: Scope, of domain: PolicyDomain, _ countedAs: Int, in period: Period, _ settings: WhatIfSettings,
+        _ table: inout SourceTable, _ sums: inout VerdictSlots<Int>, _ outcomes: inout OutcomeLookup
+    ) throws {
         let policies = settings.readsPolicy ? try policies(db, of: domain, in: period) : [:]
         var report = -1
         var policy = 0
         var isIncluded = true
         var kind: Kind?
         var outcome = WhatIfOutcome()
-        for countedAs in 0...1 {
-            let rows = try SQLRows(
-                db, recordsSQL,
-                [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
-            while try rows.next() {
-                if rows.int(7) != report {
-                    report = rows.int(7)
-                    policy = policies[report] ?? 0
-                    isIncluded = scope.includes(report: report)
-                }
-                guard isIncluded else { continue }
-                var next = Kind(
-                    domain: domain.id, policy: policy, overrides: rows.int(6), flags: rows.int(3) << 2 | rows.int(4) << 1 | rows.int(5))
-                if settings.readsPolicy { next.headerFrom = rows.int(8) }
-                if settings.recomputes, countedAs == 0 || !settings.onlyTightens { next.authentication = rows.int(9) }
-                // Neighbours are often alike.
-                if next != kind {
-                    kind = next
-                    outcome = try outcomes.outcome(next)
-                }
-                let messages = rows.int(1)
-                figures.change(table.number(of: try rows.address(0)), rows.int(2), WhatIfFigures()) { $0.add(messages, outcome) }
+        let rows = try SQLRows(
+            db, recordsSQL,
+            [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
+        while try rows.next() {
+            if rows.int(7) != report {
+                report = rows.int(7)
+                policy = policies[report] ?? 0
+                isIncluded = scope.includes(report: report)
             }
+            guard isIncluded else { continue }
+            var next = Kind(
+                domain: domain.id, policy: policy, overrides: rows.int(6), flags: rows.int(3) << 2 | rows.int(4) << 1 | rows.int(5))
+            if settings.readsPolicy { next.headerFrom = rows.int(8) }
+            if settings.recomputes, countedAs == 0 || !settings.onlyTightens { next.authentication = rows.int(9) }
+            // Neighbours are often alike.
+            if next != kind {
+                kind = next
+                outcome = try outcomes.outcome(next)
+            }
+            let messages = rows.int(1)
+            sums.change(table.number(of: try rows.address(0)), (rows.int(2) & 15) << 8 | Int(outcome.rawValue), 0) { $0 += messages }
         }
-        return (table, figures)
     }
 
     /// The key of the policy of each report, by the key of the report.

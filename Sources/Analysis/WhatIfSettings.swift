@@ -27,6 +27,10 @@ public struct WhatIfSettings: Hashable, Sendable {
 
     /// Whether raw results are needed to tell what would be.
     var recomputes: Bool { dkimMode != nil || spfMode != nil }
+    /// Whether what passes goes on passing, whatever its raw results.
+    var keepsPasses: Bool { !recomputes && !isWithoutDKIM && !isWithoutSPF }
+    /// Whether what fails is treated as it was: it goes on failing, and no other policy was asked for.
+    var keepsFailures: Bool { policy == nil && onlyTightens }
     /// Whether the published policy is needed.
     var readsPolicy: Bool { policy == nil || recomputes }
 }
@@ -60,6 +64,8 @@ struct WhatIfOutcome: OptionSet {
     static let wouldFail = WhatIfOutcome(rawValue: 1 << 5)
     /// Fails now, and would pass.
     static let wouldPass = WhatIfOutcome(rawValue: 1 << 6)
+    /// The figures in which something is otherwise.
+    static let changes = Int(([.notDelivered, .newlyDelivered, .wouldFail, .wouldPass] as WhatIfOutcome).rawValue)
 }
 
 extension WhatIfSettings {

@@ -296,15 +296,14 @@ struct ExplanationText {
             let heading = "\(key) for \(DomainName.readable(place.policyDomain))"
             if heading != last {
                 lines += lines.isEmpty ? [] : [""]
-                lines.append(
-                    heading
-                        + life(
-                            answer.places.filter {
-                                $0.policyDomain == place.policyDomain && $0.domain == place.domain && $0.selector == place.selector
-                            }))
+                lines.append(heading + life(place.life))
                 last = heading
             }
             lines.append("  \(bullet) " + self.place(place))
+        }
+        if answer.otherPlaces > 0 {
+            let all = presentation.grouped(answer.places.count + answer.otherPlaces, "place")
+            lines += ["", "\(presentation.grouped(answer.places.count)) of \(all), those with most records; the others with --limit all."]
         }
         return lines
     }
@@ -320,12 +319,10 @@ struct ExplanationText {
     }
 
     /// First and last day of a selector, and how often it verifies.
-    private func life(_ places: [NameExplanation.Place]) -> String {
-        guard let first = places.map(\.firstDay).min(), let last = places.map(\.lastDay).max() else { return "" }
-        let verified = places.reduce(0) { $0 + $1.verified }
-        let broken = places.reduce(0) { $0 + $1.broken }
-        let rate = verified + broken == 0 ? "" : ", verifies in \(share(Double(verified) / Double(verified + broken)))"
-        return ": \(days(first...last)), \(presentation.grouped(verified + broken, "record"))\(rate)"
+    private func life(_ life: NameExplanation.Life) -> String {
+        let records = life.verified + life.broken
+        let rate = records == 0 ? "" : ", verifies in \(share(Double(life.verified) / Double(records)))"
+        return ": \(days(life.firstDay...life.lastDay)), \(presentation.grouped(records, "record"))\(rate)"
     }
 
     private func place(_ place: NameExplanation.Place) -> String {

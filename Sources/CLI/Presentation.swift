@@ -167,7 +167,10 @@ struct Presentation {
 
     /// Hands `body` the channel of standard output or of a file that is put in its place when all is written.
     func send(_ body: (any OutputChannel) throws -> Void) throws {
-        guard let path = options.output, path != "-" else { return try body(context.standardOutput) }
+        guard let path = options.output, path != "-" else {
+            // A reader that went away has read enough; what comes after the answer, such as `--fail-on`, still does.
+            do { return try body(context.standardOutput) } catch OutputError.closed { return }
+        }
         let file = try OutputFile(path: path)
         do {
             try body(file.channel)

@@ -43,6 +43,15 @@ public final class ReportStore: Sendable {
     /// For questions: reads see one consistent state.
     public var reader: any DatabaseReader { queue }
 
+    /// A connection beside `reader`, for one more thread.
+    package func secondReader() throws -> any DatabaseReader { try Self.open(path, .readOnly) }
+
+    /// Bytes of the database file, without its log; 0 where there is no file.
+    package var fileBytes: Int {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : 0
+    }
+
     /// The newest schema that this version knows.
     public static var schemaVersion: Int { Migrations.all.count }
 

@@ -166,7 +166,8 @@ struct JudgedFacts {
         for share in shares where flows[share.flow] != nil { messages[share.flow, default: 0] += share.messages }
         let ranked = messages.sorted {
             if $0.value != $1.value { return $0.value > $1.value }
-            return ($0.key.authentication, $0.key.aligned) < ($1.key.authentication, $1.key.aligned)
+            if $0.key.authentication == $1.key.authentication { return $0.key.aligned < $1.key.aligned }
+            return Self.said($0.key.authentication).lexicographicallyPrecedes(Self.said($1.key.authentication))
         }
         var conclusion = Conclusion()
         guard let first = ranked.first, let flow = flows[first.key] else { return conclusion }
@@ -178,10 +179,21 @@ struct JudgedFacts {
         return conclusion
     }
 
-    /// The set that most messages of `shares` have; of equals the one with the lowest key.
+    /// The set that most messages of `shares` have; of equals the first by names, then by words.
     func usualSet(_ shares: [JudgedShare]) -> AuthenticationSet {
         let votes = Dictionary(grouping: shares, by: \.authentication).mapValues { $0.reduce(0) { $0 + $1.messages } }
-        return votes.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.first.map { Self.sets[$0.key - 1] } ?? AuthenticationSet()
+        let ranked = votes.sorted { a, b in
+            a.value != b.value ? a.value > b.value : Self.said(a.key).lexicographicallyPrecedes(Self.said(b.key))
+        }
+        return ranked.first.map { Self.sets[$0.key - 1] } ?? AuthenticationSet()
+    }
+
+    /// The names of a set, then its words; what is absent comes first.
+    private static func said(_ key: Int) -> [String] {
+        let set = sets[key - 1]
+        let names = set.spf.map(\.domain) + [nil] + set.dkim.flatMap { [$0.domain, $0.selector] } + [nil]
+        let words = set.spf.flatMap { [$0.result.rawValue, $0.scope?.rawValue, $0.rawResult, $0.humanResult] }
+        return (names + words + set.dkim.flatMap { [$0.result.rawValue, $0.rawResult, $0.humanResult] }).map { $0.map { "=" + $0 } ?? "" }
     }
 
     /// All names of these tests have an organisational domain of two labels.

@@ -43,8 +43,7 @@ struct VerdictQuestionTests {
                 }.filter { key, _ in
                     guard choice.verdicts.isEmpty || choice.verdicts.contains(key.verdict) else { return false }
                     guard choice.isNew else { return true }
-                    let days = firstDays.filter { asked.filter.includes(domain: $0.key) }.compactMap { $0.value[key.source] }
-                    return days.min().map { asked.period.contains($0) } ?? false
+                    return firstDays[key.domain]?[key.source].map { asked.period.contains($0) } ?? false
                 }
                 let ranked = groups.sorted { a, b in
                     let failures = (sum(a.value) { !$0.passed }, sum(b.value) { !$0.passed })

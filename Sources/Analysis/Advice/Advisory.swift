@@ -28,23 +28,27 @@ public struct Advisory: Sendable {
     /// Asks `store`. Figures in messages are those of the period (30 days unless asked otherwise); how regular reporters are, which policies were
     /// seen and who sends once a month is looked up in what lies before it, too.
     public static func ask(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> Advisory {
-        try reading(store, "advise") { db in
+        try readingShared(store, "advise") { db, shared in
             let scope = try Scope(db, filter, onlyWitnesses: true)
-            guard let period = scope.period, let suffixes = PublicSuffixes() else {
+            guard let period = scope.period else {
                 return Advisory(coverage: scope.coverage(messages: 0, reports: 0), domains: [])
             }
-            let reader = DomainFactsReader(db, scope, period, today: filter.today, suffixes)
-            try reader.findLastDataDay()
-            var domains: [DomainAdvice] = []
-            for domain in scope.domains {
-                guard let facts = try reader.facts(of: domain) else { continue }
-                let reports = facts.reporters.reduce(0) { $0 + $1.reports }
-                guard facts.messages > 0 || reports > 0 || !facts.reporters.isEmpty else { continue }
-                domains.append(
-                    DomainAdvice(
-                        domain: domain.name, organisation: facts.organisation, messages: facts.messages, reports: reports,
-                        unverifiedMessages: try scope.distrustedMessages(db, of: domain), findings: Advisor.findings(facts)))
-            }
+            var domains = try shared.split(scope.domains, db) { db, next -> [DomainAdvice] in
+                guard let suffixes = PublicSuffixes() else { return [] }
+                let reader = DomainFactsReader(db, scope, period, today: filter.today, suffixes)
+                try reader.findLastDataDay()
+                var found: [DomainAdvice] = []
+                while let domain = next() {
+                    guard let facts = try reader.facts(of: domain) else { continue }
+                    let reports = facts.reporters.reduce(0) { $0 + $1.reports }
+                    guard facts.messages > 0 || reports > 0 || !facts.reporters.isEmpty else { continue }
+                    found.append(
+                        DomainAdvice(
+                            domain: domain.name, organisation: facts.organisation, messages: facts.messages, reports: reports,
+                            unverifiedMessages: try scope.distrustedMessages(db, of: domain), findings: Advisor.findings(facts)))
+                }
+                return found
+            }.flatMap(\.self)
             domains.sort { a, b in
                 let (urgent, other) = (a.findings.first?.severity ?? .fine, b.findings.first?.severity ?? .fine)
                 if urgent != other { return urgent < other }

@@ -70,7 +70,7 @@ struct AdviseCommand: ContextCommand {
     func run(_ context: Context) throws {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
-        let answer = try Advisory.ask(try database.open(context), filter)
+        let answer = try Advisory.ask(try database.open(context, filter), filter)
         let texts = (lang ?? context.language).adviceTexts(most: all ? 25 : 5)
         let period = answer.coverage.period.map(Table.Period.init)
         guard presentation.isText else {

@@ -25,6 +25,15 @@ struct ExplainCommand: ContextCommand {
     @Option(name: .long, help: ArgumentHelp("A policy domain, and all policy domains below it. Repeatable.", valueName: "name"))
     var domain: [String] = []
 
+    @Option(
+        name: .long,
+        help: ArgumentHelp("For a domain or a selector: the most places, or all. Text: 50 unless said otherwise.", valueName: "n"),
+        transform: { text in
+            guard let limit = Limit(text) else { throw ValidationError("expected a number from 1, or all") }
+            return limit
+        })
+    var limit: Limit?
+
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var output: OutputOptions
 
@@ -67,8 +76,9 @@ struct ExplainCommand: ContextCommand {
             try explain(source, try SourceExplanation.ask(store, source: source, domains: domains), presentation)
         } else {
             try requireName()
+            let limit = limit ?? Limit(rows: presentation.isText ? 50 : nil)
             let name = subject.contains(".") ? DomainName.canonical(subject) : subject
-            try explain(name, try NameExplanation.ask(store, name: name), presentation)
+            try explain(name, try NameExplanation.ask(store, name: name, limit: limit.rows), presentation)
         }
     }
 
@@ -87,12 +97,15 @@ struct ExplainCommand: ContextCommand {
 
     private func explain(_ source: IPAddress, _ answer: SourceExplanation, _ presentation: Presentation) throws {
         let text = ExplanationText(presentation: presentation)
-        let nothing = "No verdict on \(source). dmarcstat sources lists the sources that were met."
+        let nothing = "no verdict on \(source). dmarcstat sources lists the sources that were met."
         guard presentation.isText else {
             let rows = try presentation.cells(answer.stories, Self.fields)
-            return try presentation.present(Table(name: "explain", columns: Self.fields.map(\.column), rows: rows, emptyMessage: nothing))
+            try presentation.present(Table(name: "explain", columns: Self.fields.map(\.column), rows: rows, emptyMessage: nothing))
+            if answer.stories.isEmpty { throw CommandError.usage(nothing) }
+            return
         }
-        var lines = answer.stories.isEmpty ? [nothing] : []
+        guard !answer.stories.isEmpty else { throw CommandError.usage(nothing) }
+        var lines: [String] = []
         for (index, story) in answer.stories.enumerated() { lines += (index > 0 ? [""] : []) + text.note(story) }
         try write(lines, presentation)
         if let first = answer.stories.first {
@@ -101,14 +114,17 @@ struct ExplainCommand: ContextCommand {
     }
 
     private func explain(_ name: String, _ answer: NameExplanation, _ presentation: Presentation) throws {
-        let nothing = "Nothing is known of \(name). dmarcstat sources lists the names that were met."
+        let nothing = "nothing is known of \(name). dmarcstat sources lists the names that were met."
         guard presentation.isText else {
             let rows = try presentation.cells(answer.places, Self.placeFields)
-            return try presentation.present(
+            try presentation.present(
                 Table(name: "explain", columns: Self.placeFields.map(\.column), rows: rows, emptyMessage: nothing))
+            if !answer.isMet { throw CommandError.usage(nothing) }
+            return
         }
+        guard answer.isMet else { throw CommandError.usage(nothing) }
         let lines = ExplanationText(presentation: presentation).note(answer, name)
-        try write(lines.isEmpty ? [nothing] : lines, presentation)
+        try write(lines.isEmpty ? ["No selector of \(name) was met, and nobody authenticates as it."] : lines, presentation)
     }
 
     /// All text from reports passes `safeText`, a line at a time.

@@ -93,7 +93,7 @@ struct ExportCommand: ContextCommand {
     func run(_ context: Context) throws {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context, usually: .csv)
-        let store = try database.open(context)
+        let store = try database.open(context, filter)
         switch kind {
         case .records:
             try presentation.send { channel in

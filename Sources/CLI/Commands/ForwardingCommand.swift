@@ -47,7 +47,7 @@ struct ForwardingCommand: ContextCommand {
         let presentation = try Presentation(output, context)
         let list = presentation.limited(list)
         let limit = list.sort == nil ? list.limit?.rows : nil
-        let answer = try Forwarding.ask(try database.open(context), filter, limit: limit, withTotals: presentation.isText)
+        let answer = try Forwarding.ask(try database.open(context, filter), filter, limit: limit, withTotals: presentation.isText)
         let rows = try presentation.cells(answer.rows, Self.fields, list)
         var footer = presentation.more(rows.count, of: answer.count, list)
         if answer.spfFailed > 0 {

@@ -70,7 +70,7 @@ struct ReportersCommand: ContextCommand {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
         if disagreements { return try list(filter, presentation, context) }
-        let answer = try Reporters.ask(try database.open(context), filter)
+        let answer = try Reporters.ask(try database.open(context, filter), filter)
         let rows = try presentation.cells(answer.rows, Self.fields, list)
         let table = Table(
             name: "reporters", period: answer.coverage.period.map(Table.Period.init), header: presentation.header(answer.coverage),
@@ -84,7 +84,7 @@ struct ReportersCommand: ContextCommand {
     }
 
     private func list(_ filter: Filter, _ presentation: Presentation, _ context: Context) throws {
-        let answer = try Disagreements.ask(try database.open(context), filter)
+        let answer = try Disagreements.ask(try database.open(context, filter), filter)
         let rows = try presentation.cells(answer.rows, Self.disagreementFields, list)
         let table = Table(
             name: "reporters-disagreements", period: answer.coverage.period.map(Table.Period.init),

@@ -42,7 +42,7 @@ struct ReportsCommand: ContextCommand {
     func run(_ context: Context) throws {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
-        let answer = try ReportList.ask(try database.open(context), filter)
+        let answer = try ReportList.ask(try database.open(context, filter), filter)
         let rows = try presentation.cells(answer.rows, Self.fields, list)
         let footer = rows.count < answer.rows.count ? ["\(rows.count) of \(presentation.grouped(answer.rows.count, "report"))."] : []
         let table = Table(

@@ -61,7 +61,7 @@ struct SourcesCommand: ContextCommand {
         let presentation = try Presentation(output, context)
         let list = presentation.limited(list)
         let choice = SourceList.Choice(verdicts: Set(verdict), isNew: new)
-        let store = try database.open(context)
+        let store = try database.open(context, filter)
         // Another order needs all rows before it can be cut.
         let limit = list.sort == nil ? list.limit?.rows : nil
         let answer = try SourceList.ask(store, filter, choice, limit: limit, withTotals: presentation.isText)

@@ -64,7 +64,7 @@ struct SummaryCommand: ContextCommand {
     func run(_ context: Context) throws {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
-        let store = try database.open(context)
+        let store = try database.open(context, filter)
         let summary = try Summary.ask(store, filter)
         var total = Self.fields.map { $0.cell(summary.total, presentation) }
         total[0] = .text("Total")

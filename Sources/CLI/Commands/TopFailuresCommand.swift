@@ -49,7 +49,7 @@ struct TopFailuresCommand: ContextCommand {
     func run(_ context: Context) throws {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
-        let store = try database.open(context)
+        let store = try database.open(context, filter)
         let limit = list.limit ?? Limit(rows: Self.usualLimit)
         // Another order needs all rows before it can be cut.
         let answer = try TopFailures.ask(

@@ -49,7 +49,7 @@ struct TrendCommand: ContextCommand {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
         if explanation.explain { return try explain(filter, presentation, context) }
-        let store = try database.open(context)
+        let store = try database.open(context, filter)
         let trend = try Trend.ask(store, filter, by: by, withTotals: presentation.isText)
         let isEmpty = trend.coverage.isDatabaseEmpty || trend.coverage.domains.isEmpty
         let table = Table(
@@ -67,7 +67,7 @@ struct TrendCommand: ContextCommand {
         let usual = Limit(rows: presentation.isText ? ChangeView.usualLimit : nil)
         let limit = list.sort == nil ? list.limit ?? usual : Limit(rows: nil)
         let answer = try ChangeExplained.ask(
-            try database.open(context), filter, by: by, against: explanation.against?.expression(today: filter.today),
+            try database.open(context, filter), filter, by: by, against: explanation.against?.expression(today: filter.today),
             grouping: explanation.group ?? .source, limit: limit.rows, withTotals: presentation.isText)
         try presentation.present(ChangeView.table(answer, explanation.group ?? .source, filter, list, presentation))
         if !answer.rows.isEmpty { presentation.suggest("dmarcstat top-failures" + self.filter.words + database.words) }

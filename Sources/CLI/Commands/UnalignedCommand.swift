@@ -50,7 +50,7 @@ struct UnalignedCommand: ContextCommand {
     func run(_ context: Context) throws {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
-        let store = try database.open(context)
+        let store = try database.open(context, filter)
         let list = presentation.limited(list)
         let limit = list.sort == nil ? list.limit?.rows : nil
         let answer = try Unaligned.ask(

@@ -95,7 +95,7 @@ struct WhatIfCommand: ContextCommand {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
         let answer = try WhatIf.ask(
-            try database.open(context), filter, settings, sources: limit(presentation), withTotals: presentation.isText)
+            try database.open(context, filter), filter, settings, sources: limit(presentation), withTotals: presentation.isText)
         let table = try by == .verdict ? verdicts(answer, filter, presentation) : sources(answer, filter, presentation)
         var tables = [table]
         if presentation.isText, by == .verdict, !answer.sources.isEmpty { tables.append(try below(answer, presentation)) }

@@ -1,4 +1,6 @@
+import Analysis
 import ArgumentParser
+import DMARC
 import ReportStore
 
 /// Which database.
@@ -29,6 +31,21 @@ struct DatabaseOptions: ParsableArguments {
 
     /// Opens the database for questions.
     func open(_ context: Context) throws -> ReportStore { try ReportStore(path: path(context), access: .readOnly) }
+
+    /// The same, and says which domains of `filter` no report is about: a slip must not look like silence.
+    func open(_ context: Context, _ filter: Filter) throws -> ReportStore {
+        let store = try open(context)
+        let unknown = try UnknownDomains.ask(store, filter)
+        // An empty database has nothing to say about any domain, and says so itself.
+        guard !unknown.known.isEmpty else { return store }
+        for name in unknown.names {
+            let hint = suggestion(for: name, among: unknown.known).map { "Did you mean '\(DomainName.readable($0))'?" }
+            context.say(
+                "dmarcstat: no reports about \(DomainName.readable(name)) or anything below. "
+                    + (hint ?? "dmarcstat summary lists the domains."))
+        }
+        return store
+    }
 
     /// The flag as it must be repeated in a suggested command.
     var words: String { (config.map { " --config " + quoted($0) } ?? "") + (database.map { " --database " + quoted($0) } ?? "") }

@@ -65,11 +65,16 @@ struct FailOnOptions: ParsableArguments {
         })
     var failOn: [ConditionText] = []
 
-    /// Says which conditions hold, one a line, and ends the command with 1 if any does. To be called when the answer is written.
+    /// Says which conditions hold, one a line, and ends the command with 1 if any does; with 64 if none does and no report is
+    /// about one of the domains asked for. To be called when the answer is written.
     func check(_ store: ReportStore, _ filter: Filter, _ context: Context) throws {
         guard !failOn.isEmpty else { return }
         let held = try HeldCondition.ask(store, filter, failOn.map(\.condition))
-        guard !held.isEmpty else { return }
+        guard !held.isEmpty else {
+            // Of a domain that nobody reports about nothing can be said: that it is well least of all.
+            if try !UnknownDomains.ask(store, filter).names.isEmpty { throw AlreadySaid(status: .usage) }
+            return
+        }
         for held in held {
             let text = failOn.first { $0.condition == held.condition }?.text ?? ""
             context.say("dmarcstat: \(text): \(Self.words(held.finding))")
