@@ -222,8 +222,8 @@ public struct WhatIf: Sendable {
         var table = SourceTable()
         var sums = VerdictSlots<Int>()
         for countedAs in 0...1 {
-            // With `--reporter` the report is needed anyway.
-            if scope.reports == nil, countedAs == 0 ? settings.keepsPasses : settings.keepsFailures {
+            // Where not all reports are asked for, the report is needed anyway.
+            if scope.reports == nil, scope.leftOut.isEmpty, countedAs == 0 ? settings.keepsPasses : settings.keepsFailures {
                 try addTreated(db, of: domain, countedAs, in: period, &table, &sums, &outcomes)
             } else {
                 try addRecords(db, scope, of: domain, countedAs, in: period, settings, &table, &sums, &outcomes)

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import CLI
@@ -33,9 +34,13 @@ struct SlipTests {
 
     @Test("explain shows the places with most records, and says how many there are")
     func leadingPlaces() throws {
-        let runner = try CommandRunner.filled()
+        let runner = try CommandRunner()
+        let samples = CommandRunner.golden.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("reports-sample/maildir")
+        #expect(runner.run(["ingest", samples.path, "--database", runner.database]).status == 0)
         func places(_ arguments: [String]) -> [Int] {
-            runner.ask(["explain", "s1", "--format", "csv"] + arguments).output.split(separator: "\n").dropFirst().compactMap { line in
+            let output = runner.ask(["explain", "mail2026", "--format", "csv"] + arguments).output
+            return output.split(whereSeparator: \.isNewline).dropFirst().compactMap { line in
                 let cells = line.split(separator: ",", omittingEmptySubsequences: false)
                 return Int(cells[5]).flatMap { verified in Int(cells[6]).map { verified + $0 } }
             }
@@ -44,7 +49,7 @@ struct SlipTests {
         try #require(all.count > 1)
         #expect(places(["--limit", "all"]) == all)
         #expect(places(["--limit", "1"]) == [all.max()])
-        let text = runner.ask(["explain", "s1", "--limit", "1"]).output
+        let text = runner.ask(["explain", "mail2026", "--limit", "1"]).output
         #expect(text.contains("1 of \(all.count) places, those with most records; the others with --limit all."))
     }
 
