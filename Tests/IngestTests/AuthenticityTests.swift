@@ -323,6 +323,34 @@ struct AuthenticityTests {
         #expect(try word([(report, false), (verified, true)]) == "verified google.com")
     }
 
+    @Test("a forger who guesses a report's id pushes nobody out, whoever comes first")
+    func conflict() throws {
+        let honest = Self.report("google.com", day: Self.firstDay)
+        let superset = Self.report("google.com", day: Self.firstDay, Self.own(100) + Self.own(900, at: "203.0.113.66"))
+        let other = Self.report("google.com", day: Self.firstDay, Self.own(7, at: "203.0.113.66"))
+        func mail(_ report: String, _ dmarc: String) -> String { Mail(report: report, from: "google.com", dmarc: dmarc).text }
+        for forged in [superset, other] {
+            let orders = [
+                [mail(honest, "pass"), mail(forged, "fail")], [mail(forged, "fail"), mail(honest, "pass")],
+                // The honest one is known by its second mail only.
+                [mail(forged, "fail"), mail(honest, "fail"), mail(honest, "pass")],
+            ]
+            for order in orders {
+                try Self.withFolder { folder in
+                    let store = try Self.store(in: folder)
+                    for text in order { try Self.ingest([text], into: store, folder, trusting: true) }
+                    let filter = Filter(today: Day(Self.firstDay + 1))
+                    #expect(try Summary.ask(store, filter).total.messages == 100)
+                    let rows = try ReportList.ask(store, filter).rows
+                    #expect(rows.count == 2)
+                    #expect(rows.allSatisfy { $0.isCounted == ($0.sender.authenticity == .verified) })
+                    #expect(try SourceList.ask(store, filter, limit: nil).rows.map(\.source.description) == ["198.51.100.1"])
+                    #expect(try Self.isSound(store))
+                }
+            }
+        }
+    }
+
     @Test("a large report, whose records go ahead of it, is checked as well")
     func large() throws {
         // What counts is how much text waits.
