@@ -241,7 +241,8 @@ CREATE TABLE kept_sources (
 
 -- Everything below is derived from the tables above, by the refresh of verdicts after an ingest.
 
--- A flow: what one source sends for one policy domain with one outcome of authentication. A verdict is given to a flow.
+-- A flow: what one source sends for one policy domain with one outcome of authentication. A verdict is given to a flow. Its sums are those of
+-- reports that are verified or were never checked; where there are none, those of the others, and reporter_bits is 0.
 CREATE TABLE flows (
     source            BLOB NOT NULL,        -- as in records
     domain_id         INTEGER NOT NULL,     -- domains: the policy domain

@@ -289,15 +289,19 @@ public struct DatabaseCheck: Sendable {
         return DatabaseFinding(check: .verdicts, examined: reports, wrong: !isLagging ? 0 : new > 0 && row?[2] == 0 ? new : max(1, reports))
     }
 
-    /// Question: are the flows the sums of the records, and have the records their verdicts. Unit: one row. Index: none; `records` is read as a
+    /// Question: are the flows the sums of the records (of witnesses, if there are any), and have the records their verdicts. Unit: one row. Index: none; `records` is read as a
     /// whole.
     static let flowsSQL = """
         WITH both AS (
             SELECT source, domain_id, authentication_id, aligned, messages, records, first_day, last_day, verdict, verdict AS other FROM flows
             UNION ALL
-            SELECT source, domain_id, authentication_id, dkim * 2 + spf, sum(messages), count(*), min(day), max(day), min(verdict),
-                max(verdict)
-            FROM records WHERE counted_as < 2 GROUP BY source, domain_id, authentication_id, dkim * 2 + spf),
+            SELECT source, domain_id, authentication_id, dkim * 2 + spf,
+                iif(max(is_heard), sum(iif(is_heard, messages, 0)), sum(messages)), iif(max(is_heard), sum(is_heard), count(*)),
+                iif(max(is_heard), min(iif(is_heard, day, NULL)), min(day)), iif(max(is_heard), max(iif(is_heard, day, NULL)), max(day)),
+                min(verdict), max(verdict)
+            FROM (
+                SELECT *, report_id NOT IN (SELECT id FROM reports WHERE authenticity <> 1) AS is_heard FROM records WHERE counted_as < 2)
+            GROUP BY source, domain_id, authentication_id, dkim * 2 + spf),
         wrong AS (
             SELECT source, domain_id, authentication_id, aligned FROM both
             GROUP BY source, domain_id, authentication_id, aligned, messages, records, first_day, last_day, verdict, other

@@ -143,6 +143,7 @@ struct ExplanationText {
             return known.first.map { "\($0.name) is known: \(kind($0.kind)). It documents its authentication at \($0.page)" }
         case .domainSigns: return "\(counts.signedPercent) % of what \(domain) sends with aligned SPF is signed; this is not."
         case .domainDoesNotSign: return "\(domain) hardly signs its mail, so a missing signature says nothing."
+        case .noWitness: return "Only reports whose sender could not be verified speak of it, so it is never called certain."
         case .oneReporter: return "All of this rests on one reporter's word, so it is never called certain."
         }
     }

@@ -9,14 +9,21 @@ extension ReportWriter {
         guard let counted = report.rivals.first(where: \.isCounted) else { return false }
         let window = report.header.window
         guard try replaces(report.id, counted.id, domain: report.domain, window) else { return false }
+        // Only a superset has all of the other one's sources on all of its days.
+        if try !isWitness(counted.id), try isWitness(report.id) {
+            replaced.domains.insert(report.domain)
+            replaced.isChanged = true
+        }
         try setCounted(false, counted.id, domain: report.domain, window.days)
         try setCounted(true, report.id, domain: report.domain, window.days)
         return true
     }
 
     /// Whether the report `new` takes the place of `old`, which has the same identity: whether it contains every record of it, with at least its
-    /// count, and says more.
+    /// count, and says more. But a witness goes before what was checked and is not verified, whatever they say.
     func replaces(_ new: Int64, _ old: Int64, domain: Int64, _ window: ReportWindow) throws -> Bool {
+        let isTrusted = (new: try isWitness(new), old: try isWitness(old))
+        if isTrusted.new != isTrusted.old { return isTrusted.new }
         let days = window.days
         let missing = try Bool.fetchOne(
             db,

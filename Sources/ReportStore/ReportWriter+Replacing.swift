@@ -208,7 +208,7 @@ extension ReportWriter {
 
     /// Decides anew which report of an identity counts, as if they had just come in the order of their numbers
     /// (docs/decisions/0005-conflicts.md).
-    private func settleIdentity(_ domain: Int64, _ reporter: Int64, _ header: ReportHeader) throws {
+    func settleIdentity(_ domain: Int64, _ reporter: Int64, _ header: ReportHeader) throws {
         // Without an id the content is part of the identity, so there is no conflict.
         guard !header.reportID.isEmpty else { return }
         let rows = try Row.fetchAll(

@@ -160,7 +160,7 @@ public final class ReportWriter {
     public func store(_ report: ParsedReport, _ batches: [RecordBatch], origin: Origin) throws -> DocumentOutcome {
         let rivals = try rivals(of: report.header)
         if let known = rivals.first(where: { $0.digest == report.digest }) {
-            try improve(known, origin.sender)
+            try improve(known, origin.sender, report.header)
             return .duplicate
         }
         try start(report.header, rivals: report.header.reportID.isEmpty ? [] : rivals, isStreamed: false)
@@ -183,7 +183,7 @@ public final class ReportWriter {
     public func closeReport(_ report: ParsedReport, origin: Origin) throws -> DocumentOutcome {
         if let known = try rivals(of: report.header).first(where: { $0.digest == report.digest }) {
             try abandonReport()
-            try improve(known, origin.sender)
+            try improve(known, origin.sender, report.header)
             return .duplicate
         }
         let outcome = try finish(report, origin: origin)

@@ -46,6 +46,15 @@ struct QueryPlanTests {
         #expect(try plan(Trend.sourcesSQL) == ["SEARCH daily_sources USING PRIMARY KEY (domain_id=? AND day>? AND day<?)"])
     }
 
+    @Test("reports that are no witnesses are found without looking at the others")
+    func distrusted() throws {
+        for sql in [Scope.distrustedSQL, Scope.distrustedMessagesSQL, Witnesses.distrustedSQL] {
+            let plan = try plan(sql)
+            #expect(plan.allSatisfy { $0.contains("reports_distrusted") }, "\(plan)")
+        }
+        #expect(try plan(DomainFactsReader.firstWitnessedSQL) == ["SEARCH reports USING INDEX reports_domain_day (domain_id=?)"])
+    }
+
     @Test(
         "no hot question scans a table of facts or sorts",
         arguments: [

@@ -12,7 +12,7 @@ import Testing
 struct VerdictRefreshTests {
     @Test("are the same whatever the order and the batches of the ingest", arguments: 1...6 as ClosedRange<UInt64>)
     func order(seed: UInt64) throws {
-        var generator = Numbers(state: seed)
+        var generator = VerdictNumbers(state: seed)
         let reports = World(&generator, reports: 90).reports
         let once = try Self.verdicts([reports])
         #expect(once.count > 100)
@@ -38,7 +38,7 @@ struct VerdictRefreshTests {
 
     @Test("are made anew when a report that they rest on loses a conflict")
     func conflict() throws {
-        var generator = Numbers(state: 99)
+        var generator = VerdictNumbers(state: 99)
         let reports = World(&generator, reports: 30).reports
         let subset = reports[3]
         // The same report with one record more: it replaces the other.
@@ -55,7 +55,7 @@ struct VerdictRefreshTests {
 
     @Test("agree with the daily figures and with the records")
     func sums() throws {
-        var generator = Numbers(state: 5)
+        var generator = VerdictNumbers(state: 5)
         let reports = World(&generator, reports: 60).reports
         let store = try Self.store([Array(reports.prefix(20)), Array(reports.dropFirst(20))])
         let different = try store.reader.read { db in
@@ -84,7 +84,7 @@ struct VerdictRefreshTests {
 
     @Test("another list of public suffixes makes them anew; one that cannot be read is said")
     func suffixes() throws {
-        var generator = Numbers(state: 11)
+        var generator = VerdictNumbers(state: 11)
         let store = try Self.store([World(&generator, reports: 10).reports])
         let file = FileManager.default.temporaryDirectory.appending(path: "suffixes-\(UUID().uuidString).dat")
         // With this list `service.example` is a suffix, so what is below it is an organisation of its own.
@@ -149,7 +149,7 @@ struct VerdictRefreshTests {
 }
 
 /// SplitMix64: the same numbers every time.
-private struct Numbers: RandomNumberGenerator {
+struct VerdictNumbers: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {
@@ -162,10 +162,10 @@ private struct Numbers: RandomNumberGenerator {
 }
 
 /// Two domains with servers, services, forwarders, lists and strangers, who share addresses.
-private struct World {
+struct World {
     private(set) var reports: [String] = []
 
-    init(_ generator: inout Numbers, reports count: Int) {
+    init(_ generator: inout VerdictNumbers, reports count: Int) {
         for number in 0..<count {
             let domain = ["one.example", "two.example"].randomElement(using: &generator) ?? ""
             let reporter = ["first.test", "second.test", "third.test", "fourth.test"].randomElement(using: &generator) ?? ""
@@ -181,7 +181,7 @@ private struct World {
         }
     }
 
-    private static func record(_ domain: String, _ generator: inout Numbers) -> String {
+    private static func record(_ domain: String, _ generator: inout VerdictNumbers) -> String {
         let count = Int.random(in: 1...9, using: &generator)
         let last = Int.random(in: 1...9, using: &generator)
         let own = (domain, "s1")

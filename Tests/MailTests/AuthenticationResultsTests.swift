@@ -86,7 +86,7 @@ struct AuthenticationResultsTests {
         let pieces = [
             "(", ")", "\"", "\\", ";", "=", ".", "/", " ", "\r\n\t", "dkim", "pass", "header.d", "a.example", "@", "\u{e9}", "\0",
         ]
-        for _ in 0..<20_000 {
+        for _ in 0..<4000 {
             let text = (0..<next(24)).map { _ in pieces[Int(next(UInt64(pieces.count)))] }.joined()
             #expect(parse(text) == parse(text))
         }

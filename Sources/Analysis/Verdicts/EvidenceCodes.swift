@@ -39,6 +39,7 @@ public enum EvidenceCode: Int, CaseIterable, Hashable, Sendable {
     case domainSigns
     case domainDoesNotSign
     case oneReporter
+    case noWitness
 
     /// The word.
     public var code: String {
@@ -80,6 +81,7 @@ public enum EvidenceCode: Int, CaseIterable, Hashable, Sendable {
         case .domainSigns: "domain-signs"
         case .domainDoesNotSign: "domain-does-not-sign"
         case .oneReporter: "one-reporter"
+        case .noWitness: "no-witness"
         }
     }
 }

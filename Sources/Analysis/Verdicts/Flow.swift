@@ -17,6 +17,9 @@ struct Flow {
     var overrides = 0
     var shape: FlowShape
 
+    /// Whether anybody saw it who is to be believed. Otherwise it says nothing of other flows, and its own verdict is never certain.
+    var isWitnessed: Bool { reporterBits != 0 }
+
     var forwardedOverrides: Int { overrides & 0xFFFFF }
     var listOverrides: Int { overrides >> 20 & 0xFFFFF }
     var arcOverrides: Int { overrides >> 40 & 0xFFFFF }

@@ -13,7 +13,7 @@ struct FlowKey: Hashable, Comparable {
     }
 }
 
-/// Figures that add up, whatever the order.
+/// Figures that add up, whatever the order: those of witnesses, or, where there is none, of the others (`Witnesses`).
 struct FlowSums {
     var messages = 0
     var records = 0
@@ -23,8 +23,17 @@ struct FlowSums {
     var dayBits = 0
     var overrides = 0
 
+    /// Whether what those reporters say is to be added. The first witness makes what others said forgotten.
+    @inline(__always)
+    private mutating func hears(_ bits: Int) -> Bool {
+        if bits == 0 { return reporterBits == 0 }
+        if reporterBits == 0, records > 0 { self = FlowSums() }
+        return true
+    }
+
     @inline(__always)
     mutating func add(messages: Int, day: Int, reporterBit: Int, override: Int) {
+        guard hears(reporterBit) else { return }
         self.messages += messages
         records += 1
         firstDay = min(firstDay, day)
@@ -35,6 +44,7 @@ struct FlowSums {
     }
 
     mutating func add(_ other: FlowSums) {
+        guard hears(other.reporterBits) else { return }
         messages += other.messages
         records += other.records
         firstDay = min(firstDay, other.firstDay)

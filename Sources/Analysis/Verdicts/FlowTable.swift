@@ -21,13 +21,15 @@ extension Flow {
     }
 
     mutating func add(_ sums: FlowSums) {
-        messages += sums.messages
-        records += sums.records
-        firstDay = min(firstDay, sums.firstDay)
-        lastDay = max(lastDay, sums.lastDay)
-        reporterBits |= sums.reporterBits
-        dayBits |= sums.dayBits
-        overrides += sums.overrides
+        var both = self.sums
+        both.add(sums)
+        messages = both.messages
+        records = both.records
+        firstDay = both.firstDay
+        lastDay = both.lastDay
+        reporterBits = both.reporterBits
+        dayBits = both.dayBits
+        overrides = both.overrides
     }
 }
 

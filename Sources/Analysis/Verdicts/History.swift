@@ -57,6 +57,8 @@ final class History {
     init(_ db: Database) { self.db = db }
 
     func add(_ key: FlowKey, _ sums: FlowSums, _ shape: FlowShape) throws {
+        // What no witness saw is no knowledge.
+        guard sums.reporterBits != 0 else { return }
         if places.count >= Self.mostKept { try writePlaces() }
         if organisations.count >= Self.mostKept { try writeOrganisations() }
         habits[key.domain, default: Habits()].add(sums, shape)

@@ -87,6 +87,7 @@ struct Judge<Source: Knowledge> {
     /// Counts the flows of one network.
     func survey(_ flows: [Flow]) throws -> Survey {
         var survey = Survey()
+        let flows = flows.filter(\.isWitnessed)
         let named = Set(flows.lazy.filter { !$0.shape.isUnnamed }.map { TallyKey(source: $0.source, domain: $0.domain) })
         for flow in flows {
             let key = TallyKey(source: flow.source, domain: flow.domain)
@@ -122,15 +123,15 @@ struct Judge<Source: Knowledge> {
         settleUnnamed(flows, &judgements)
         for (index, flow) in flows.enumerated() {
             let seenBy = survey.surroundings(flow.source, flow.domain).tally.reporterBits
-            limit(&judgements[index], reporters: Levels.count(seenBy))
+            limit(&judgements[index], reporters: Levels.count(seenBy), isWitnessed: flow.isWitnessed)
         }
         return judgements
     }
 
     /// What rests on one reporter's word, or on nothing but a stranger's own good order, is never called certain.
-    private func limit(_ judgement: inout Judgement, reporters: Int) {
-        if reporters < 2 {
-            judgement.evidence.insert(.oneReporter)
+    private func limit(_ judgement: inout Judgement, reporters: Int, isWitnessed: Bool) {
+        if reporters < 2 || !isWitnessed {
+            judgement.evidence.insert(isWitnessed ? .oneReporter : .noWitness)
             judgement.confidence = min(judgement.confidence, Weight.oneReporter)
         }
         if judgement.notes.contains(.unrelated) { judgement.confidence = min(judgement.confidence, Weight.unrelated) }
@@ -152,8 +153,8 @@ struct Judge<Source: Knowledge> {
                 source: flow.source, domain: flow.domain, beside: anySPF ? nil : flow.shape.beside, seal: flow.shape.seal)
         }
         var usual: [ShapeKey: [Verdict: (records: Int, judgement: Judgement)]] = [:]
-        for (flow, judgement) in zip(flows, judgements) where !flow.shape.isUnnamed && !flow.shape.isWithoutSPF && flow.shape.seal != .none
-        {
+        for (flow, judgement) in zip(flows, judgements)
+        where flow.isWitnessed && !flow.shape.isUnnamed && !flow.shape.isWithoutSPF && flow.shape.seal != .none {
             for anySPF in [false, true] {
                 let key = key(flow, anySPF: anySPF)
                 let known = usual[key]?[judgement.verdict]
@@ -175,7 +176,7 @@ struct Judge<Source: Knowledge> {
     private func settleErrors(_ flows: [Flow], _ judgements: inout [Judgement]) {
         guard flows.contains(where: \.shape.isTemporary) else { return }
         var usual: [TallyKey: [Verdict: (records: Int, confidence: Int)]] = [:]
-        for (flow, judgement) in zip(flows, judgements) where !flow.shape.isTemporary {
+        for (flow, judgement) in zip(flows, judgements) where flow.isWitnessed && !flow.shape.isTemporary {
             let key = TallyKey(source: flow.source, domain: flow.domain)
             let sum = usual[key]?[judgement.verdict] ?? (0, 0)
             usual[key, default: [:]][judgement.verdict] = (sum.records + flow.records, max(sum.confidence, judgement.confidence))

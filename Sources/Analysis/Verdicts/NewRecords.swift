@@ -5,7 +5,7 @@ import GRDB
 final class NewRecords {
     /// Question: counted reports behind the known ones. Unit: one row a report, by domain and day. Index: rowid.
     static let reportsSQL = """
-        SELECT p.id, p.domain_id, r.name, p.day, p.is_spread, p.begin_utc, p.end_utc
+        SELECT p.id, p.domain_id, r.name, p.day, p.is_spread, p.begin_utc, p.end_utc, p.authenticity <> 1
         FROM reports p JOIN reporters r ON r.id = p.reporter_id
         WHERE p.id > ?1 AND p.is_counted = 1
         ORDER BY p.domain_id, p.day, p.id
@@ -20,6 +20,7 @@ final class NewRecords {
     struct Report {
         let id: Int
         let domain: Int
+        /// 0: it was checked whom it came from, and is not verified: no witness.
         let reporterBit: Int
         let days: ClosedRange<Int>
     }
@@ -64,7 +65,7 @@ final class NewRecords {
                 let window = ReportWindow(begin: found.int(5), end: found.int(6)).days
                 days = window.lowerBound.number...window.upperBound.number
             }
-            reports.append(Report(id: found.int(0), domain: found.int(1), reporterBit: bit, days: days))
+            reports.append(Report(id: found.int(0), domain: found.int(1), reporterBit: found.int(7) == 1 ? 0 : bit, days: days))
         }
         self.reports = reports
         rows = try SQLRows(db, Self.recordsSQL)

@@ -88,7 +88,7 @@ final class RecordVerdicts {
         }
         let rows = try SQLRows(db, Self.spanSQL)
         for (part, days) in spans {
-            for span in merged(days) {
+            for span in merged(days + (try Witnesses.otherDays(db, of: part.domain))) {
                 var found: [Correction] = []
                 try rows.restart(part.domain, part.countedAs, span.lowerBound, span.upperBound)
                 while try rows.next() {

@@ -92,10 +92,11 @@ final class RefreshPass {
             INSERT INTO flows (source, domain_id, authentication_id, aligned, messages, records, first_day, last_day, reporter_bits,
                 day_bits, overrides, verdict, confidence, notes, evidence)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0)
-            ON CONFLICT DO UPDATE SET messages = messages + excluded.messages, records = records + excluded.records,
-                first_day = min(first_day, excluded.first_day), last_day = max(last_day, excluded.last_day),
-                reporter_bits = reporter_bits | excluded.reporter_bits, day_bits = day_bits | excluded.day_bits,
-                overrides = overrides + excluded.overrides
+            ON CONFLICT DO UPDATE SET messages = \(Witnesses.kept("messages")) + excluded.messages,
+                records = \(Witnesses.kept("records")) + excluded.records, first_day = \(Witnesses.kept("min", "first_day")),
+                last_day = \(Witnesses.kept("max", "last_day")), reporter_bits = reporter_bits | excluded.reporter_bits,
+                day_bits = \(Witnesses.kept("day_bits")) | excluded.day_bits, overrides = \(Witnesses.kept("overrides")) + excluded.overrides
+            WHERE \(Witnesses.condition)
             """)
         try new.forEachChunk(most: recordsInMemory) { chunk in
             try chunk.forEachFlow { new in

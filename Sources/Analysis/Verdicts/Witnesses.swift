@@ -1,0 +1,39 @@
+import DMARC
+import GRDB
+
+/// Reports that were checked and are not verified are no witnesses (docs/decisions/0009-authenticity.md).
+///
+/// The sums of a flow are those of witnesses; where no witness saw it, those of the others, so that it has figures and a verdict as well, but
+/// one that is never certain and that nothing else rests on. Which of the two they are its bits of reporters say: the others set none.
+enum Witnesses {
+    /// For a column of sums in an UPSERT into `flows`: what is kept of the old sum when new ones come.
+    static func kept(_ column: String) -> String { "(reporter_bits <> 0 OR excluded.reporter_bits = 0) * \(column)" }
+
+    /// For a column of days: `min` or `max` of what counts.
+    static func kept(_ function: String, _ column: String) -> String {
+        "iif(reporter_bits = 0 AND excluded.reporter_bits <> 0, excluded.\(column), \(function)(\(column), excluded.\(column)))"
+    }
+
+    /// For the end of such an UPSERT: nothing changes when others speak of what witnesses saw.
+    static let condition = "reporter_bits = 0 OR excluded.reporter_bits <> 0"
+
+    /// Question: the reports of a domain that are no witnesses, and count. Unit: one row a report. Index: `reports_distrusted`.
+    static let distrustedSQL = """
+        SELECT day, is_spread, begin_utc, end_utc FROM reports WHERE domain_id = ?1 AND authenticity <> 1 AND is_counted = 1
+        """
+
+    /// The days of reports that are no witnesses: their records may lie outside the days of their flows.
+    static func otherDays(_ db: Database, of domain: Int) throws -> [ClosedRange<Int>] {
+        let rows = try SQLRows(db, distrustedSQL, [.integer(domain)])
+        var days: Set<ClosedRange<Int>> = []
+        while try rows.next() {
+            guard rows.int(1) != 0 else {
+                days.insert(rows.int(0)...rows.int(0))
+                continue
+            }
+            let window = ReportWindow(begin: rows.int(2), end: rows.int(3)).days
+            days.insert(window.lowerBound.number...window.upperBound.number)
+        }
+        return Array(days)
+    }
+}
