@@ -53,6 +53,8 @@ final class History {
     private(set) var changedSelectors: Set<SelectorKey> = []
     private(set) var changedOrganisations: Set<Int> = []
     private(set) var changedDomains: Set<Int> = []
+    /// Policy domains that were not known before.
+    private(set) var newDomains: Set<Int> = []
 
     init(_ db: Database) { self.db = db }
 
@@ -257,7 +259,7 @@ final class History {
             let home = homes.first ?? -1
             let otherHome = homes.count > 1 ? homes[1] : -1
             let levels = Levels.pack([
-                Levels.saturated(verified), Levels.saturated(broken), Levels.saturated(atHome), Levels.saturated(Levels.count(bits)),
+                Levels.saturated(verified), Levels.capped(broken, 1), Levels.saturated(atHome), Levels.capped(Levels.count(bits), 1),
             ])
             try old.restart(key.domain, key.selector, key.policy)
             if try old.next(), old.int(0) == home, old.int(1) == otherHome, old.int(2) == levels { continue }
@@ -297,6 +299,7 @@ final class History {
         }
         let carried = try SQLRows(db, Self.carriedSQL)
         let sums = try SQLRows(db, Self.organisationSQL)
+        let members = try SQLRows(db, "SELECT 1 FROM organisation_names WHERE organisation_id = ?1")
         let update = try HotStatement(db, "UPDATE organisations SET relayed = ?, levels = ?, more_levels = ? WHERE name_id = ?")
         for name in touched {
             try sums.restart(name)
@@ -307,16 +310,20 @@ final class History {
             while try carried.next() {
                 if carried.int(1) == name || carried.int(2) == name { atHome += carried.int(0) } else { relayed += carried.int(0) }
             }
+            // Of a name below its organisation rules ask for less (`OrganisationFacts`).
+            try members.restart(name)
+            let isOwn = try members.next()
             // A name below its organisation, or none of the reports names selectors.
             if relayed + atHome == 0 { relayed = sums.int(0) }
             let levels = Levels.pack([
                 Levels.saturated(relayed), Levels.saturated(atHome), Levels.saturated(sums.int(1)), Levels.saturated(sums.int(2)),
-                Levels.saturated(Levels.count(sums.int(6))), Levels.saturated(Levels.count(sums.int(5))),
+                isOwn ? Levels.capped(Levels.count(sums.int(6)), 3) : 0, Levels.capped(Levels.count(sums.int(5)), 3),
             ])
             let moreLevels = Levels.pack([
-                Levels.saturated(Levels.count(sums.int(7))), Levels.saturated(Levels.count(sums.int(8))),
-                Levels.saturated(sums.int(4) - sums.int(3) + 1),
-                Levels.saturated(sums.int(9)), sums.int(0) + sums.int(1) == 0 ? 0 : sums.int(1) * 31 / (sums.int(0) + sums.int(1)),
+                isOwn && atHome == 0 ? Levels.capped(Levels.count(sums.int(7)), 3) : 0,
+                isOwn ? Levels.capped(Levels.count(sums.int(8)), 3) : 0, isOwn ? Levels.capped(sums.int(4) - sums.int(3) + 1, 4) : 0,
+                isOwn ? Levels.capped(sums.int(9), 1) : 0,
+                sums.int(0) + sums.int(1) == 0 ? 0 : sums.int(1) * 31 / (sums.int(0) + sums.int(1)),
             ])
             if sums.int(10) != levels || sums.int(11) != moreLevels { changedOrganisations.insert(name) }
             update.bind(1, relayed)
@@ -339,7 +346,7 @@ final class History {
             let levels = HabitFacts.levels(
                 records: sums.int(0), aligned: sums.int(1), signed: sums.int(2), reporters: Levels.count(sums.int(3)))
             guard sums.int(4) != levels else { continue }
-            changedDomains.insert(domain)
+            if sums.int(4) < 0 { newDomains.insert(domain) } else { changedDomains.insert(domain) }
             update.bind(1, levels)
             update.bind(2, domain)
             try update.run()

@@ -5,11 +5,11 @@ struct SelectorFacts: Hashable {
     var otherHome = -1
     /// Records with a verified signature, wherever.
     var verified = 0.0
-    /// Records with a signature that did not verify.
+    /// Whether there are records with a signature that did not verify: 0 or 1.
     var broken = 0.0
     /// Records at its homes.
     var atHome = 0.0
-    /// How many reporters saw it.
+    /// Whether a reporter saw it: 1. No rule asks how many.
     var reporters = 0.0
 
     /// Whether the place (`selector_places.beside`) is a home of it.
@@ -63,13 +63,15 @@ struct OrganisationFacts: Hashable {
     var broken = 0.0
     /// Records without one.
     var unsigned = 0.0
+    /// Of these four no rule tells more than four from four, so no more is kept. The last three are kept of organisations only, `domains` only where
+    /// nothing is at home: nobody asks for them otherwise.
     var days = 0.0
     var reporters = 0.0
     var domains = 0.0
     var sources = 0.0
-    /// Days from the first to the last.
+    /// Days from the first to the last; more than eight are as eight.
     var span = 0.0
-    /// Records with a verified signature of its own.
+    /// Whether there are records with a verified signature of its own: 0 or 1.
     var signs = 0.0
     /// Of records with a signature of the policy domain, the share whose signature broke; downward to the next of 31 steps.
     var brokenShare = 0.0
@@ -118,6 +120,6 @@ struct HabitFacts: Hashable {
     /// rest, and what all its flows rest on.
     static func levels(records: Int, aligned: Int, signed: Int, reporters: Int) -> Int {
         let share = aligned == 0 ? 0 : signed * 20 >= aligned * 19 ? 4 : min(3, signed * 4 / aligned)
-        return Levels.pack([min(1, records), min(1, aligned), share, min(3, Levels.level(reporters))])
+        return Levels.pack([Levels.capped(records, 1), Levels.capped(aligned, 1), share, Levels.capped(reporters, 3)])
     }
 }

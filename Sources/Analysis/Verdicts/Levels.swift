@@ -8,6 +8,9 @@ enum Levels {
     /// most flows rest on, comes to rest.
     static func saturated(_ count: Int) -> Int { min(10, level(count)) }
 
+    /// The same for what rules ask for only up to a bound, whose level is `most`.
+    static func capped(_ count: Int, _ most: Int) -> Int { min(most, level(count)) }
+
     /// What a level stands for: about the middle of the counts that have it.
     static func value(_ level: Int) -> Double {
         switch level {

@@ -123,7 +123,7 @@ final class RefreshPass {
         if known == 0 {
             while let new = chunk.flow(at: place) { try settle(Network(new.key.source), []) }
         } else {
-            try TouchedNetworks(db).find(history, &touched)
+            try TouchedNetworks(db, outcomes).find(history, &touched)
             for network in touched.sorted() { try settle(network, try FlowTable.flows(db, outcomes, of: network)) }
         }
         return verdicts
@@ -135,7 +135,7 @@ final class RefreshPass {
         if known == 0 {
             try FlowTable.forEachNetwork(db, outcomes) { try settle($0, judging) { _, _ in } }
         } else {
-            try TouchedNetworks(db).find(history, &touched)
+            try TouchedNetworks(db, outcomes).find(history, &touched)
             for network in touched.sorted() { try settle(try FlowTable.flows(db, outcomes, of: network), judging) { _, _ in } }
         }
     }
