@@ -15,9 +15,9 @@ DEMO := .build/demo
 RELEASE_FLAGS := -c release --static-swift-stdlib --product dmarcstat
 # `build` and `test` must be given the same flags, or everything is built twice.
 TEST_FLAGS := --explicit-target-dependency-import-check error
-SWIFT_CODE := Sources Tests migrations Package.swift
+SWIFT_CODE := Sources Tests Fuzz migrations Package.swift
 
-.PHONY: help dependencies build demo test lint format bench evaluate install clean
+.PHONY: help dependencies build demo test lint format bench evaluate torture soak fuzz install clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,18 @@ bench: build ## speed and memory against a fixed yardstick; needs ../shared/tool
 evaluate: build ## how often the verdicts are right, in worlds where the answers are known
 	@scripts/install-dependencies.sh --test
 	python3 Evaluation/evaluate.py --binary $(BINARY) --floors Evaluation/floors.tsv --check $(EVALUATE_FLAGS)
+
+torture: build ## kill it, starve it of disk and crowd it, at every point: nothing is lost
+	@scripts/install-dependencies.sh --test
+	python3 Torture/torture.py --binary $(BINARY) $(TORTURE_FLAGS)
+
+soak: build ## 2,000 cycles of ingest and questions: nothing grows
+	@scripts/install-dependencies.sh --test
+	python3 Torture/torture.py --binary $(BINARY) soak $(TORTURE_FLAGS)
+	DMARCSTAT_SOAK_CYCLES=2000 $(SWIFT) test $(TEST_FLAGS) --filter SoakTests
+
+fuzz: dependencies ## feed each reader of foreign bytes with mutations; FUZZ_SECONDS=600 for each
+	SWIFT="$(SWIFT)" scripts/fuzz.sh $(FUZZ_TARGETS)
 
 install: ## copy the binary to $(DESTDIR)$(PREFIX)/bin; PREFIX=/usr/local
 	@test -x $(BINARY) || { echo "make install: $(BINARY) is missing; run 'make build' first" >&2; exit 1; }

@@ -9,12 +9,12 @@ public struct AnalysisError: Error, Equatable, Sendable {
         case databaseLocked = "database-locked"
         /// The file is no database, or is damaged.
         case databaseDamaged = "database-damaged"
-        /// No room for a temporary file.
+        /// No room for the file, or for a temporary one.
         case diskFull = "disk-full"
         /// The file cannot be read.
         case ioError = "io-error"
         /// A statement of ours is wrong, or the schema is not the one we know.
-        case defect
+        case defect = "database-error"
     }
 
     /// What went wrong.
@@ -23,17 +23,24 @@ public struct AnalysisError: Error, Equatable, Sendable {
     public let place: String
     /// SQLite's message, without the values of arguments.
     public let found: String
+    /// The database; empty where the error is not about it.
+    public let database: String
 
     /// All parts.
-    public init(code: Code, place: String, found: String) {
+    public init(code: Code, place: String, found: String, database: String = "") {
         self.code = code
         self.place = place
         self.found = found
+        self.database = database
     }
 
-    init(_ error: any Error, place: String) {
+    init(_ error: any Error, place: String, _ store: ReportStore) {
+        if let error = error as? StoreError {
+            self.init(code: Code(rawValue: error.code.rawValue) ?? .ioError, place: place, found: error.found, database: error.place)
+            return
+        }
         guard let error = error as? DatabaseError else {
-            self.init(code: .defect, place: place, found: "\(type(of: error))")
+            self.init(code: .defect, place: place, found: "\(type(of: error))", database: store.path)
             return
         }
         let code: Code =
@@ -44,6 +51,7 @@ public struct AnalysisError: Error, Equatable, Sendable {
             case .SQLITE_IOERR, .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_READONLY, .SQLITE_NOMEM: .ioError
             default: .defect
             }
-        self.init(code: code, place: place, found: error.message ?? "SQLite error \(error.extendedResultCode.rawValue)")
+        let found = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"
+        self.init(code: code, place: place, found: found, database: store.path)
     }
 }

@@ -144,6 +144,6 @@ func reading<Result>(
     } catch let error as AnalysisError {
         throw error
     } catch {
-        throw AnalysisError(error, place: question)
+        throw AnalysisError(error, place: question, store)
     }
 }

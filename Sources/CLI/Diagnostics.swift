@@ -59,11 +59,12 @@ enum Diagnostics {
     }
 
     private static func words(_ error: AnalysisError) -> String {
-        switch error.code {
-        case .databaseLocked: "the database is in use by another process (\(error.found)). Next: try again when that is done."
-        case .databaseDamaged: "the database is damaged (\(error.found)). Next: restore a backup."
-        case .diskFull: "no room for temporary data (\(error.found)). Next: make room and run the same command again."
-        case .ioError: "the database cannot be read (\(error.found))."
+        let place = error.database.isEmpty ? error.place : error.database
+        return switch error.code {
+        case .databaseLocked: "\(place) is in use by another process (\(error.found)). Next: try again when that is done."
+        case .databaseDamaged: "\(place) is damaged (\(error.found)). Next: restore a backup."
+        case .diskFull: "no room for \(place) or temporary data (\(error.found)). Next: make room and run the same command again."
+        case .ioError: "\(place) cannot be read or written (\(error.found))."
         case .defect: "\(error.place) failed for a reason that should not be possible: \(error.found). Please report it as a bug."
         }
     }

@@ -45,7 +45,8 @@ struct MailboxTarget {
                 return nil
             }
             return try openMailbox(
-                path: path, standardInput: context.standardInput, limits: limits, excluding: targets, isKnown: isKnown)
+                path: path, standardInput: context.standardInput, limits: limits, excluding: targets,
+                shouldStop: { StopRequest.wasMade }, isKnown: isKnown)
         case .imap(let account, let imapLimits):
             let mailbox = IMAPMailbox(account: account, limits: imapLimits, isKnown: isKnown)
             do throws(IMAPError) {

@@ -31,7 +31,8 @@ public struct Ingest: Sendable {
     /// Ingests one mailbox, named by its path (`-`: standard input).
     public func run(path: String) throws(IngestError) -> Tally {
         try run { isKnown throws(MailError) in
-            try openMailbox(path: path, standardInput: options.standardInput, limits: options.mail, isKnown: isKnown)
+            try openMailbox(
+                path: path, standardInput: options.standardInput, limits: options.mail, shouldStop: shouldStop, isKnown: isKnown)
         }
     }
 

@@ -16,7 +16,7 @@ public struct Tally: Sendable, Equatable {
     /// Messages left where they are for the next run, and why.
     public var deferrals: [Refusal] = []
     /// Messages that could not be marked, moved or deleted afterwards: place and reason.
-    public var unsettled: [Refusal] = []
+    public var unsettled: [MailError] = []
 
     /// Mailboxes that could not be read to their end, and why.
     public var failures: [MailError] = []

@@ -4,7 +4,7 @@ import Mail
 /// A thread that reads, unpacks and parses chunks of messages until there are none.
 ///
 /// `@unchecked Sendable`: all stored properties are immutable and Sendable but `thread`, which is set once, before the thread it holds is
-/// started, and used by the thread that made it only.
+/// started, and used by the thread that made it only, like `join`.
 final class Worker: @unchecked Sendable {
     private let lanes: Lanes<IngestEvent>
     private let mailbox: any Mailbox
@@ -41,7 +41,11 @@ final class Worker: @unchecked Sendable {
         thread.start()
     }
 
-    func join() { done.wait() }
+    func join() {
+        done.wait()
+        // It holds us, as we hold it: the mailbox and its open files would never be let go.
+        thread = nil
+    }
 
     private func work() {
         let reader = MessageReader(options: options)

@@ -86,7 +86,7 @@ final class WritingSession {
             }
             failures += 1
             guard tally.unsettled.count < Tally.maxRefusals else { continue }
-            tally.unsettled.append(Refusal(scope: .message, code: error.code.rawValue, place: error.place, detail: error.found))
+            tally.unsettled.append(error)
         }
     }
 

@@ -108,6 +108,19 @@ func tooLarge(_ size: Int, limit: Int, place: String) -> MailError {
     MailError(code: .messageTooLarge, place: place, found: "\(size) bytes; the limit is \(limit)")
 }
 
+/// Waits until something can be read from `descriptor`, its end and an error included.
+///
+/// - Returns: false if `shouldStop` came first. It is asked several times a second: a signal reaches whichever thread the kernel chooses, so it
+///   need not interrupt the thread that waits.
+func waitForInput(_ descriptor: Int32, unless shouldStop: () -> Bool) -> Bool {
+    while !shouldStop() {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        let ready = poll(&entry, 1, 200)
+        if ready > 0 || (ready < 0 && errno != EINTR) { return true }
+    }
+    return false
+}
+
 /// What a file is, if it is no regular one.
 func irregularKind(_ mode: mode_t) -> String? {
     switch mode & S_IFMT {

@@ -20,6 +20,8 @@ final class Maildir: Mailbox {
         var handedOut = 0
         var known = 0
         var oddities: [MailError] = []
+        /// Subfolders that are there, or were made.
+        var folders: Set<String> = []
     }
 
     /// - Parameters:
@@ -130,7 +132,9 @@ final class Maildir: Mailbox {
             }
             guard let subfolder = subfolderName(name) else { return EINVAL }
             if folder.path == subfolder + "/" { return rename(path, to: folder.path + "cur/", target, below: root.number) }
-            let problem = makeFolder(subfolder)
+            let isThere = state.withLock { !$0.folders.insert(subfolder).inserted }
+            let problem = isThere ? 0 : makeFolder(subfolder)
+            if problem != 0 { state.withLock { _ = $0.folders.remove(subfolder) } }
             return problem != 0 ? problem : rename(path, to: subfolder + "/cur/", target, below: root.number)
         }
     }

@@ -18,6 +18,7 @@ struct MboxSplitter {
     private let descriptor: Int32
     private let limit: Int
     private let maxSkippedBytes: Int
+    private let shouldStop: @Sendable () -> Bool
     /// Holds what is not handed out yet from `head` on.
     private var buffer: [UInt8]
     private var head = 0
@@ -30,13 +31,19 @@ struct MboxSplitter {
     private var dropped = 0
     /// The system's error that ended the stream, if any.
     private(set) var problem: Int32 = 0
+    /// Whether nothing more is wanted: what has come of the last mail is no mail.
+    private var isStopped = false
 
     /// - Parameters:
     ///   - descriptor: read from its present position.
     ///   - start: bytes already read from it.
     ///   - limit: the size of a mail that is kept.
     ///   - maxSkippedBytes: how much of a mail that is too large is passed over.
-    init(_ descriptor: Int32, start: [UInt8], limit: Int, maxSkippedBytes: Int) {
+    ///   - shouldStop: whether to give up waiting for more.
+    init(
+        _ descriptor: Int32, start: [UInt8], limit: Int, maxSkippedBytes: Int, shouldStop: @escaping @Sendable () -> Bool = { false }
+    ) {
+        self.shouldStop = shouldStop
         self.descriptor = descriptor
         self.limit = limit
         self.maxSkippedBytes = maxSkippedBytes
@@ -47,6 +54,7 @@ struct MboxSplitter {
     mutating func next() -> Piece? {
         while true {
             if let end = endOfPiece() { return take(end) }
+            if isStopped || problem != 0 { return nil }
             if isAtEnd { return buffer.count == head && dropped == 0 ? nil : take(buffer.count) }
             // The line `From ` is small beside what a mail may be.
             if buffer.count - head > limit + 4096 {
@@ -100,6 +108,10 @@ struct MboxSplitter {
     }
 
     private mutating func fill() {
+        guard waitForInput(descriptor, unless: shouldStop) else {
+            isStopped = true
+            return
+        }
         let chunk = 256 << 10
         buffer.removeFirst(head)
         searched -= head

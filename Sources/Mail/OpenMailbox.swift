@@ -29,23 +29,28 @@ public func mailboxKind(path: String) throws(MailError) -> MailboxKind {
 /// - Parameters:
 ///   - standardInput: the descriptor that `-` stands for; it stays open.
 ///   - excluding: folders below it that are not read, because handled messages are moved there: `DMARC/done`.
+///   - shouldStop: whether to give up waiting for a pipe; what has come of a message by then is dropped.
 ///   - isKnown: whether the ledger knows the message of this key; called from whatever thread calls `next`.
 /// - Throws: as `mailboxKind`.
 public func openMailbox(
-    path: String, standardInput: Int32, limits: MailLimits, excluding: [String] = [], isKnown: @escaping @Sendable (_ key: String) -> Bool
+    path: String, standardInput: Int32, limits: MailLimits, excluding: [String] = [],
+    shouldStop: @escaping @Sendable () -> Bool = { false },
+    isKnown: @escaping @Sendable (_ key: String) -> Bool
 ) throws(MailError) -> any Mailbox {
     let kind = try mailboxKind(path: path)
     if path == "-" {
         return StreamMailbox(
-            identifier: "-", place: "-", descriptor: standardInput, owner: nil, limits: limits, isKnown: isKnown)
+            identifier: "-", place: "-", descriptor: standardInput, owner: nil, limits: limits, shouldStop: shouldStop, isKnown: isKnown)
     }
     let canonical = try canonicalPath(path)
     switch kind {
     case .standardInput:
-        let number = open(canonical, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+        // Opened without O_NONBLOCK, a pipe would hold us until somebody writes to it, whatever signal comes.
+        let number = open(canonical, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
         guard number >= 0 else { throw .system(errno, place: path) }
         return StreamMailbox(
-            identifier: canonical, place: path, descriptor: number, owner: Descriptor(number), limits: limits, isKnown: isKnown)
+            identifier: canonical, place: path, descriptor: number, owner: Descriptor(number), limits: limits, shouldStop: shouldStop,
+            isKnown: isKnown)
     case .maildir, .directory:
         let root = try directory(canonical, place: path)
         let place = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path

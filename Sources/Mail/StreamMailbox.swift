@@ -10,6 +10,7 @@ final class StreamMailbox: Mailbox {
     private let owner: Descriptor?
     private let limits: MailLimits
     private let isKnown: @Sendable (String) -> Bool
+    private let shouldStop: @Sendable () -> Bool
     private let state = Mutex(State())
 
     private struct State {
@@ -18,6 +19,7 @@ final class StreamMailbox: Mailbox {
         var unknown = 0
         var known = 0
         var isComplete = false
+        var isStopped = false
         var oddities: [MailError] = []
         /// How often each key has been met.
         var occurrences: [String: Int] = [:]
@@ -25,8 +27,9 @@ final class StreamMailbox: Mailbox {
 
     init(
         identifier: String, place: String, descriptor: Int32, owner: Descriptor?, limits: MailLimits,
-        isKnown: @escaping @Sendable (String) -> Bool
+        shouldStop: @escaping @Sendable () -> Bool = { false }, isKnown: @escaping @Sendable (String) -> Bool
     ) {
+        self.shouldStop = shouldStop
         self.identifier = identifier
         self.place = place
         self.descriptor = descriptor
@@ -47,7 +50,8 @@ final class StreamMailbox: Mailbox {
                 let start = readStart(&state)
                 if start.starts(with: "From ".utf8) {
                     state.splitter = MboxSplitter(
-                        descriptor, start: start, limit: limits.maxMessageBytes, maxSkippedBytes: MailLimits.maxSkippedBytes)
+                        descriptor, start: start, limit: limits.maxMessageBytes, maxSkippedBytes: MailLimits.maxSkippedBytes,
+                        shouldStop: shouldStop)
                 } else {
                     state.isComplete = true
                     if let message = whole(start, &state) { messages.append(message) }
@@ -82,13 +86,18 @@ final class StreamMailbox: Mailbox {
     private func whole(_ start: [UInt8], _ state: inout State) -> Message? {
         var bytes = start
         while bytes.count <= limits.maxMessageBytes, append(256 << 10, to: &bytes, &state) {}
-        if !state.oddities.isEmpty { return nil }
+        // Half a message is none.
+        if !state.oddities.isEmpty || state.isStopped { return nil }
         let isTooLarge = bytes.count > limits.maxMessageBytes
         return message(isTooLarge ? nil : bytes, bytes.count, place, .file, &state)
     }
 
-    /// Returns false at the end or after an error, which is noted.
+    /// Returns false at the end, after an error, which is noted, or when nothing more is wanted.
     private func append(_ count: Int, to bytes: inout [UInt8], _ state: inout State) -> Bool {
+        guard waitForInput(descriptor, unless: shouldStop) else {
+            state.isStopped = true
+            return false
+        }
         let old = bytes.count
         bytes.append(contentsOf: repeatElement(0, count: count))
         var got = 0

@@ -1,4 +1,5 @@
 import GRDB
+import GRDBSQLite
 import Glibc
 import Migrations
 
@@ -23,15 +24,24 @@ public final class ReportStore: Sendable {
     let queue: DatabaseQueue
 
     /// Opens the file. An older schema is migrated, in one transaction, whatever the access; a newer one is refused.
-    public init(path: String, access: Access) throws(StoreError) {
+    public convenience init(path: String, access: Access) throws(StoreError) {
+        try self.init(path: path, access: access, migrations: Migrations.all.map(\.sql))
+    }
+
+    /// The same with other migrations; `statement` is called before each statement of theirs.
+    init(path: String, access: Access, migrations: [String], statement: @escaping @Sendable () -> Void = {}) throws(StoreError) {
         self.path = path
         if path != ":memory:" { try Self.prepareFile(path, access) }
         do {
             var queue = try Self.open(path, access)
-            let version = try queue.read { try Self.version(of: $0, path, access) }
-            if version < Migrations.all.count {
+            let version = try queue.read { db in
+                try Self.naming(db, path) { try Self.version(of: db, path, access, newest: migrations.count) }
+            }
+            if version < migrations.count {
                 if access == .readOnly { queue = try Self.open(path, .readWrite) }
-                try queue.writeWithoutTransaction { try Self.migrate($0, path) }
+                try queue.writeWithoutTransaction { db in
+                    try Self.naming(db, path) { try Self.migrate(db, path, migrations, statement) }
+                }
                 if access == .readOnly { queue = try Self.open(path, .readOnly) }
             }
             self.queue = queue
@@ -58,8 +68,7 @@ public final class ReportStore: Sendable {
     /// Calls `body` with the one writer. Nothing is in a transaction yet.
     public func write<Result>(_ body: (ReportWriter) throws -> Result) throws -> Result {
         try queue.writeWithoutTransaction { db in
-            let writer = try ReportWriter(db)
-            return try body(writer)
+            try Self.naming(db, path) { try body(try ReportWriter(db)) }
         }
     }
 
@@ -67,12 +76,28 @@ public final class ReportStore: Sendable {
     package func update<Result>(_ body: (Database) throws -> Result) throws -> Result {
         try queue.writeWithoutTransaction { db in
             var result: Result?
-            try db.inTransaction(.immediate) {
-                result = try body(db)
-                return .commit
+            try Self.naming(db, path) {
+                try db.inTransaction(.immediate) {
+                    result = try body(db)
+                    return .commit
+                }
             }
             guard let result else { throw StoreError(code: .ioError, place: path, found: "a transaction that did not end") }
             return result
+        }
+    }
+
+    /// Calls `body`; for an error of input or output it asks SQLite what the system said: SQLite's own codes do not tell a disk that is full
+    /// from one that is broken, except for a write.
+    private static func naming<Result>(_ db: Database, _ path: String, _ body: () throws -> Result) throws -> Result {
+        errno = 0
+        do {
+            return try body()
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_IOERR {
+            // SQLite 3.40 does not note what the system said where a statement without a transaction around it is committed. The thread still
+            // has it, if nothing else failed since.
+            let (last, noted) = (errno, sqlite3_system_errno(db.sqliteConnection))
+            throw StoreError(error, place: path, system: noted != 0 ? noted : StoreError.meansFull(last) ? last : 0)
         }
     }
 
@@ -137,7 +162,7 @@ public final class ReportStore: Sendable {
         let code: StoreError.Code =
             switch number {
             case EACCES, EPERM, EROFS: .databasePermission
-            case ENOSPC, EDQUOT: .diskFull
+            case _ where StoreError.meansFull(number): .diskFull
             default: .ioError
             }
         return StoreError(code: code, place: path, found: String(cString: strerror(number)))
@@ -168,22 +193,42 @@ public final class ReportStore: Sendable {
                 return
             }
             // The page size of a new file has to be set before anything else; on an older one it does nothing.
-            try db.execute(
-                sql: """
-                    PRAGMA page_size = 8192;
-                    PRAGMA journal_mode = WAL;
-                    PRAGMA synchronous = FULL;
-                    PRAGMA cache_size = -32768;
-                    PRAGMA wal_autocheckpoint = 4096;
-                    PRAGMA journal_size_limit = 33554432;
-                    PRAGMA temp_store = FILE;
-                    """)
+            try naming(db, path) {
+                try db.execute(
+                    sql: """
+                        PRAGMA page_size = 8192;
+                        PRAGMA journal_mode = WAL;
+                        PRAGMA synchronous = FULL;
+                        PRAGMA cache_size = -32768;
+                        PRAGMA wal_autocheckpoint = 4096;
+                        PRAGMA journal_size_limit = 33554432;
+                        PRAGMA temp_store = \(path == ":memory:" ? "MEMORY" : "FILE");
+                        """)
+            }
         }
-        return try DatabaseQueue(path: path, configuration: configuration)
+        return try DatabaseQueue(path: location(path, access), configuration: configuration)
+    }
+
+    /// What SQLite is to open: a path, or a URI (sqlite.org/uri.html), which it takes anything for that begins with `file:`.
+    ///
+    /// Questions to a database with a write-ahead log need files beside it. Where none may be made, as on a medium that is read-only, and no log is
+    /// there, nobody of our rights writes to it, and SQLite is told that it does not change.
+    private static func location(_ path: String, _ access: Access) -> String {
+        var log = stat()
+        let mayNotWrite = access == .readOnly && Glibc.access(directory(of: path), W_OK) != 0
+        guard mayNotWrite, stat(path + "-wal", &log) != 0 || log.st_size == 0 else { return path.hasPrefix("file:") ? "./" + path : path }
+        let plain = Set("/-._~".utf8)
+        var uri = "file:"
+        for byte in path.utf8 {
+            let isPlain =
+                plain.contains(byte) || (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+            uri += isPlain ? String(UnicodeScalar(byte)) : (byte < 16 ? "%0" : "%") + String(byte, radix: 16)
+        }
+        return uri + "?immutable=1"
     }
 
     /// The schema's number; 0 for an empty file.
-    private static func version(of db: Database, _ path: String, _ access: Access) throws -> Int {
+    private static func version(of db: Database, _ path: String, _ access: Access, newest: Int) throws -> Int {
         let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         let application = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
         // 0 and 0 are SQLite's defaults: ours only if the file is new and empty, and it is to be written.
@@ -192,21 +237,25 @@ public final class ReportStore: Sendable {
         guard application == applicationID || isNew else {
             throw StoreError(code: .databaseDamaged, place: path, found: "an SQLite database, but not one of dmarcstat")
         }
-        guard version <= Migrations.all.count else {
+        guard version <= newest else {
             throw StoreError(
                 code: .databaseNewer, place: path,
-                found: "its schema is number \(version), this version knows up to \(Migrations.all.count)")
+                found: "its schema is number \(version), this version knows up to \(newest)")
         }
         return version
     }
 
     /// Brings the schema up to date in one transaction: it is the old one or the new one, never between.
-    private static func migrate(_ db: Database, _ path: String) throws {
+    private static func migrate(
+        _ db: Database, _ path: String, _ migrations: [String], _ statement: @escaping @Sendable () -> Void
+    ) throws {
+        db.trace { _ in statement() }
+        defer { db.trace(options: []) }
         try db.inTransaction(.immediate) {
             // Another process may have been quicker.
-            let version = try version(of: db, path, .readWrite)
-            for (_, sql) in Migrations.all.dropFirst(version) { try db.execute(sql: sql) }
-            try db.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(Migrations.all.count)")
+            let version = try version(of: db, path, .readWrite, newest: migrations.count)
+            for sql in migrations.dropFirst(version) { try db.execute(sql: sql) }
+            try db.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(migrations.count)")
             return .commit
         }
     }

@@ -1,4 +1,5 @@
 import GRDB
+import Glibc
 
 /// Why the database cannot be used. Every one of these stops a run: it is our trouble, never a report's.
 public struct StoreError: Error, Equatable, Sendable {
@@ -40,8 +41,13 @@ public struct StoreError: Error, Equatable, Sendable {
         self.found = found
     }
 
+    /// Whether an error number of the system means that there is no room: on the disk, in a quota, or in what a file may be (`ulimit -f`).
+    static func meansFull(_ number: Int32) -> Bool { [ENOSPC, EDQUOT, EFBIG].contains(number) }
+
     /// The reason behind an error of SQLite, by its extended result code (sqlite.org/rescode.html). Values of statements never enter it.
-    init(_ error: any Error, place: String) {
+    ///
+    /// - Parameter system: what the system said to SQLite (`sqlite3_system_errno`), for errors of input and output; 0 if that is not known.
+    init(_ error: any Error, place: String, system: Int32 = 0) {
         if let known = error as? StoreError {
             self = known
             return
@@ -53,13 +59,15 @@ public struct StoreError: Error, Equatable, Sendable {
         let code: Code =
             switch error.resultCode {
             case .SQLITE_FULL: .diskFull
-            case .SQLITE_IOERR: .ioError
+            case .SQLITE_IOERR: Self.meansFull(system) ? .diskFull : .ioError
             case .SQLITE_BUSY, .SQLITE_LOCKED: .databaseLocked
             case .SQLITE_CORRUPT, .SQLITE_NOTADB: .databaseDamaged
             case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: .databasePermission
             case .SQLITE_CANTOPEN: .ioError
             default: .defect
             }
-        self.init(code: code, place: place, found: error.message ?? error.resultCode.description)
+        let found = error.message ?? error.resultCode.description
+        let isOfTheSystem = error.resultCode == .SQLITE_IOERR && system != 0
+        self.init(code: code, place: place, found: isOfTheSystem ? "\(found), \(String(cString: strerror(system)))" : found)
     }
 }

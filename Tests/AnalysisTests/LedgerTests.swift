@@ -13,7 +13,7 @@ struct LedgerTests {
         try queue.write { db in
             try db.execute(sql: "INSERT INTO mailboxes VALUES (1, '/var/mail/dmarc')")
             try db.execute(
-                sql: "INSERT INTO runs VALUES (1, 100, 110, 9, 9, 0, 0, 0, 0), (2, \(20699 * 86400), NULL, 30, 20, 4, 3, 2, 1)")
+                sql: "INSERT INTO runs VALUES (1, 100, 110, 9, 9, 0, 0, 0, 0, 0), (2, \(20699 * 86400), NULL, 30, 20, 4, 3, 2, 1, 0)")
             for index in 0..<30 {
                 let outcome = index < 20 ? 1 : index < 24 ? 2 : index < 27 ? 3 : index < 29 ? 4 : 5
                 try db.execute(

@@ -57,7 +57,7 @@ public struct VerdictRefresh: Sendable {
         } catch let error as AnalysisError {
             throw error
         } catch {
-            throw AnalysisError(error, place: "verdicts")
+            throw AnalysisError(error, place: "verdicts", store)
         }
     }
 

@@ -98,8 +98,14 @@ struct IngestCommand: ContextCommand {
         let refreshed = Result { try refreshVerdicts(store, configuration) }
         try report(tally, presentation, context)
         try refreshed.get()
+        if StopRequest.wasMade {
+            context.say(
+                "dmarcstat: ended early by a signal: \(tally.seen) messages were handled. Next: run the same command again for the rest.")
+            throw AlreadySaid(status: .tryAgain)
+        }
         if let failure { throw AlreadySaid(status: failure) }
         if tally.messages[.deferred, default: 0] > 0 { throw AlreadySaid(status: .inputOutput) }
+        if let error = tally.unsettled.first { throw AlreadySaid(status: status(error)) }
         if strict, !tally.refusals.isEmpty { throw AlreadySaid(status: .refused) }
     }
 
@@ -180,8 +186,10 @@ struct IngestCommand: ContextCommand {
             error.found.hasPrefix("imap-")
             ? "dmarcstat doctor tries each step" : "name a maildir, an mbox, a folder or a file that can be read"
         context.say("dmarcstat: \(error.place): \(error.found). Next: \(next).")
-        return error.errno == 0 ? .inputOutput : ExitStatus(systemError: error.errno)
+        return status(error)
     }
+
+    private func status(_ error: MailError) -> ExitStatus { error.errno == 0 ? .inputOutput : ExitStatus(systemError: error.errno) }
 
     private func survey(_ targets: [MailboxTarget], _ path: String, _ presentation: Presentation, _ context: Context) throws {
         let store: ReportStore?
@@ -222,8 +230,8 @@ struct IngestCommand: ContextCommand {
             }
             if tally.deferrals.count > 20 { context.say("dmarcstat: and \(tally.deferrals.count - 20) more") }
         }
-        for refusal in tally.unsettled.prefix(20) {
-            context.say("dmarcstat: \(refusal.place): stored, but not moved or marked: \(refusal.detail). The next run tries again.")
+        for error in tally.unsettled.prefix(20) {
+            context.say("dmarcstat: \(error.place): stored, but not moved or marked: \(error.found). The next run tries again.")
         }
         guard presentation.isText else {
             try presentation.present(IngestTable.make(tally))

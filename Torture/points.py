@@ -1,0 +1,124 @@
+"""Every call by which an ingest changes a file fails once, or is the last thing that the process does."""
+import concurrent.futures
+import os
+import re
+import shutil
+
+from world import Failed, Skipped, run, words
+
+# All calls of Linux that change a file or a directory, or make a change durable. Opening is not among them: it makes
+# files, but dozens of others are opened before main.
+CALLS = [
+    "fsync", "fdatasync", "sync_file_range", "msync", "write", "writev", "pwrite64", "pwritev", "pwritev2", "ftruncate", "truncate",
+    "fallocate", "rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "fchmod",
+    "fchmodat", "fchown", "copy_file_range", "sendfile",
+]
+# A disk that is full is a reason to try again, one that fails is not.
+RIGHT_STATUS = {"ENOSPC": (75,), "EIO": (74,)}
+# Calls that give room back or need none. A full disk seldom fails them, and SQLite does not always keep the reason.
+NEEDS_NO_ROOM = {"ftruncate", "unlink", "unlinkat", "rmdir", "fchown", "fchmod"}
+
+
+def require_strace():
+    if not shutil.which("strace"):
+        raise Skipped("strace is not installed; scripts/install-dependencies.sh --test installs it")
+    traced = run(["strace", "-f", "-o", os.devnull, "-e", "trace=none", "true"])
+    if traced.returncode != 0:
+        raise Skipped(f"processes may not be traced here: {words(traced).strip()}")
+
+
+def traced(room, calls, injection, log):
+    return room.ingest(["strace", "-f", "-y", "-qq", "-o", log, "-e", "trace=" + ",".join(calls), *injection])
+
+
+def survey(world):
+    """Each point of an undisturbed run: a call, and which time it is called. All on one thread, for strace counts by thread."""
+    room = world.room()
+    log = os.path.join(room.path, "trace")
+    result = traced(room, CALLS, [], log)
+    if result.returncode != 0:
+        raise Failed(f"traced, a run has exit status {result.returncode}\n{words(result)}")
+    counts, threads = {}, set()
+    with open(log, errors="replace") as file:
+        for line in file:
+            match = re.match(r"(\d+)\s+(\w+)\(", line)
+            # Threads wake each other by writing to counters that are no files.
+            if match and "<anon_inode:" not in line:
+                threads.add(match[1])
+                counts[match[2]] = counts.get(match[2], 0) + 1
+    world.clear(room)
+    if len(threads) != 1:
+        raise Failed(f"files are changed by {len(threads)} threads; strace counts calls by thread, so points would be missed")
+    return [(call, number) for call in CALLS for number in range(1, counts.get(call, 0) + 1)], counts
+
+
+def spread(points, limit):
+    """`limit` points: the first of each call, the rest at even steps."""
+    if limit is None or limit >= len(points):
+        return points
+    chosen = {point for point in points if point[1] == 1}
+    step = len(points) / max(1, limit - len(chosen))
+    chosen |= {points[int(index * step)] for index in range(max(0, limit - len(chosen)))}
+    return [point for point in points if point in chosen]
+
+
+def check(world, golden, error, call, number):
+    """One point."""
+    room = world.room()
+    log = os.path.join(room.path, "trace")
+    what = f"{error} at {call} {number}"
+    # A process dies once; a disk that is full stays full.
+    inject = f"inject={call}:signal=KILL:when={number}" if error == "KILL" else f"inject={call}:error={error}:when={number}+"
+    result = traced(room, [call], ["-e", inject], log)
+    with open(log, errors="replace") as file:
+        trace = file.read()
+    met = "killed by SIGKILL" in trace if error == "KILL" else "(INJECTED)" in trace
+    if not met:
+        raise Failed(f"{what}: the point was not met, so nothing is shown: runs differ from each other")
+    if error != "KILL":
+        check_ending(room, golden, error, call, what, result)
+    room.finish(golden, what)
+    world.clear(room)
+
+
+def check_ending(room, golden, error, call, what, result):
+    """The status is right, and the message names the file. 0 is right only if nothing was left undone."""
+    if result.returncode == 0:
+        left = [name for name, _ in room.mailbox() if name.startswith("new/")]
+        if left:
+            raise Failed(f"{what}: exit status 0, but {len(left)} mails are not moved\n{words(result)[:300]}")
+        difference = room.difference(golden)
+        if difference:
+            raise Failed(f"{what}: exit status 0, but {difference}")
+        return
+    right = (74, 75) if call in NEEDS_NO_ROOM and error == "ENOSPC" else RIGHT_STATUS[error]
+    if result.returncode not in right:
+        raise Failed(f"{what}: exit status {result.returncode}, expected {right}\n{words(result)[:300]}")
+    # A message that cannot be written names nothing.
+    said = result.stderr.decode(errors="replace")
+    if call != "write" and room.database not in said and room.box not in said:
+        raise Failed(f"{what}: the message names no file: {said!r}")
+
+
+def run_all(world, options):
+    require_strace()
+    golden = world.golden
+    points, counts = survey(world)
+    if options.limit is None and len(points) < 300:
+        raise Failed(f"only {len(points)} points: with 50 mails there are more than 300")
+    said = []
+    failures = []
+    for error in options.errors.split(","):
+        chosen = spread(points, options.limit)
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            futures = [pool.submit(check, world, golden, error, *point) for point in chosen]
+            for future in futures:
+                try:
+                    future.result()
+                except Failed as failure:
+                    failures.append(str(failure))
+        said.append(f"{error} {len(chosen)} of {len(points)} points")
+    if failures:
+        raise Failed(f"{len(failures)} of {', '.join(said)}:\n" + "\n".join(failures[:20]))
+    calls = ", ".join(f"{call} {count}" for call, count in counts.items())
+    return f"{'; '.join(said)}; calls: {calls}"
