@@ -1,11 +1,12 @@
 /// Comma-separated values (RFC 4180): UTF-8 without a byte order mark, comma, lines ending with CR LF, a header of keys.
 ///
-/// A field is quoted when it holds a comma, a quotation mark, CR or LF, or begins or ends with a blank. Text comes back
-/// exactly as it went in, with two exceptions for the sake of spreadsheets (threat O1):
+/// A field is quoted when it holds a comma or a quotation mark, or begins or ends with a blank. Text comes back exactly as it went in,
+/// with two exceptions for the sake of spreadsheets and terminals (threats O1 and O2):
 ///
 /// - Text whose first character after blanks could start a formula gets an apostrophe in front. So does each text of a
 ///   list, because some locales split cells at the semicolon. Numbers and dates are ours and stay as they are.
-/// - NUL, which many readers take for the end, becomes `\u{0}`.
+/// - What does something other than show itself (control characters, line breaks, bidi controls, invisible characters) becomes visible, as
+///   `\u{1b}`. JSON has the text as it was.
 public struct CSVRenderer: TableRenderer {
     private var buffer = OutputBuffer()
     private var columns: [Column] = []
@@ -67,24 +68,23 @@ private func startsFormula(_ scalar: Unicode.Scalar) -> Bool {
 }
 
 func guarded(_ text: String) -> String {
-    var text = text
-    if text.utf8.contains(0) {
-        // The guard below must still see that it began with NUL.
-        let begins = text.unicodeScalars.first { !isBlank($0) } == "\0"
-        var scalars = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            if scalar == "\0" { scalars.append(contentsOf: "\\u{0}".unicodeScalars) } else { scalars.append(scalar) }
-        }
-        text = (begins ? "'" : "") + String(scalars)
+    // The guard looks at the text as it came: a TAB in front is dangerous, and visible afterwards.
+    let isGuarded = text.unicodeScalars.first { !isBlank($0) }.map(startsFormula) ?? false
+    if !isGuarded, text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return text }
+    var result = String.UnicodeScalarView()
+    if isGuarded { result.append("'") }
+    for scalar in text.unicodeScalars {
+        if isDeceptive(scalar) { result.append(contentsOf: visible(scalar).unicodeScalars) } else { result.append(scalar) }
     }
-    guard let first = text.unicodeScalars.first(where: { !isBlank($0) }), startsFormula(first) else { return text }
-    return "'" + text
+    return String(result)
 }
 
 /// What spreadsheets skip before they look for a formula. TAB and CR are not among them: they are dangerous themselves.
 private func isBlank(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
-    case 0x0A, 0x0B, 0x0C, 0x20, 0xA0, 0x1680, 0x2000...0x200F, 0x2028, 0x2029, 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF: true
+    case 0x0A, 0x0B, 0x0C, 0x20, 0xA0, 0x1680, 0x2000...0x200A, 0x202F, 0x205F, 0x3000: true
+    // Invisible, and made visible: a reader that takes them out again must not find a formula behind them.
+    case 0xAD, 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true
     default: false
     }
 }
@@ -93,8 +93,7 @@ private func csvField(_ text: String) -> String {
     let bytes = text.utf8
     let quote = UInt8(ascii: "\"")
     let needsQuotes =
-        bytes.first == 0x20 || bytes.last == 0x20
-        || bytes.contains { $0 == quote || $0 == UInt8(ascii: ",") || $0 == 0x0A || $0 == 0x0D }
+        bytes.first == 0x20 || bytes.last == 0x20 || bytes.contains { $0 == quote || $0 == UInt8(ascii: ",") }
     guard needsQuotes else { return text }
     var scalars = String.UnicodeScalarView("\"".unicodeScalars)
     for scalar in text.unicodeScalars {

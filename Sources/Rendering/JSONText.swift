@@ -53,8 +53,8 @@ private func appendJSON(_ text: String?, to buffer: inout OutputBuffer) {
     if let text { appendJSON(text, to: &buffer) } else { buffer.append("null") }
 }
 
-/// RFC 8259 section 7. Quotation mark, reverse solidus and control characters must be escaped. DEL, C1 and the line
-/// separators U+2028 and U+2029 are escaped as well: JSON is printed on terminals and pasted into scripts.
+/// RFC 8259 section 7. Quotation mark, reverse solidus and control characters must be escaped. Everything else that ``isDeceptive(_:)``
+/// names is escaped as well, because JSON is printed on terminals and pasted into scripts; what is read back is exact in any case.
 func appendJSON(_ text: String, to buffer: inout OutputBuffer) {
     buffer.append(UInt8(ascii: "\""))
     if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
@@ -69,12 +69,22 @@ func appendJSON(_ text: String, to buffer: inout OutputBuffer) {
             case 0x0A: buffer.append("\\n")
             case 0x0C: buffer.append("\\f")
             case 0x0D: buffer.append("\\r")
-            case 0x00...0x1F, 0x7F...0x9F, 0x2028, 0x2029, 0x200B...0x200F, 0x202A...0x202E, 0x2060...0x206F, 0xFEFF:
-                let digits = String(scalar.value, radix: 16)
-                buffer.append("\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
-            default: buffer.bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+            default:
+                if isDeceptive(scalar) {
+                    appendEscape(scalar, to: &buffer)
+                } else {
+                    buffer.bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+                }
             }
         }
     }
     buffer.append(UInt8(ascii: "\""))
+}
+
+/// `\u001b`; beyond the basic plane as the two surrogates of UTF-16.
+private func appendEscape(_ scalar: Unicode.Scalar, to buffer: inout OutputBuffer) {
+    for unit in UTF16.encode(scalar) ?? UTF16.encodedReplacementCharacter {
+        let digits = String(unit, radix: 16)
+        buffer.append("\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
+    }
 }

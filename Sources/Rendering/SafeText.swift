@@ -38,7 +38,7 @@ public func safeText(_ text: String, maxScalars: Int, ascii: Bool) -> String {
             return maxScalars < omission.unicodeScalars.count ? "" : String(result[..<cut]) + omission
         }
         if isHidden {
-            result.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
+            result.append(contentsOf: visible(scalar).unicodeScalars)
         } else {
             result.append(scalar)
         }
@@ -68,22 +68,6 @@ private func plainPunctuation(_ text: String) -> String {
 }
 
 private func hexadecimalDigits(_ value: UInt32) -> Int { value == 0 ? 1 : (32 - value.leadingZeroBitCount + 3) / 4 }
-
-/// Whether a scalar does something other than show itself.
-private func isDeceptive(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0x20...0x7E: return false
-    case 0x00...0x1F, 0x7F...0x9F: return true
-    // Blank but not classed as format characters: combining grapheme joiner, Hangul and Khmer fillers, Mongolian
-    // selectors, braille blank, variation selectors beyond the two that choose text or emoji form.
-    case 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B...0x180F, 0x2800, 0x3164, 0xFE00...0xFE0D, 0xFFA0, 0xE0100...0xE01EF: return true
-    default: break
-    }
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned, .privateUse: return true
-    default: return false
-    }
-}
 
 private func isCombining(_ scalar: Unicode.Scalar) -> Bool {
     guard scalar.value >= 0x300 else { return false }

@@ -179,8 +179,11 @@ struct CSVTests {
     @Test(
         "formulas are disarmed in text, never in numbers",
         arguments: [
-            ("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@a", "'@a"), ("\tx", "'\tx"), ("\0x", "'\\u{0}x"), ("  =1", "'  =1"),
-            ("\u{a0}=1", "'\u{a0}=1"), ("＝1", "'＝1"), ("＋", "'＋"), ("－", "'－"), ("＠", "'＠"), ("\n=1", "'\n=1"), ("\rx", "'\rx"),
+            ("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@a", "'@a"), ("\tx", "'\\u{9}x"), ("\0x", "'\\u{0}x"), ("  =1", "'  =1"),
+            ("\u{a0}=1", "'\u{a0}=1"), ("＝1", "'＝1"), ("＋", "'＋"), ("－", "'－"), ("＠", "'＠"), ("\n=1", "'\\u{a}=1"),
+            ("\rx", "'\\u{d}x"), ("\u{200b}=1", "'\\u{200b}=1"), ("\u{202e}@a", "'\\u{202e}@a"), ("\u{ad}＝1", "'\\u{ad}＝1"),
+            ("a\u{1b}[2J", "a\\u{1b}[2J"), ("a\r\nb", "a\\u{d}\\u{a}b"), ("a\u{9b}b\u{7f}", "a\\u{9b}b\\u{7f}"),
+            ("a\u{e0041}", "a\\u{e0041}"), ("a\u{61c}", "a\\u{61c}"), ("東京 café 🙂", "東京 café 🙂"),
             ("a=1", "a=1"),
             ("", ""), ("a\0b", "a\\u{0}b"), ("'=1", "'=1"), ("  \0", "'  \\u{0}"),
         ])
@@ -211,7 +214,7 @@ struct CSVTests {
         for (record, row) in zip(records.dropFirst(), table.rows) {
             for (field, cell) in zip(record, row) {
                 guard case .text(let text) = cell else { continue }
-                let visible = text.unicodeScalars.map { $0 == "\0" ? "\\u{0}" : String($0) }.joined()
+                let visible = text.unicodeScalars.map { isDeceptive($0) ? "\\u{\(String($0.value, radix: 16))}" : String($0) }.joined()
                 #expect(Array(field.utf8) == Array(visible.utf8) || Array(field.utf8) == Array(("'" + visible).utf8), "seed \(seed)")
                 let first = field.unicodeScalars.first { !($0 == " " || $0 == "\n") }
                 #expect(!(first.map { "=+-@\t\r＝＋－＠".unicodeScalars.contains($0) } ?? false), "seed \(seed)")
@@ -249,8 +252,44 @@ struct CSVTests {
     }
 }
 
+@Suite("What stands in no output")
+struct ForbiddenScalarTests {
+    /// Written out, and not taken from the code that is tested: C0, DEL, C1, bidi controls, zero-width and invisible characters, tags.
+    static let forbidden: Set<UInt32> = Set(
+        Array(0...0x1F) + Array(0x7F...0x9F) + Array(0x202A...0x202E) + Array(0x2066...0x2069) + Array(0x200B...0x200F)
+            + Array(0x2028...0x2029) + [0x61C, 0xFEFF, 0xAD, 0x2060] + Array(0xE0000...0xE007F))
+
+    @Test("each of them, at the beginning, in the middle and at the end of a text, in every format", arguments: Format.allCases)
+    func each(_ format: Format) {
+        let lineEnds: Set<UInt32> = format == .csv ? [0x0D, 0x0A] : [0x0A]
+        for value in Self.forbidden.sorted() {
+            guard let scalar = Unicode.Scalar(value) else { continue }
+            let text = "\(scalar)a\(scalar)b\(scalar)"
+            let table = Table(
+                name: "t", header: [text], columns: [Column(key: "k", title: text), Column(key: "l", title: "")],
+                rows: [[.text(text), .list([text, text])]], footer: [text], extra: [(text, .object([(text, .text(text))]))])
+            let lines = rendered(Table(name: "t", columns: [Column(key: "k", title: "")], rows: [[.text("x")]]), as: format)
+            let output = rendered(table, as: format)
+            let found = output.unicodeScalars.filter { Self.forbidden.contains($0.value) && !lineEnds.contains($0.value) }
+            #expect(found.isEmpty, "U+\(String(value, radix: 16)) as \(format)")
+            if format != .table {
+                #expect(output.utf8.count { $0 == 0x0A } == lines.utf8.count { $0 == 0x0A }, "U+\(String(value, radix: 16))")
+            }
+        }
+    }
+}
+
 @Suite("JSON")
 struct JSONTests {
+    @Test(
+        "what does not show itself is escaped, beyond the basic plane as two surrogates",
+        arguments: [
+            ("\u{1b}\u{9b}\u{7f}", "\\u001b\\u009b\\u007f"), ("\u{61c}\u{ad}\u{feff}", "\\u061c\\u00ad\\ufeff"),
+            ("\u{202e}\u{2066}\u{200b}", "\\u202e\\u2066\\u200b"), ("\u{e0041}", "\\udb40\\udc41"),
+            ("東京 é 🙂 </script>", "東京 é 🙂 </script>"),
+        ])
+    func escapes(_ text: String, _ expected: String) { #expect(jsonText(.text(text)) == "\"\(expected)\"") }
+
     @Test("comes back exactly as it went in", arguments: 0..<300)
     func roundTrip(_ seed: Int) throws {
         var generator = SeededGenerator(seed: UInt64(seed))
