@@ -37,10 +37,12 @@ test: ## all checks and all tests: what the build server runs
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
 	SWIFT="$(SWIFT)" scripts/run-tests.sh $(TEST_FLAGS)
 
-lint: ## formatting, and the arrows between targets
+lint: ## formatting, the arrows between targets, and that data stays out of SQL
 	$(SWIFT) format lint --strict -r $(SWIFT_CODE)
 	scripts/check-imports.sh --self-test
 	scripts/check-imports.sh
+	scripts/check-text.sh --self-test
+	scripts/check-text.sh
 
 format: ## bring the source into the one format
 	$(SWIFT) format -i -r $(SWIFT_CODE)
