@@ -57,7 +57,9 @@ let package = Package(
         .executableTarget(name: "dmarcstat", dependencies: ["CLI"], swiftSettings: strict),
         .testTarget(name: "DMARCTests", dependencies: ["DMARC"], swiftSettings: strict),
         .testTarget(name: "ReportXMLTests", dependencies: ["ReportXML", "DMARC"], swiftSettings: strict),
-        .testTarget(name: "UnpackingTests", dependencies: ["Unpacking", "CZlib"], swiftSettings: strict),
+        // Archives of every kind, and with every lie, for the tests below.
+        .target(name: "ArchiveMaking", dependencies: ["CZlib"], path: "Tests/ArchiveMaking", swiftSettings: strict),
+        .testTarget(name: "UnpackingTests", dependencies: ["Unpacking", "ArchiveMaking", "CZlib"], swiftSettings: strict),
         .testTarget(name: "MailTests", dependencies: ["Mail"], swiftSettings: strict),
         .testTarget(
             name: "IMAPTests", dependencies: ["IMAP", "Mail", "CLI", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
@@ -78,6 +80,12 @@ let package = Package(
             name: "CLITests",
             dependencies: ["CLI", "Analysis", "DMARC", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             exclude: ["Golden", "Situations"], swiftSettings: strict),
+        .testTarget(
+            name: "HostileTests",
+            dependencies: [
+                "ArchiveMaking", "CLI", "DMARC", "Ingest", "Mail", "ReportStore", "ReportXML", "Unpacking", "dmarcstat",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests", dependencies: ["dmarcstat", "CLI", "Ingest", "Mail"], exclude: ["corpus-differences.tsv"],
             swiftSettings: strict),

@@ -23,6 +23,7 @@ Rendering: Glibc
 Ingest: DMARC ReportXML Unpacking Mail ReportStore Foundation Glibc Dispatch Synchronization
 CLI: CLinux DMARC ReportXML Unpacking Mail IMAP ReportStore Analysis Rendering Ingest ArgumentParser Logging TOMLKit Foundation Glibc Dispatch Synchronization
 dmarcstat: CLI Glibc
+ArchiveMaking: CZlib
 '
 
 # Prints "file:line: message" for every import that the table does not allow.

@@ -5,10 +5,11 @@ import Ingest
 /// Reports straight from files, for `show`.
 enum FileReports {
     /// All reports at `path`, and what was refused there. Needs no database and stores nothing.
-    static func read(_ path: String, _ trust: IngestOptions.Trust?, _ context: Context) throws -> [ShownReport] {
+    static func read(_ path: String, _ configuration: Configuration, _ context: Context) throws -> [ShownReport] {
         var options = IngestOptions(now: context.now)
+        options.limits = configuration.limits
         options.standardInput = context.standardInput
-        options.trust = trust
+        options.trust = configuration.trust
         do throws(IngestError) {
             return try readReports(path: path, options: options).map { read in
                 let detail = read.report.map { ReportDetail($0, read.batches, read.sender) }

@@ -16,21 +16,22 @@ struct MailboxTarget {
     }
 
     /// The targets of a configured mailbox: an IMAP account has one for each folder.
-    static func all(of mailbox: MailboxConfiguration, _ supply: SecretSupply) -> [MailboxTarget] {
+    static func all(of mailbox: MailboxConfiguration, _ limits: MailLimits, _ supply: SecretSupply) -> [MailboxTarget] {
         switch mailbox.place {
         case .path(let path):
             return [MailboxTarget(name: mailbox.name, place: .path(path), after: mailbox.after, afterRefused: mailbox.afterRefused)]
         case .imap(let imap):
-            var limits = IMAPLimits()
-            if let seconds = imap.connectSeconds { limits.connectSeconds = Double(seconds) }
-            if let seconds = imap.readSeconds { limits.readSeconds = Double(seconds) }
-            if let seconds = imap.runSeconds { limits.runSeconds = Double(seconds) }
+            var own = IMAPLimits()
+            own.maxMessageBytes = limits.maxMessageBytes
+            if let seconds = imap.connectSeconds { own.connectSeconds = Double(seconds) }
+            if let seconds = imap.readSeconds { own.readSeconds = Double(seconds) }
+            if let seconds = imap.runSeconds { own.runSeconds = Double(seconds) }
             return imap.folders.map { folder in
                 let account = IMAPAccount(
                     name: mailbox.name, host: imap.host, port: UInt16(imap.port), tls: imap.tls, caFile: imap.caFile, user: imap.user,
                     authentication: imap.auth, secret: supply.secret(imap.secret), folder: folder, since: imap.since)
                 return MailboxTarget(
-                    name: mailbox.name + "/" + folder, place: .imap(account, limits), after: mailbox.after,
+                    name: mailbox.name + "/" + folder, place: .imap(account, own), after: mailbox.after,
                     afterRefused: mailbox.afterRefused)
             }
         }

@@ -32,7 +32,7 @@ public struct Ingest: Sendable {
     public func run(path: String) throws(IngestError) -> Tally {
         try run { isKnown throws(MailError) in
             try openMailbox(
-                path: path, standardInput: options.standardInput, limits: options.mail, shouldStop: shouldStop, isKnown: isKnown)
+                path: path, standardInput: options.standardInput, limits: options.limits.mail, shouldStop: shouldStop, isKnown: isKnown)
         }
     }
 

@@ -1,15 +1,9 @@
 import Mail
-import ReportXML
-import Unpacking
 
 /// How an ingest is to be done.
 public struct IngestOptions: Sendable {
-    /// Limits on a mail and its parts.
-    public var mail = MailLimits()
-    /// Limits on what is unpacked.
-    public var unpacking = UnpackLimits()
-    /// Limits on a document.
-    public var xml = XMLLimits()
+    /// Limits on what strangers send.
+    public var limits = Limits()
     /// Threads that read, unpack and parse; one more writes.
     public var workers = 2
     /// Whether attachments are kept in the database, in their containers.

@@ -15,10 +15,10 @@ final class MessageReader {
 
     init(options: IngestOptions) {
         self.options = options
-        unpacker = Unpacker(limits: options.unpacking)
-        mailReader = MailReader(limits: options.mail, trustedServers: options.trust?.servers)
+        unpacker = Unpacker(limits: options.limits.unpacking)
+        mailReader = MailReader(limits: options.limits.mail, trustedServers: options.trust?.servers)
         senderCheck = options.trust.map { SenderCheck(organisation: $0.organisations()) }
-        parser = ReportParser(limits: options.xml)
+        parser = ReportParser(limits: options.limits.xml)
     }
 
     /// Reads `message` of `mailbox`. Pieces of a large report go to `emit` at once; the message itself is returned.

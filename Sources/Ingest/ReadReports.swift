@@ -20,7 +20,8 @@ public struct ReadReport: Sendable {
 public func readReports(path: String, options: IngestOptions) throws(IngestError) -> [ReadReport] {
     var found: [ReadReport] = []
     do throws(MailError) {
-        let mailbox = try openMailbox(path: path, standardInput: options.standardInput, limits: options.mail, isKnown: { _ in false })
+        let mailbox = try openMailbox(
+            path: path, standardInput: options.standardInput, limits: options.limits.mail, isKnown: { _ in false })
         var options = options
         options.keepsRaw = false
         let reader = MessageReader(options: options)

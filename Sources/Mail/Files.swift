@@ -82,8 +82,9 @@ func read(
     // The buffer keeps what it has, so that only growth costs.
     if buffer.count > count {
         buffer.removeLast(buffer.count - count)
-    } else {
-        buffer.append(contentsOf: repeatElement(0, count: count - buffer.count))
+    } else if buffer.count < count {
+        buffer = []
+        buffer = [UInt8](repeating: 0, count: count)
     }
     var filled = 0
     var problem: Int32 = 0
@@ -104,8 +105,22 @@ func read(
     if filled < count { buffer.removeLast(count - filled) }
 }
 
+/// Appends the next bytes of a stream, at most `count`.
+///
+/// - Returns: how many there were, 0 at the end; and the system's error number, 0 if it did not fail.
+func appendBytes(from descriptor: Int32, _ count: Int, to bytes: inout [UInt8]) -> (count: Int, problem: Int32) {
+    var got = 0
+    var problem: Int32 = 0
+    bytes += [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+        repeat { got = Glibc.read(descriptor, buffer.baseAddress, count) } while got < 0 && errno == EINTR
+        if got < 0 { problem = errno }
+        filled = max(0, got)
+    }
+    return (max(0, got), problem)
+}
+
 func tooLarge(_ size: Int, limit: Int, place: String) -> MailError {
-    MailError(code: .messageTooLarge, place: place, found: "\(size) bytes; the limit is \(limit)")
+    MailError(code: .messageTooLarge, place: place, found: "\(size) bytes; the limit is \(limit) (limits.message_bytes)")
 }
 
 /// Waits until something can be read from `descriptor`, its end and an error included.

@@ -71,11 +71,11 @@ struct HeaderBlock {
 
     private static func check(line: Int, block: Int, _ limits: MailLimits) throws(MailError) {
         if line > limits.maxHeaderLineBytes {
-            let found = "a line of \(line) bytes; the limit is \(limits.maxHeaderLineBytes)"
+            let found = "a line of \(line) bytes; the limit is \(limits.maxHeaderLineBytes) (limits.header_line_bytes)"
             throw MailError(code: .headerTooLarge, place: "", found: found)
         }
         if block > limits.maxHeaderBytes {
-            let found = "a header of more than \(limits.maxHeaderBytes) bytes"
+            let found = "a header of more than \(limits.maxHeaderBytes) bytes (limits.header_bytes)"
             throw MailError(code: .headerTooLarge, place: "", found: found)
         }
     }

@@ -1,4 +1,4 @@
-/// The limits under which foreign mail is read. Each limit exists once, here.
+/// The limits under which foreign mail is read. `Ingest.Limits` lists them with their keys.
 public struct MailLimits: Sendable, Equatable {
     /// Bytes of one message or file. Default 32 MiB.
     public var maxMessageBytes = 32 << 20

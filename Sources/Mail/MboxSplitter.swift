@@ -116,16 +116,9 @@ struct MboxSplitter {
         buffer.removeFirst(head)
         searched -= head
         head = 0
-        let count = buffer.count
-        buffer.append(contentsOf: repeatElement(0, count: chunk))
-        var got = 0
-        buffer.withUnsafeMutableBytes { bytes in
-            guard let base = bytes.baseAddress else { return }
-            repeat { got = read(descriptor, base + count, chunk) } while got < 0 && errno == EINTR
-        }
-        if got < 0 { problem = errno }
-        if got <= 0 { isAtEnd = true }
-        buffer.removeLast(chunk - max(0, got))
+        let (got, failure) = appendBytes(from: descriptor, chunk, to: &buffer)
+        if failure != 0 { problem = failure }
+        if got == 0 { isAtEnd = true }
     }
 }
 

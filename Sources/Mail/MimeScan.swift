@@ -162,11 +162,11 @@ struct MimeScan {
 
 func tooDeep(_ limits: MailLimits) -> MailError {
     MailError(
-        code: .mimeTooDeep, place: "", found: "multiparts nested deeper than the limit of \(limits.maxMimeDepth)")
+        code: .mimeTooDeep, place: "", found: "multiparts nested deeper than the limit of \(limits.maxMimeDepth) (limits.mime_depth)")
 }
 
 func tooManyParts(_ limits: MailLimits) -> MailError {
-    MailError(code: .mimeTooManyParts, place: "", found: "more parts than the limit of \(limits.maxMimeParts)")
+    MailError(code: .mimeTooManyParts, place: "", found: "more parts than the limit of \(limits.maxMimeParts) (limits.mime_parts)")
 }
 
 /// Refuses what would keep GMime busy for long: it compares each line that begins with `--` with the boundary of each
@@ -179,7 +179,9 @@ func checkCost(_ bytes: UnsafeRawBufferPointer, _ limits: MailLimits) throws(Mai
     }
     guard multiparts <= limits.maxMimeParts else { throw tooManyParts(limits) }
     let delimiters = count(of: "\n--", base, bytes.count, limit: .max)
-    guard delimiters * max(1, multiparts) <= maxBoundaryComparisons else { throw tooManyParts(limits) }
+    guard delimiters * max(1, multiparts) <= maxBoundaryComparisons else {
+        throw MailError(code: .mimeTooManyParts, place: "", found: "\(delimiters) lines that could end any of \(multiparts) multiparts")
+    }
 }
 
 /// About a second of work.

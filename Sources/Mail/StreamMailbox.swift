@@ -98,15 +98,8 @@ final class StreamMailbox: Mailbox {
             state.isStopped = true
             return false
         }
-        let old = bytes.count
-        bytes.append(contentsOf: repeatElement(0, count: count))
-        var got = 0
-        bytes.withUnsafeMutableBytes { bytes in
-            guard let base = bytes.baseAddress else { return }
-            repeat { got = Glibc.read(descriptor, base + old, count) } while got < 0 && errno == EINTR
-        }
-        if got < 0 { state.oddities.append(.system(errno, place: place)) }
-        bytes.removeLast(count - max(0, got))
+        let (got, problem) = appendBytes(from: descriptor, count, to: &bytes)
+        if problem != 0 { state.oddities.append(.system(problem, place: place)) }
         return got > 0
     }
 

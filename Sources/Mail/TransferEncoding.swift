@@ -73,7 +73,7 @@ private let base64Values: [UInt8] = {
     return values
 }()
 
-/// Decodes base64 that is well-formed: digits and line ends, padded at the end.
+/// Decodes base64 that is well-formed: digits and line ends, padded at the end or not at all.
 ///
 /// - Parameter output: three bytes for each four of the input, and three more.
 /// - Returns: the number of bytes, or nil if anything else is in it.
@@ -135,6 +135,10 @@ func decodeBase64(_ bytes: UnsafeRawBufferPointer, into output: UnsafeMutableRaw
                 return nil
             }
         }
-        return count == 0 ? written : nil
+        // The padding is missing: some senders leave it out, and without the last bytes no archive would be whole.
+        guard count != 1 else { return nil }
+        if count >= 2 { output[written] = UInt8(truncatingIfNeeded: digits >> (count == 2 ? 4 : 10)) }
+        if count == 3 { output[written + 1] = UInt8(truncatingIfNeeded: digits >> 2) }
+        return written + max(0, count - 1)
     }
 }

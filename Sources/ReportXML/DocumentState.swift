@@ -1,3 +1,5 @@
+import Glibc
+
 /// Everything that belongs to the document being read.
 struct DocumentState: ~Copyable {
     var builder: ReportBuilder
@@ -12,6 +14,8 @@ struct DocumentState: ~Copyable {
     /// It is about a raw `&`, which libxml2 may find out only at the end.
     var xmlErrorIsReference = false
     var isAtEnd = false
+    /// Names that the parser knew before this document.
+    var knownNames: Int32 = 0
     var isRecovering = false
     private var tail: [UInt8] = []
 
@@ -24,6 +28,8 @@ struct DocumentState: ~Copyable {
     var isReadable: Bool { builder.failure == nil && (xmlError == nil || isRecovering) }
 
     mutating func noteTrailing(_ bytes: UnsafeRawBufferPointer) {
+        // Megabytes of the same blank are what a bomb consists of.
+        guard let base = bytes.baseAddress, bytes[0] > 0x20 || memcmp(base, base + 1, bytes.count - 1) != 0 else { return }
         if bytes.contains(where: { $0 > 0x20 }) { builder.note(.trailingContent) }
     }
 

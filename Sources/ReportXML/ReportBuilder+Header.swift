@@ -158,15 +158,17 @@ extension ReportBuilder {
                 code: .dateOutOfRange, found: "date_range \(begin.prefix(40))…\(end.prefix(40)) is not in seconds since 1970")
         }
         guard last >= first else { return ReportError(code: .dateOutOfRange, found: "the end \(last) is before the begin \(first)") }
-        guard first >= limits.earliestBegin, last <= latestEnd else {
+        guard first >= limits.earliestBegin else {
             return ReportError(
-                code: .dateOutOfRange,
-                found: "\(first)…\(last) lies before \(Day(containing: limits.earliestBegin)) or after \(Day(containing: latestEnd))")
+                code: .dateOutOfRange, found: "\(first) is before \(Day(containing: limits.earliestBegin)) (limits.earliest_begin)")
         }
-        guard last - first <= limits.maxWindowSeconds else {
+        guard last <= latestEnd else {
+            return ReportError(code: .dateOutOfRange, found: "\(last) is after \(Day(containing: latestEnd)) (limits.future_days)")
+        }
+        guard last - first <= limits.maxWindowDays * 86400 else {
             return ReportError(
                 code: .dateOutOfRange,
-                found: "the window is \((last - first) / 86400) days long, at most \(limits.maxWindowSeconds / 86400)")
+                found: "the window is \((last - first) / 86400) days long, at most \(limits.maxWindowDays) (limits.window_days)")
         }
         header.window = ReportWindow(begin: first, end: last)
         let length = last - first

@@ -144,7 +144,7 @@ extension ReportBuilder {
         if !sawSource, headerFrom == Record.absent, !sawCount || messages == 0 { return }
         recordIndex += 1
         guard recordIndex <= limits.maxRecords else {
-            fail(.tooManyRecords, "more than \(limits.maxRecords) records")
+            fail(.tooManyRecords, "more than \(limits.maxRecords) records (limits.records)")
             return
         }
         guard let source else {

@@ -110,7 +110,7 @@ struct ReportBuilder: ~Copyable {
         let parent = stack[depth]
         let element = parent == .unknown ? .unknown : table[Int(parent.rawValue) * tokenCount + Int(token)]
         guard depth < limits.maxDepth else {
-            fail(.tooDeep, "more than \(limits.maxDepth) elements inside one another")
+            fail(.tooDeep, "more than \(limits.maxDepth) elements inside one another (limits.element_depth)")
             return
         }
         depth += 1
@@ -143,7 +143,9 @@ struct ReportBuilder: ~Copyable {
     /// The rare parts of a start tag: attributes, prefixes, the root, unknown elements.
     mutating func startOther(_ element: Element, hasPrefix: Bool, attributes: Int, namespaces: Int) {
         if attributes + namespaces > limits.maxAttributes {
-            fail(.tooManyAttributes, "\(attributes + namespaces) attributes on one element, at most \(limits.maxAttributes)")
+            fail(
+                .tooManyAttributes,
+                "\(attributes + namespaces) attributes on one element, at most \(limits.maxAttributes) (limits.attributes)")
             return
         }
         if depth == 1 {
@@ -180,12 +182,14 @@ struct ReportBuilder: ~Copyable {
             textCount &+= room
             textIsClipped = true
             if textTotal > limits.maxElementTextBytes {
-                fail(.textTooLong, "more than \(limits.maxElementTextBytes) bytes of text in one element")
+                fail(.textTooLong, "more than \(limits.maxElementTextBytes) bytes of text in one element (limits.element_bytes)")
             }
         }
         if element.isIdentity, textTotal > limits.maxIdentityTextBytes {
             if trimmed.count > limits.maxIdentityTextBytes {
-                fail(.textTooLong, "more than \(limits.maxIdentityTextBytes) bytes in a field that identifies something")
+                fail(
+                    .textTooLong,
+                    "more than \(limits.maxIdentityTextBytes) bytes in a field that identifies something (limits.identity_bytes)")
             }
         }
     }

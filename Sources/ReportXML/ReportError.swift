@@ -5,6 +5,7 @@ public struct ReportError: Error, Equatable, Sendable {
         case doctype
         case markupTooLong = "markup-too-long"
         case tooManyAttributes = "too-many-attributes"
+        case tooManyNames = "too-many-names"
         case textTooLong = "text-too-long"
         case tooDeep = "too-deep"
         case tooManyRecords = "too-many-records"

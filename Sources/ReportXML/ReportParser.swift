@@ -42,7 +42,7 @@ public final class ReportParser {
         let state = UnsafeMutablePointer<DocumentState>.allocate(capacity: 1)
         state.initialize(
             to: DocumentState(
-                limits: limits, latestEnd: now + limits.maxFutureSeconds, table: table, scratch: scratch, tokenCount: tokenCount))
+                limits: limits, latestEnd: now + limits.maxFutureDays * 86400, table: table, scratch: scratch, tokenCount: tokenCount))
         self.state = state
         if context == nil || context?.isWornOut == true { context = XMLContext() }
         context?.reset(state, recovering: pass == .repairing)
@@ -143,12 +143,16 @@ public final class ReportParser {
                 !state.pointee.builder.rootIsClosed
             {
                 // A raw `&` makes libxml2 wait for a `;` that may be far away: no flood, but something to mend.
-                if pass == .strict, context.isWaitingForSemicolon {
+                if pass == .strict, context.isWaiting(at: "&") {
                     state.pointee.builder.fail(.malformed, "an & that begins no entity")
                     return
                 }
+                if context.isWaiting(at: "<!DOCTYPE") {
+                    state.pointee.builder.fail(.doctype, "a document type declaration")
+                    return
+                }
                 state.pointee.builder.fail(
-                    .markupTooLong, "more than \(limits.maxMarkupBytes) bytes without a tag or text coming to an end")
+                    .markupTooLong, "more than \(limits.maxMarkupBytes) bytes without a tag or text coming to an end (limits.markup_bytes)")
                 return
             }
             state.pointee.keepTail(of: piece)

@@ -1,5 +1,6 @@
 import CLibXML2
 import DMARC
+import Glibc
 
 /// The owner of a libxml2 parser context, used for many documents: making one costs more than parsing a small report.
 final class XMLContext {
@@ -9,7 +10,8 @@ final class XMLContext {
     private var isBroken = false
 
     /// Contexts keep every name they ever met, so a stranger could make one grow.
-    var isWornOut: Bool { isBroken || documents >= 1000 }
+    var isWornOut: Bool { isBroken || documents >= 1000 || nameCount > 4000 }
+    private var nameCount: Int32 { pointer.map { xmlDictSize($0.pointee.dict) } ?? 0 }
 
     init() {
         names.initialize(repeating: (0, 0, 0), count: 256)
@@ -27,15 +29,18 @@ final class XMLContext {
 
     func wearOut() { isBroken = true }
 
-    /// Whether the input that waits begins with `&`.
-    var isWaitingForSemicolon: Bool {
-        guard let input = pointer?.pointee.input, let current = input.pointee.cur, current < input.pointee.end else { return false }
-        return current.pointee == UInt8(ascii: "&")
+    /// Whether the input that waits, because its end has not come yet, begins with `text`.
+    func isWaiting(at text: StaticString) -> Bool {
+        guard let input = pointer?.pointee.input, let current = input.pointee.cur else { return false }
+        guard input.pointee.end - current >= text.utf8CodeUnitCount else { return false }
+        return memcmp(current, text.utf8Start, text.utf8CodeUnitCount) == 0
     }
 
     func reset(_ state: UnsafeMutablePointer<DocumentState>, recovering: Bool) {
         guard let pointer else { return }
         documents += 1
+        // What libxml2 cannot tell a parser's own handler, such as an error of iconv, it writes to standard error. The setting is the thread's.
+        xmlSetStructuredErrorFunc(nil) { _, _ in }
         xmlCtxtResetPush(pointer, nil, 0, nil, nil)
         let recover = recovering ? Int32(XML_PARSE_RECOVER.rawValue) : 0
         xmlCtxtUseOptions(pointer, Int32(XML_PARSE_NONET.rawValue) | recover)
@@ -43,6 +48,7 @@ final class XMLContext {
         // As in a new context: the encoding is still to be detected. The reset leaves it at UTF-8.
         pointer.pointee.charset = 0
         state.pointee.isRecovering = recovering
+        state.pointee.knownNames = nameCount
     }
 
     func push(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>) {
@@ -86,6 +92,14 @@ final class XMLContext {
             return (token, alias)
         }
 
+        /// libxml2 keeps each name of an element, attribute, prefix, namespace or instruction in a table that does not grow beyond 16,384 chains:
+        /// millions of them cost minutes, and memory that is never given back.
+        func countNames() {
+            let limit = state.pointee.builder.limits.maxNames
+            guard Int(xmlDictSize(context.pointee.dict) - state.pointee.knownNames) > limit else { return }
+            state.pointee.builder.fail(.tooManyNames, "more than \(limit) different names of elements and attributes (limits.names)")
+        }
+
         func stopIfFailed() {
             if state.pointee.builder.failure != nil { xmlStopParser(context) }
         }
@@ -103,6 +117,7 @@ final class XMLContext {
                 tokenCount: session.state.pointee.tokenCount)
             if session.state.pointee.builder.depth == 1 { session.startRoot(uri) }
             if alias != 0 { session.state.pointee.builder.markAlias(alias == 1 ? .identitiesAlias : .repeatedOrMisnamedGroup) }
+            session.countNames()
             session.stopIfFailed()
         }
         sax.endElementNs = { user, _, _, _ in
@@ -118,7 +133,12 @@ final class XMLContext {
         sax.cdataBlock = characters
         sax.ignorableWhitespace = characters
         sax.comment = { user, _ in user?.assumingMemoryBound(to: Session.self).pointee.state.pointee.builder.otherEvent() }
-        sax.processingInstruction = { user, _, _ in user?.assumingMemoryBound(to: Session.self).pointee.state.pointee.builder.otherEvent() }
+        sax.processingInstruction = { user, _, _ in
+            guard let session = user?.assumingMemoryBound(to: Session.self).pointee else { return }
+            session.state.pointee.builder.otherEvent()
+            session.countNames()
+            session.stopIfFailed()
+        }
         sax.internalSubset = { user, _, _, _ in
             guard let session = user?.assumingMemoryBound(to: Session.self).pointee else { return }
             session.state.pointee.builder.fail(.doctype, "a document type declaration")

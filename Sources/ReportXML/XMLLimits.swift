@@ -1,9 +1,11 @@
-/// Limits on one document. Each is a bound on time or memory that a stranger's bytes can cost.
+/// Limits on one document. Each is a bound on time or memory that a stranger's bytes can cost. `Ingest.Limits` lists them with their keys.
 public struct XMLLimits: Sendable, Equatable {
     /// Elements open at the same time.
     public var maxDepth = 32
     /// Attributes and namespace declarations of one element.
     public var maxAttributes = 32
+    /// Different names of elements, attributes, prefixes, namespaces and instructions; a report has about 60.
+    public var maxNames = 1000
     /// Bytes of input without an event of the parser. A start tag is parsed only once its `>` has arrived, and libxml2's time is quadratic in
     /// the attributes of one element: this stops attribute floods, endless names, comments and CDATA sections before any of that work.
     public var maxMarkupBytes = 4096
@@ -25,10 +27,10 @@ public struct XMLLimits: Sendable, Equatable {
     public var maxMessages = 1_000_000_000
     /// Earliest begin of a window, seconds: 2012-01-01, when reports were first sent.
     public var earliestBegin = 1_325_376_000
-    /// Longest window in seconds: a leap year.
-    public var maxWindowSeconds = 366 * 86400
-    /// How far a window may end after the present, in seconds.
-    public var maxFutureSeconds = 2 * 86400
+    /// Longest window in days: a leap year.
+    public var maxWindowDays = 366
+    /// How far a window may end after the present, in days.
+    public var maxFutureDays = 2
     /// Records in a batch.
     public var recordsPerBatch = 1000
 

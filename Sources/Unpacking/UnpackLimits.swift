@@ -1,4 +1,4 @@
-/// The limits under which foreign archives are unpacked. Each limit exists once, here.
+/// The limits under which foreign archives are unpacked. `Ingest.Limits` lists them with their keys.
 ///
 /// They bound work and memory for a whole message, because documents are streamed: an archive that lies about its sizes
 /// is stopped by what it really delivers.
@@ -17,13 +17,14 @@ public struct UnpackLimits: Sendable, Equatable {
     /// Container layers around a document. Default 2: a gzip in a gzip or in a zip occurs in practice, a third layer does not.
     public var maxNesting = 2
 
+    /// Bytes of an archive inside an archive, which is held in memory as a whole while it is read. Default 32 MiB.
+    public var maxInnerArchiveBytes = 32 << 20
+    /// Bytes of one message that are unpacked only to reach and verify a checksum, after the receiver wanted no more. Default 16 MiB.
+    public var maxVerifiedBytes = 16 << 20
+
     /// The defaults.
     public init() {}
 
-    /// Bytes of an archive inside an archive, which is held in memory as a whole while it is read.
-    static let maxInnerArchiveBytes = 32 << 20
-    /// Bytes of one message that are unpacked only to reach and verify a checksum, after the receiver wanted no more.
-    static let maxVerifiedBytes = 16 << 20
     /// How often a document may be delivered again at the receiver's wish.
     static let maxRepeats = 2
 

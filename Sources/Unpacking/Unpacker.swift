@@ -105,7 +105,7 @@ public final class Unpacker {
             return
         case .gzip, .zip, .zlib:
             guard layer.depth < limits.maxNesting else {
-                let found = "\(layer.depth + 1) containers around each other; the limit is \(limits.maxNesting)"
+                let found = "\(layer.depth + 1) containers around each other; the limit is \(limits.maxNesting) (limits.nesting)"
                 throw error(Failure(.nestedTooDeep, found), layer.member)
             }
             inner.depth += 1
@@ -251,7 +251,7 @@ public final class Unpacker {
                 }
             } else {
                 archive.append(contentsOf: chunk)
-                if archive.count > UnpackLimits.maxInnerArchiveBytes { failure = failure ?? innerTooLarge() }
+                if archive.count > limits.maxInnerArchiveBytes { failure = failure ?? innerTooLarge() }
                 if let failure { throw error(failure, layer.member) }
                 if isEnd { return .archive(archive, content ?? Container.none, layer.notes) }
             }
@@ -423,7 +423,7 @@ public final class Unpacker {
                 if isEnd, let facts { return .document(facts, failure) }
             } else {
                 pending.append(contentsOf: chunk)
-                if pending.count > UnpackLimits.maxInnerArchiveBytes { failure = failure ?? innerTooLarge() }
+                if pending.count > limits.maxInnerArchiveBytes { failure = failure ?? innerTooLarge() }
                 if let failure { return .failed(failure) }
                 if isEnd { return .archive(pending, content ?? Container.none) }
             }
@@ -482,11 +482,11 @@ public final class Unpacker {
         spent.attachment += count
         if spent.message > limits.maxUnpackedBytes {
             spent.isExhausted = true
-            return Failure(.unpackedTooLarge, "more than \(limits.maxUnpackedBytes) bytes in this message")
+            return Failure(.unpackedTooLarge, "more than \(limits.maxUnpackedBytes) bytes in this message (limits.unpacked_bytes)")
         }
         if spent.attachment > limits.ratioCheckedAboveBytes, spent.attachment / max(1, spent.attachmentSize) >= limits.maxRatio {
             spent.isExhausted = true
-            let found = "\(spent.attachment) bytes from \(spent.attachmentSize); the limit is \(limits.maxRatio) to 1"
+            let found = "\(spent.attachment) bytes from \(spent.attachmentSize); the limit is \(limits.maxRatio) to 1 (limits.ratio)"
             return Failure(.ratioTooHigh, found)
         }
         return nil
@@ -495,9 +495,9 @@ public final class Unpacker {
     /// Takes `count` bytes that nobody wants, but that a checksum covers, from what a message may cost on that account.
     private func verify(_ count: Int) -> Failure? {
         spent.verified += count
-        guard spent.verified > UnpackLimits.maxVerifiedBytes else { return nil }
+        guard spent.verified > limits.maxVerifiedBytes else { return nil }
         spent.isExhausted = true
-        return Failure(.unpackedTooLarge, "no report in it so far, and more than \(UnpackLimits.maxVerifiedBytes) bytes are still to come")
+        return Failure(.unpackedTooLarge, "no report in it so far, and more than \(limits.maxVerifiedBytes) bytes are still to come (limits.checked_bytes)")
     }
 
     private func error(_ failure: Failure, _ member: String) -> UnpackError {
@@ -506,11 +506,11 @@ public final class Unpacker {
     }
 
     private func tooManyMembers(_ layer: Layer) -> UnpackError {
-        error(Failure(.tooManyMembers, "more members than the limit of \(limits.maxMembers)"), layer.member)
+        error(Failure(.tooManyMembers, "more members than the limit of \(limits.maxMembers) (limits.members)"), layer.member)
     }
 
     private func innerTooLarge() -> Failure {
-        Failure(.unpackedTooLarge, "an archive in the archive of more than \(UnpackLimits.maxInnerArchiveBytes) bytes")
+        Failure(.unpackedTooLarge, "an archive in the archive of more than \(limits.maxInnerArchiveBytes) bytes (limits.inner_archive_bytes)")
     }
 
     private func noReport(_ content: UnsafeRawBufferPointer) -> Failure {

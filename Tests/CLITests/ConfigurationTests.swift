@@ -133,7 +133,7 @@ struct ConfigurationTests {
     func template() throws {
         #expect(try parse(ConfigurationTemplate.text) == Configuration())
         let uncommented = ConfigurationTemplate.text.split(separator: "\n", omittingEmptySubsequences: false).map { line -> Substring in
-            guard line.hasPrefix("# "), line.contains(" = ") || line == "# [[mailbox]]" else { return line }
+            guard line.hasPrefix("# "), line.contains(" = ") || ["# [[mailbox]]", "# [limits]"].contains(line) else { return line }
             return line.dropFirst(2)
         }.joined(separator: "\n")
         let configuration = try parse(uncommented)

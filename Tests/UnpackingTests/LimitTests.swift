@@ -1,3 +1,4 @@
+import ArchiveMaking
 import Testing
 
 @testable import Unpacking

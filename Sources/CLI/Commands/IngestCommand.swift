@@ -65,7 +65,7 @@ struct IngestCommand: ContextCommand {
         let configuration = try database.configuration(context)
         let targets = try targets(configuration, context)
         let path = try database.path(context)
-        if dryRun { return try survey(targets, path, presentation, context) }
+        if dryRun { return try survey(targets, path, configuration, presentation, context) }
         try requireSomething(targets, context)
         let store = try ReportStore(path: path, access: .readWrite)
         let lock = try StoreLock(database: path, waitSeconds: 10)
@@ -79,7 +79,7 @@ struct IngestCommand: ContextCommand {
                 store: store, options: options(target, configuration, containment, context), progress: { meter.show($0) },
                 shouldStop: { StopRequest.wasMade })
             do throws(IngestError) {
-                let part = try ingest.run { isKnown throws(MailError) in try target.open(context, MailLimits(), isKnown) }
+                let part = try ingest.run { isKnown throws(MailError) in try target.open(context, configuration.limits.mail, isKnown) }
                 meter.clear()
                 for error in part.failures { failure = failure ?? explain(error, context) }
                 tally.add(part)
@@ -158,7 +158,7 @@ struct IngestCommand: ContextCommand {
             guard case .imap(let imap) = mailbox.place else { continue }
             try supply.check(imap.secret, place: configuration.path ?? "", key: "mailbox[\(index + 1)].password_file")
         }
-        return chosen.flatMap { MailboxTarget.all(of: $0, supply) }.map { target in
+        return chosen.flatMap { MailboxTarget.all(of: $0, configuration.limits.mail, supply) }.map { target in
             var target = target
             if let after { target.after = after.action }
             if let afterRefused { target.afterRefused = afterRefused.action }
@@ -170,6 +170,7 @@ struct IngestCommand: ContextCommand {
         -> IngestOptions
     {
         var options = IngestOptions(now: context.now)
+        options.limits = configuration.limits
         options.workers = workers ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         options.keepsRaw = configuration.keepsRaw && !noRaw
         options.after = target.after
@@ -191,7 +192,9 @@ struct IngestCommand: ContextCommand {
 
     private func status(_ error: MailError) -> ExitStatus { error.errno == 0 ? .inputOutput : ExitStatus(systemError: error.errno) }
 
-    private func survey(_ targets: [MailboxTarget], _ path: String, _ presentation: Presentation, _ context: Context) throws {
+    private func survey(
+        _ targets: [MailboxTarget], _ path: String, _ configuration: Configuration, _ presentation: Presentation, _ context: Context
+    ) throws {
         let store: ReportStore?
         do throws(StoreError) {
             store = try ReportStore(path: path, access: .readOnly)
@@ -204,7 +207,7 @@ struct IngestCommand: ContextCommand {
         for target in targets {
             do throws(IngestError) {
                 let (new, known) = try Ingest.survey(store: store) { isKnown throws(MailError) in
-                    try target.open(context, MailLimits(), isKnown)
+                    try target.open(context, configuration.limits.mail, isKnown)
                 }
                 rows.append([.text(target.name), .integer(new), .integer(known)])
             } catch {

@@ -53,7 +53,8 @@ struct ReprocessCommand: ContextCommand {
     func run(_ context: Context) throws {
         let presentation = try Presentation(output, context)
         let path = try database.path(context)
-        let suffixFile = try database.configuration(context).publicSuffixList
+        let configuration = try database.configuration(context)
+        let suffixFile = configuration.publicSuffixList
         let selection = try selection(context)
         // A mistyped path makes no database.
         _ = try ReportStore(path: path, access: .readOnly)
@@ -61,7 +62,9 @@ struct ReprocessCommand: ContextCommand {
         defer { extendLifetime(lock) }
         let store = try ReportStore(path: path, access: .readWrite)
         StopRequest.listen()
-        let reprocess = Reprocess(store: store, options: IngestOptions(now: context.now), shouldStop: { StopRequest.wasMade })
+        var options = IngestOptions(now: context.now)
+        options.limits = configuration.limits
+        let reprocess = Reprocess(store: store, options: options, shouldStop: { StopRequest.wasMade })
         let outcome = try reprocess.run(selection, isDryRun: dryRun)
         let retried = try retryKept(store, path, context)
         if !dryRun, !StopRequest.wasMade { _ = try VerdictRefresh(suffixFile: suffixFile).run(store, rebuild: true) }
@@ -85,6 +88,7 @@ struct ReprocessCommand: ContextCommand {
         }
         options.containment = containment
         options.trust = try database.configuration(context).trust
+        options.limits = try database.configuration(context).limits
         let retry = RetryKept(store: store, options: options, shouldStop: { StopRequest.wasMade })
         do throws(IngestError) { _ = try retry.run() } catch { throw error.underlying }
         containment.finish()

@@ -32,7 +32,7 @@ struct ShowCommand: ContextCommand {
             try view.present([ShownReport(place: "report \(id)", detail: detail, refusal: nil)])
             presentation.suggest("dmarcstat top-failures --domain " + quoted(detail.header.policy.domain) + database.words)
         } else {
-            let reports = try FileReports.read(report, try database.configuration(context).trust, context)
+            let reports = try FileReports.read(report, try database.configuration(context), context)
             try view.present(reports)
             // Programs see the reports only; why one is missing is for people.
             if !presentation.isText {

@@ -13,6 +13,8 @@ struct Configuration: Equatable {
     var mailboxes: [MailboxConfiguration] = []
     /// Whether reports are kept as they came.
     var keepsRaw = true
+    /// Limits on what strangers send.
+    var limits = Limits()
     /// A Public Suffix List newer than the distribution's.
     var publicSuffixList: String?
     /// The names under which the own mail servers write `Authentication-Results`; nil: none is to be believed.

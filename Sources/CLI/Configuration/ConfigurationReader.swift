@@ -1,6 +1,7 @@
 import DMARC
 import Glibc
 import IMAP
+import Ingest
 import Mail
 import TOMLKit
 
@@ -61,12 +62,13 @@ struct ConfigurationReader {
     // MARK: - Tables
 
     private func configuration(_ table: TOMLTable) throws(ConfigurationError) -> Configuration {
-        try requireKnown(table, ["database", "keep_raw", "public_suffix_list", "trusted_authserv_id", "mailbox"], "")
+        try requireKnown(table, ["database", "keep_raw", "public_suffix_list", "trusted_authserv_id", "limits", "mailbox"], "")
         var configuration = Configuration()
         configuration.database = try text(table, "database", "")
         configuration.publicSuffixList = try text(table, "public_suffix_list", "")
         configuration.keepsRaw = try boolean(table, "keep_raw", "") ?? true
         configuration.trustedServers = try trustedServers(table)
+        configuration.limits = try limits(table)
         guard let value = table["mailbox"] else { return configuration }
         guard let list = value.array else { throw wrong("mailbox", "expected [[mailbox]], with two brackets") }
         for index in 0..<list.count {
@@ -87,6 +89,17 @@ struct ConfigurationReader {
         if let text = value.string { return [text] }
         guard let list = value.array, list.count > 0 else { throw wrong(key, "expected a text, or a list as [\"mx.example.nl\"]") }
         return try texts(list, key)
+    }
+
+    private func limits(_ table: TOMLTable) throws(ConfigurationError) -> Limits {
+        var limits = Limits()
+        guard let value = table["limits"] else { return limits }
+        guard let table = value.table else { throw wrong("limits", "expected [limits], with one bracket") }
+        try requireKnown(table, Limits.all.map(\.key), "limits.")
+        for limit in Limits.all {
+            if let number = try integer(table, limit.key, "limits.", limit.range) { limits[keyPath: limit.field] = number }
+        }
+        return limits
     }
 
     private static let common = ["name", "kind", "after", "after_refused"]

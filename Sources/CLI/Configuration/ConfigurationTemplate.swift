@@ -1,3 +1,5 @@
+import Ingest
+
 /// The file that `dmarcstat init` writes: every key, with what it means and what it is without being set.
 enum ConfigurationTemplate {
     static let text = """
@@ -16,6 +18,10 @@ enum ConfigurationTemplate {
         # Your mail server's name in the header field Authentication-Results, or a list of names: whether a report's mail came from whom it
         # says is read there. The server must remove fields with its own name from mail that comes in. Without this line nothing is checked.
         # trusted_authserv_id = "mx.example.nl"
+
+        # What is larger is refused; the refusal names the limit. The first mailbox comes after them.
+        # [limits]
+        \(limits)
 
         # A maildir. As many [[mailbox]] as you like; `dmarcstat ingest` without a path collects from all of them.
         # [[mailbox]]
@@ -45,4 +51,9 @@ enum ConfigurationTemplate {
         # run_seconds = 3600                # for a run
 
         """
+
+    private static let limits = Limits.all.map { limit in
+        let setting = "# \(limit.key) = \(limit.standard)"
+        return setting + String(repeating: " ", count: max(1, 36 - setting.count)) + "# \(limit.unit.rawValue): \(limit.meaning)"
+    }.joined(separator: "\n")
 }

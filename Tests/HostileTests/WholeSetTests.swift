@@ -1,0 +1,173 @@
+import CLI
+import DMARC
+import Foundation
+import GRDB
+import Ingest
+import ReportStore
+import Testing
+
+/// All inputs together: one maildir, one folder of files, one database.
+@Suite("All hostile inputs at once")
+struct WholeSetTests {
+    /// THREATS R6: above what a report of one record takes.
+    static let spareMiB = 64.0
+
+    /// Writes every input as a mail, and those that are attachments also as files. Names begin with the number of the input.
+    private static func write(_ folder: HostileFolder) throws -> (mails: Int, files: Int) {
+        var files = 0
+        try folder.write("maildir/new/.keep", [])
+        for (number, input) in Corpus.all.enumerated() {
+            let bytes = input.make()
+            try folder.write("maildir/cur/\(number)", input.asMail(bytes))
+            guard case .attachment(let name) = input.form else { continue }
+            try folder.write("files/\(number)-\(name)", bytes)
+            files += 1
+        }
+        return (Corpus.all.count, files)
+    }
+
+    @Test("each has its outcome in the ledger, no output holds a control character, and the built program needs little memory")
+    func all() throws {
+        let folder = try HostileFolder()
+        let (mails, files) = try Self.write(folder)
+        try checkLedger(folder, mails, files)
+        checkOutputs(folder, database: folder.path + "/maildir.sqlite")
+        try checkProgram(folder, mails + files)
+    }
+
+    private func checkLedger(_ folder: HostileFolder, _ mails: Int, _ files: Int) throws {
+        for (box, count) in [("maildir", mails), ("files", files)] {
+            let store = try ReportStore(path: folder.path + "/\(box).sqlite", access: .readWrite)
+            let tally = try Ingest(store: store, options: IngestOptions(now: EachInputTests.now)).run(path: folder.path + "/\(box)")
+            #expect(tally.seen == count)
+            #expect(MessageOutcome.allCases.reduce(0) { $0 + (tally.messages[$1] ?? 0) } == count)
+            #expect((tally.messages[.deferred] ?? 0) == 0)
+            let outcomes = try Self.outcomes(store)
+            #expect(outcomes.count == count)
+            for (number, input) in Corpus.all.enumerated() {
+                guard box == "maildir" || input.form != .mail else { continue }
+                let expected = box == "maildir" ? input.expectedInMail : input.expected
+                #expect(outcomes[number] == Self.outcome(expected), "\(box): \(input.testDescription)")
+            }
+        }
+    }
+
+    private static func outcome(_ expected: Expected) -> MessageOutcome {
+        switch expected.outcome {
+        case .stored: .stored
+        case .refused: .refused
+        case .notAReport: .notAReport
+        }
+    }
+
+    /// The ledger, by the numbers of the inputs.
+    private static func outcomes(_ store: ReportStore) throws -> [Int: MessageOutcome] {
+        var found: [Int: MessageOutcome] = [:]
+        let rows = try store.reader.read { try Row.fetchAll($0, sql: "SELECT key, outcome FROM messages") }
+        for row in rows {
+            let key: String = row["key"]
+            guard let number = Int(key.prefix { $0.isNumber }), let outcome = MessageOutcome(rawValue: row["outcome"]) else { continue }
+            found[number] = outcome
+        }
+        return found
+    }
+
+    // MARK: - Outputs
+
+    private func checkOutputs(_ folder: HostileFolder, database: String) {
+        let questions: [[String]] = [
+            ["summary"], ["top-failures"], ["sources"], ["unaligned"], ["forwarding"], ["trend"], ["trend", "--explain"], ["reporters"],
+            ["reports"],
+            ["refused"], ["status"], ["advise"], ["what-if", "--policy", "reject"], ["export"], ["export", "daily"],
+            ["explain", "192.0.2.1"], ["doctor", "--in-depth"],
+        ]
+        let days = ["--since", "2024-06-01", "--until", "2024-06-30"]
+        for question in questions {
+            for format in ["table", "csv", "json", "ndjson"] {
+                for width in [nil, 60] where format == "table" || width == nil {
+                    let withDays = ["doctor", "status"].contains(question[0]) ? [] : days
+                    check(question + withDays + ["--format", format, "--no-color", "--database", database], format, width)
+                }
+            }
+        }
+        for (number, input) in Corpus.all.enumerated() where input.threat == "O" && number % 5 == 0 {
+            guard case .attachment(let name) = input.form else { continue }
+            let path = folder.path + "/files/\(number)-\(name)"
+            for format in ["table", "csv", "json"] { check(["show", path, "--no-color", "--format", format], format, nil) }
+        }
+    }
+
+    private func check(_ arguments: [String], _ format: String, _ width: Int?) {
+        let (output, errors) = (MemoryChannel(), MemoryChannel())
+        let context = Context(
+            environment: ["HOME": "/nonexistent"], standardOutput: output, standardError: errors, terminalWidth: width,
+            isErrorTerminal: false,
+            now: EachInputTests.now)
+        let status = DmarcstatMain.run(arguments: arguments, context: context)
+        #expect(status == 0, "\(arguments): \(errors.text)")
+        #expect(!output.text.isEmpty || format == "ndjson", "\(arguments)")
+        for (text, lineEnds) in [(output.text, format == "csv" ? Self.csvLineEnds : Self.lineEnds), (errors.text, Self.lineEnds)] {
+            let found = Set(text.unicodeScalars.lazy.map(\.value).filter { Self.forbidden.contains($0) }).subtracting(lineEnds)
+            #expect(found.isEmpty, "\(arguments): \(found.map { String($0, radix: 16) })")
+        }
+    }
+
+    private static let lineEnds: Set<UInt32> = [0x0A]
+    private static let csvLineEnds: Set<UInt32> = [0x0A, 0x0D]
+    /// C0, DEL, C1, bidi controls, invisible characters, tags.
+    private static let forbidden = Set<UInt32>(
+        Array(0...0x1F) + Array(0x7F...0x9F) + Array(0x202A...0x202E) + Array(0x2066...0x2069) + Array(0x200B...0x200F)
+            + Array(0x2028...0x2029) + [0x61C, 0xFEFF, 0xAD, 0x2060] + Array(0xE0000...0xE007F))
+
+    // MARK: - The built program
+
+    /// All of it in one run; then the heavy ones alone.
+    private func checkProgram(_ folder: HostileFolder, _ count: Int) throws {
+        let one = try Child.run(
+            ["ingest", folder.write("one.xml", Written(id: "one").bytes), "--database", folder.path + "/one"], in: folder)
+        try #require(one.status == 0, "\(one.errors)")
+        let all = try Child.run(
+            ["ingest", folder.path + "/maildir", folder.path + "/files", "--database", folder.path + "/all", "--format", "json"], in: folder
+        )
+        #expect(all.status == 0, "\(all.errors)")
+        let answer = try JSONDecoder().decode(Answer.self, from: Data(all.output.utf8))
+        let messages = answer.messages
+        #expect(messages.seen == count)
+        #expect(messages.stored + messages.duplicate + messages.not_a_report + messages.refused + messages.deferred == messages.seen)
+        #expect(messages.deferred == 0)
+
+        var worst = (name: "", mebibytes: 0.0)
+        for (number, input) in Corpus.all.enumerated() where Self.isHeavy(input, folder, number) {
+            let alone = try Child.run(
+                ["ingest", folder.path + "/maildir/cur/\(number)", "--database", folder.path + "/\(number).sqlite"], in: folder)
+            #expect(alone.status == 0, "\(input.testDescription): \(alone.errors)")
+            if alone.peakMiB > worst.mebibytes { worst = (input.testDescription, alone.peakMiB) }
+            #expect(
+                alone.peakMiB - one.peakMiB <= Self.spareMiB,
+                "\(input.testDescription): \(alone.peakMiB) MiB, one record \(one.peakMiB) MiB")
+        }
+        print(
+            "hostile inputs: \(Corpus.all.count); one record takes \(Int(one.peakMiB)) MiB, all in one run \(Int(all.peakMiB)) MiB, the worst alone"
+                + " \(Int(worst.mebibytes)) MiB: \(worst.name)")
+    }
+
+    /// Those that memory could depend on: large ones, and small ones that unpack to much.
+    private static func isHeavy(_ input: HostileInput, _ folder: HostileFolder, _ number: Int) -> Bool {
+        if input.threat == "Z1" || input.name.contains("names of elements") { return true }
+        let attributes = try? FileManager.default.attributesOfItem(atPath: folder.path + "/maildir/cur/\(number)")
+        return (attributes?[.size] as? Int ?? 0) > 8 << 20
+    }
+
+    private struct Answer: Decodable {
+        struct Messages: Decodable {
+            var seen: Int
+            var stored: Int
+            var duplicate: Int
+            var not_a_report: Int
+            var refused: Int
+            var deferred: Int
+        }
+
+        var messages: Messages
+    }
+}
