@@ -17,6 +17,13 @@ isCounted ? "(dkim = 0 AND spf = 0)" : "2"
 applicationID
 Migrations.all.count
 MessageOutcome.deferred.rawValue
+migrations.count
+path == ":memory:" ? "MEMORY" : "FILE"
+usual
+column
+function
+Witnesses.kept("messages")
+Witnesses.condition
 '
 
 # Prints "file:line: message" for every finding below the folder.
