@@ -6,7 +6,7 @@ import ReportStore
 /// Starts this program anew to look at one message, in a process that may do little and not for long: `dmarcstat examine`.
 struct IsolatedReader: Sendable {
     /// What such a process may use.
-    struct Limits: Sendable {
+    struct Allowance: Sendable {
         /// Seconds of CPU.
         var seconds = 15
         /// Bytes of address space, in MiB. About 130 are taken before anything is read.
@@ -15,22 +15,30 @@ struct IsolatedReader: Sendable {
 
     /// The program: a path, or `/proc/self/exe`.
     let executable: String
+    var allowance = Allowance()
+    /// The limits on the message, which are those of the run.
     var limits = Limits()
 
     /// What keeps one message from ending every run; nil where no process can be started. The caller holds the lock of the database.
-    static func containment(database path: String, areAllSuspect: Bool = false, _ context: Context) throws(StoreError) -> Containment? {
+    static func containment(database path: String, areAllSuspect: Bool = false, _ limits: Limits, _ context: Context) throws(StoreError)
+        -> Containment?
+    {
         guard let executable = context.executable else { return nil }
-        let reader = IsolatedReader(executable: executable)
+        let reader = IsolatedReader(executable: executable, limits: limits)
         return Containment(notes: try ReadingNotes(database: path), areAllSuspect: areAllSuspect, examine: reader.examine)
     }
 
     /// Looks at a message: reads it and stores it in a database in memory. Safe from any thread.
     func examine(_ bytes: [UInt8], _ form: MessageForm, _ name: String) -> Containment.Examination {
-        let arguments = [
-            "dmarcstat", "examine", "--form", form == .mail ? "mail" : "file", "--name", name, "--bytes", "\(bytes.count)", "--seconds",
-            "\(limits.seconds)", "--mebibytes",
-            "\(limits.mebibytes)",
-        ]
+        let arguments =
+            [
+                "dmarcstat", "examine", "--form", form == .mail ? "mail" : "file", "--name", name, "--bytes", "\(bytes.count)", "--seconds",
+                "\(allowance.seconds)", "--mebibytes",
+                "\(allowance.mebibytes)",
+            ]
+            + Limits.all.filter { limits[keyPath: $0.field] != $0.standard }.flatMap {
+                ["--limit", "\($0.key)=\(limits[keyPath: $0.field])"]
+            }
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return .notExamined(detail: "no pipe for it: \(String(cString: strerror(errno)))") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -92,7 +100,7 @@ struct IsolatedReader: Sendable {
 
     private func wait(for process: pid_t) -> Containment.Examination {
         // The limit on CPU ends what works; one that only waits is ended here.
-        let patience = Double(limits.seconds) * 8 + 30
+        let patience = Double(allowance.seconds) * 8 + 30
         var waited = 0.0
         var pause = 0.001
         var status: Int32 = 0
@@ -117,9 +125,9 @@ struct IsolatedReader: Sendable {
         let signal = status & 0x7F
         let code = (status >> 8) & 0xFF
         // Most of what is taken is also used; so near the limit it was the memory that ended it.
-        let isFull = use.ru_maxrss / 1024 > limits.mebibytes / 2
+        let isFull = use.ru_maxrss / 1024 > allowance.mebibytes / 2
         let memory = Containment.Examination.fatal(
-            .memory, detail: "the process that read it needed more than the \(limits.mebibytes) MiB of address space that it may have")
+            .memory, detail: "the process that read it needed more than the \(allowance.mebibytes) MiB of address space that it may have")
         if signal == 0 {
             if code == 0 { return .sound }
             if isFull { return memory }
@@ -129,7 +137,7 @@ struct IsolatedReader: Sendable {
         }
         switch signal {
         case SIGXCPU:
-            return .fatal(.time, detail: "the process that read it used the \(limits.seconds) s of CPU that it may have")
+            return .fatal(.time, detail: "the process that read it used the \(allowance.seconds) s of CPU that it may have")
         case SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGSYS:
             return isFull ? memory : .fatal(.crash, detail: "the process that read it was ended by signal \(signal)")
         default:

@@ -17,6 +17,9 @@
 /* One heap for all threads: others reserve 64 MiB of address space each. */
 static inline void dmarcstat_one_heap(void) { mallopt(M_ARENA_MAX, 1); }
 
+/* Gives what has been freed back to the system. */
+static inline void dmarcstat_give_memory_back(void) { malloc_trim(0); }
+
 /* From now on this process and its threads make no socket, start no program and look into no other process
    (seccomp(2); the numbers of system calls depend on the architecture). 0, or an error number. */
 static inline int dmarcstat_forbid_network_and_programs(void) {

@@ -173,7 +173,8 @@ final class Fetcher {
     private func reason(_ uid: UInt32, _ place: String, _ refusal: IMAPError?) -> MailError {
         if let size = sizes[uid], size > UInt64(limits.maxMessageBytes) {
             return MailError(
-                code: .messageTooLarge, place: place, found: "more than \(limits.maxMessageBytes) bytes, the limit (limits.message_bytes); it was not fetched")
+                code: .messageTooLarge, place: place,
+                found: "more than \(limits.maxMessageBytes) bytes, the limit (limits.message_bytes); it was not fetched")
         }
         if let refusal { return MailError(code: .unreadableFile, place: place, found: refusal.found, errno: refusal.systemNumber) }
         return MailError(code: .vanished, place: place, found: "it is no longer in the folder, or the server does not give it")

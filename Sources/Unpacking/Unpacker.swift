@@ -497,7 +497,9 @@ public final class Unpacker {
         spent.verified += count
         guard spent.verified > limits.maxVerifiedBytes else { return nil }
         spent.isExhausted = true
-        return Failure(.unpackedTooLarge, "no report in it so far, and more than \(limits.maxVerifiedBytes) bytes are still to come (limits.checked_bytes)")
+        return Failure(
+            .unpackedTooLarge,
+            "no report in it so far, and more than \(limits.maxVerifiedBytes) bytes are still to come (limits.checked_bytes)")
     }
 
     private func error(_ failure: Failure, _ member: String) -> UnpackError {
@@ -510,7 +512,8 @@ public final class Unpacker {
     }
 
     private func innerTooLarge() -> Failure {
-        Failure(.unpackedTooLarge, "an archive in the archive of more than \(limits.maxInnerArchiveBytes) bytes (limits.inner_archive_bytes)")
+        Failure(
+            .unpackedTooLarge, "an archive in the archive of more than \(limits.maxInnerArchiveBytes) bytes (limits.inner_archive_bytes)")
     }
 
     private func noReport(_ content: UnsafeRawBufferPointer) -> Failure {

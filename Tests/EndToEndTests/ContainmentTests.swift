@@ -133,7 +133,7 @@ struct ContainmentTests {
 
     @Test("the process that looks at it may crash, take all memory or never end; and it has no network")
     func examination() {
-        let reader = IsolatedReader(executable: Tool.binary.filePath, limits: IsolatedReader.Limits(seconds: 1, mebibytes: 512))
+        let reader = IsolatedReader(executable: Tool.binary.filePath, allowance: IsolatedReader.Allowance(seconds: 1, mebibytes: 512))
         func reason(_ kind: String) -> Containment.Reason? {
             guard case .fatal(let reason, _) = reader.examine(fault(kind), .file, "a.xml") else { return nil }
             return reason

@@ -16,6 +16,7 @@ struct ExamineCommand: ContextCommand {
     @Option(name: .long) var bytes = 0
     @Option(name: .long) var seconds = 15
     @Option(name: .long) var mebibytes = 512
+    @Option(name: .long) var limit: [String] = []
 
     func run(_ context: Context) throws {
         confine()
@@ -27,6 +28,13 @@ struct ExamineCommand: ContextCommand {
         var options = IngestOptions(now: context.now)
         options.workers = 1
         options.keepsRaw = false
+        for text in limit {
+            let parts = text.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2, let known = Limits.all.first(where: { $0.key == parts[0] }), let value = Int(parts[1]) else {
+                throw CommandError.usage("--limit \(text): expected a key of [limits] and its value")
+            }
+            options.limits[keyPath: known.field] = value
+        }
         // Nobody is believed here, but what would be read then is read.
         options.trust = IngestOptions.Trust(servers: []) { { $0 } }
         _ = try Ingest(store: store, options: options).run { _ throws(MailError) in OneMessage(message) }

@@ -1,5 +1,6 @@
 import Analysis
 import ArgumentParser
+import CLinux
 import Glibc
 import Ingest
 import Mail
@@ -69,7 +70,7 @@ struct IngestCommand: ContextCommand {
         try requireSomething(targets, context)
         let store = try ReportStore(path: path, access: .readWrite)
         let lock = try StoreLock(database: path, waitSeconds: 10)
-        let containment = try IsolatedReader.containment(database: path, context)
+        let containment = try IsolatedReader.containment(database: path, configuration.limits, context)
         let meter = ProgressMeter(context)
         StopRequest.listen()
         var tally = Tally()
@@ -112,6 +113,8 @@ struct IngestCommand: ContextCommand {
     /// What the new reports say about who is who. Left to the next run when this one is to stop.
     private func refreshVerdicts(_ store: ReportStore, _ configuration: Configuration) throws {
         guard !StopRequest.wasMade else { return }
+        // Mails and documents are done with: what they took is not to stand beside what the verdicts need.
+        dmarcstat_give_memory_back()
         let refresh = VerdictRefresh(suffixFile: configuration.publicSuffixList)
         if try refresh.isNeeded(store) { _ = try refresh.run(store) }
     }

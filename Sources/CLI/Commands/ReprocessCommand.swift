@@ -66,7 +66,7 @@ struct ReprocessCommand: ContextCommand {
         options.limits = configuration.limits
         let reprocess = Reprocess(store: store, options: options, shouldStop: { StopRequest.wasMade })
         let outcome = try reprocess.run(selection, isDryRun: dryRun)
-        let retried = try retryKept(store, path, context)
+        let retried = try retryKept(store, path, configuration, context)
         if !dryRun, !StopRequest.wasMade { _ = try VerdictRefresh(suffixFile: suffixFile).run(store, rebuild: true) }
         try present(outcome, retried, presentation)
         if StopRequest.wasMade { throw AlreadySaid(status: .tryAgain) }
@@ -79,16 +79,20 @@ struct ReprocessCommand: ContextCommand {
     }
 
     /// They are about no domain yet and of no day: read when everything is meant.
-    private func retryKept(_ store: ReportStore, _ path: String, _ context: Context) throws -> Retried {
+    private func retryKept(
+        _ store: ReportStore, _ path: String, _ configuration: Configuration, _ context: Context
+    ) throws -> Retried {
         guard domain.isEmpty, since == nil, !StopRequest.wasMade else { return Retried() }
         var options = IngestOptions(now: context.now)
+        options.limits = configuration.limits
+        options.trust = configuration.trust
         let count = try RetryKept(store: store, options: options).count()
-        guard count > 0, !dryRun, let containment = try IsolatedReader.containment(database: path, areAllSuspect: true, context) else {
+        guard count > 0, !dryRun,
+            let containment = try IsolatedReader.containment(database: path, areAllSuspect: true, options.limits, context)
+        else {
             return Retried(messages: count)
         }
         options.containment = containment
-        options.trust = try database.configuration(context).trust
-        options.limits = try database.configuration(context).limits
         let retry = RetryKept(store: store, options: options, shouldStop: { StopRequest.wasMade })
         do throws(IngestError) { _ = try retry.run() } catch { throw error.underlying }
         containment.finish()
