@@ -91,3 +91,17 @@ let package = Package(
             swiftSettings: strict),
     ]
 )
+
+/// Programs that feed what reads foreign bytes with mutations (`make fuzz`): built only when asked for, because their `main` is libFuzzer's.
+let fuzzers: [String: [Target.Dependency]] = [
+    "xml": ["DMARC", "ReportXML"], "unpack": ["Unpacking"], "mime": ["Mail"], "header": ["Mail"], "imap": ["IMAP"], "config": ["CLI"],
+    "scalars": ["DMARC"], "csv": ["Rendering"],
+]
+if Context.environment["DMARCSTAT_FUZZ"] != nil {
+    for (name, modules) in fuzzers {
+        let settings = strict + [.unsafeFlags(["-parse-as-library", "-enable-testing"])]
+        package.targets.append(
+            .executableTarget(name: "fuzz-" + name, dependencies: modules, path: "Fuzz/" + name, swiftSettings: settings))
+        package.products.append(.executable(name: "fuzz-" + name, targets: ["fuzz-" + name]))
+    }
+}

@@ -10,15 +10,15 @@ from world import Failed, Skipped, run, words
 # files, but dozens of others are opened before main.
 CALLS = [
     "fsync", "fdatasync", "sync_file_range", "msync", "write", "writev", "pwrite64", "pwritev", "pwritev2", "ftruncate", "truncate",
-    "fallocate", "rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "fchmod",
-    "fchmodat", "fchown", "copy_file_range", "sendfile",
+    "fallocate", "rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "copy_file_range",
+    "sendfile",
 ]
 # A disk that is full is a reason to try again, one that fails is not.
 RIGHT_STATUS = {"ENOSPC": (75,), "EIO": (74,)}
 # What is being read is noted with this call, by each thread.
 NOTES = "pwritev"
 # Calls that give room back or need none. A full disk seldom fails them, and SQLite does not always keep the reason.
-NEEDS_NO_ROOM = {"ftruncate", "unlink", "unlinkat", "rmdir", "fchown", "fchmod"}
+NEEDS_NO_ROOM = {"ftruncate", "unlink", "unlinkat", "rmdir"}
 
 
 def require_strace():

@@ -32,6 +32,7 @@ public final class ReportStore: Sendable {
     init(path: String, access: Access, migrations: [String], statement: @escaping @Sendable () -> Void = {}) throws(StoreError) {
         self.path = path
         if path != ":memory:" { try Self.prepareFile(path, access) }
+        errno = 0
         do {
             var queue = try Self.open(path, access)
             let version = try queue.read { db in
@@ -46,7 +47,8 @@ public final class ReportStore: Sendable {
             }
             self.queue = queue
         } catch {
-            throw StoreError(error, place: path)
+            // Opening fails before there is a connection that could be asked.
+            throw StoreError(error, place: path, system: StoreError.meansFull(errno) ? errno : 0)
         }
     }
 

@@ -13,7 +13,7 @@ struct TortureTests {
     @Test(
         "an ingest is killed, and its disk fails, at points all over it",
         .enabled(if: Self.mayTrace, "strace is not installed, or may trace no process here"),
-        arguments: [("KILL", "8"), ("ENOSPC", "6"), ("EIO", "6")])
+        arguments: [("KILL", "10"), ("ENOSPC", "6"), ("EIO", "6")])
     func points(_ error: String, _ limit: String) throws {
         try torture(["points", "--errors", error, "--limit", limit, "--mails", "20"])
     }
@@ -22,7 +22,7 @@ struct TortureTests {
     func lostLog() throws { try torture(["lost-log", "--mails", "20"]) }
 
     @Test("two ingesters are killed at random, and four run at once on one maildir")
-    func crowds() throws { try torture(["random-kills", "crowd", "--kills", "10", "--crowd", "4", "--mails", "20"]) }
+    func crowds() throws { try torture(["random-kills", "crowd", "--kills", "6", "--crowd", "4", "--mails", "20"]) }
 
     @Test("mail is moved and flagged while it is read; the database is where nothing may be written; files may not grow")
     func surroundings() throws { try torture(["moving", "read-only", "file-limit", "--kills", "10", "--mails", "20"]) }
@@ -30,8 +30,8 @@ struct TortureTests {
     @Test("a signal ends it, whatever it waits for")
     func stop() throws { try torture(["stop", "--cycles", "2", "--mails", "20"]) }
 
-    @Test("mail comes and questions are asked twenty times")
-    func soak() throws { try torture(["soak", "--cycles", "20", "--mails", "20"]) }
+    @Test("mail comes and questions are asked fifteen times")
+    func soak() throws { try torture(["soak", "--cycles", "15", "--mails", "20"]) }
 
     @Test("what does not hold is found")
     func selfTest() throws { try torture(["self-test", "--mails", "20"]) }

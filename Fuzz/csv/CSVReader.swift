@@ -1,0 +1,1 @@
+../../Tests/RenderingTests/CSVReader.swift
