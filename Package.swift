@@ -83,7 +83,7 @@ let package = Package(
         .testTarget(
             name: "HostileTests",
             dependencies: [
-                "ArchiveMaking", "CLI", "DMARC", "Ingest", "Mail", "ReportStore", "ReportXML", "Unpacking", "dmarcstat",
+                "Analysis", "ArchiveMaking", "CLI", "DMARC", "Ingest", "Mail", "ReportStore", "ReportXML", "Unpacking", "dmarcstat",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: strict),
         .testTarget(

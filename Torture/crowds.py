@@ -123,7 +123,8 @@ def moving(world, options):
         if result.returncode != 0:
             raise Failed(f"after the moving: exit status {result.returncode}\n{words(result)}")
         expected = {key: value for key, value in golden.items() if key != "mailbox"}
-        room.must_equal(expected)
+        # Mails that were moved away under its hands are stored later, and reports stand in the order in which they were stored.
+        room.must_equal(expected, in_any_order=True)
         contents = sorted(content for _, content in room.mailbox())
         if contents != sorted(content for _, content in golden["mailbox"]):
             raise Failed("mails are lost, or there twice")

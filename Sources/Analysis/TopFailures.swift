@@ -90,35 +90,46 @@ public struct TopFailures: Sendable {
     public static func ask(
         _ store: ReportStore, _ filter: Filter, limit: Int?, withTotals: Bool = true
     ) throws(AnalysisError) -> TopFailures {
-        try reading(store, "top-failures") { db in
+        try readingShared(store, "top-failures") { db, shared in
             let scope = try Scope(db, filter)
             guard let period = scope.period else {
                 return TopFailures(coverage: scope.coverage(messages: 0, reports: 0), rows: [], failingSources: 0, failed: 0)
             }
-            var candidates: [Candidate] = []
-            var failed = 0
-            var failingSources = 0
-            var highest = Highest<Int>(limit)
-            for (index, domain) in scope.domains.enumerated() {
-                let (table, sums) = try failures(db, scope, of: domain, in: period)
-                for (number, messages) in sums.enumerated() where messages > 0 {
-                    failed += messages
-                    failingSources += 1
-                    guard highest.admits(messages) else { continue }
-                    candidates.append(Candidate(domain: index, source: table.addresses[number], failed: messages))
-                }
+            let parts = try shared.split(scope.domains, db) { db, next in
+                var sums = Failures()
+                var highest = Highest<Int>(limit)
+                while let domain = next() { try sums.add(failures(db, scope, of: domain, in: period), of: domain, &highest) }
+                return sums
             }
-            let leading = Self.leading(candidates, of: scope, limit: limit)
-            let rows = try details(db, scope, of: leading, in: period)
+            let failed = parts.reduce(0) { $0 + $1.failed }
+            let failingSources = parts.reduce(0) { $0 + $1.sources }
+            let leading = Self.leading(parts.flatMap(\.candidates), limit: limit)
+            let rows = try details(db, shared, scope, of: leading, in: period)
             let coverage = withTotals ? try scope.totals(db) : scope.coverage(messages: 0, reports: 0)
             return TopFailures(coverage: coverage, rows: rows, failingSources: failingSources, failed: failed)
         }
     }
 
     private struct Candidate {
-        let domain: Int
+        let domain: PolicyDomain
         let source: IPAddress
         let failed: Int
+    }
+
+    /// What fails, for some of the domains.
+    private struct Failures {
+        var candidates: [Candidate] = []
+        var failed = 0
+        var sources = 0
+
+        mutating func add(_ found: (table: SourceTable, sums: [Int]), of domain: PolicyDomain, _ highest: inout Highest<Int>) {
+            for (number, messages) in found.sums.enumerated() where messages > 0 {
+                failed += messages
+                sources += 1
+                guard highest.admits(messages) else { continue }
+                candidates.append(Candidate(domain: domain, source: found.table.addresses[number], failed: messages))
+            }
+        }
     }
 
     /// First pass: one sum a source, nothing else, because most sources will not be shown.
@@ -141,7 +152,7 @@ public struct TopFailures: Sendable {
     }
 
     /// The ranking. Texts are made only of those that can still be among the first.
-    private static func leading(_ candidates: [Candidate], of scope: Scope, limit: Int?) -> [Candidate] {
+    private static func leading(_ candidates: [Candidate], limit: Int?) -> [Candidate] {
         var chosen = candidates
         if let limit, limit < candidates.count {
             guard limit > 0 else { return [] }
@@ -152,7 +163,7 @@ public struct TopFailures: Sendable {
         let sorted = named.sorted { a, b in
             if a.candidate.failed != b.candidate.failed { return a.candidate.failed > b.candidate.failed }
             if a.text != b.text { return a.text < b.text }
-            return scope.domains[a.candidate.domain].name < scope.domains[b.candidate.domain].name
+            return a.candidate.domain.name < b.candidate.domain.name
         }
         return sorted.prefix(limit ?? .max).map(\.candidate)
     }
@@ -170,14 +181,29 @@ public struct TopFailures: Sendable {
     }
 
     /// Second pass, over the domains of the leading sources only.
-    private static func details(_ db: Database, _ scope: Scope, of leading: [Candidate], in period: Period) throws -> [FailureRow] {
-        var rows = [FailureRow?](repeating: nil, count: leading.count)
+    private static func details(
+        _ db: Database, _ shared: SharedReading, _ scope: Scope, of leading: [Candidate], in period: Period
+    ) throws -> [FailureRow] {
+        let places = Dictionary(grouping: leading.indices) { leading[$0].domain }
+        // Largest first: the two threads are done at about the same time.
+        let domains = places.keys.sorted { (places[$0]?.count ?? 0, $1.id) > (places[$1]?.count ?? 0, $0.id) }
+        let parts = try shared.split(domains, db) { db, next in
+            try details(db, scope, of: leading, places, next, in: period)
+        }
+        return parts.flatMap(\.self).sorted { $0.rank < $1.rank }
+    }
+
+    private static func details(
+        _ db: Database, _ scope: Scope, of leading: [Candidate], _ placesOf: [PolicyDomain: [Int]], _ next: () -> PolicyDomain?,
+        in period: Period
+    ) throws -> [FailureRow] {
+        var rows: [FailureRow] = []
         var authentications = AuthenticationLookup(db)
         var reporterOf = try ReporterLookup(db)
         var flows = try FlowLookup(db)
         var names = ForeignNames(db)
-        for (domain, places) in Dictionary(grouping: leading.indices, by: { leading[$0].domain }) {
-            let policyDomain = scope.domains[domain]
+        while let policyDomain = next() {
+            let places = placesOf[policyDomain] ?? []
             var table = SourceTable()
             for place in places { _ = table.number(of: leading[place].source) }
             var details = [Details](repeating: Details(), count: places.count)
@@ -192,16 +218,17 @@ public struct TopFailures: Sendable {
                 let days = detail.days ?? period.since.number...period.until.number
                 let (verdict, shares) = FlowShare.ofUsualVerdict(detail.results)
                 let (spfDomain, dkimDomain) = (set.spf.first?.domain, set.bestSignature?.domain)
-                rows[place] = FailureRow(
-                    rank: place + 1, source: source, domain: policyDomain.name, messages: leading[place].failed + detail.passed,
-                    failed: leading[place].failed, verdict: verdict,
-                    conclusion: try flows.conclusion(source, policyDomain, shares), spfDomain: spfDomain, dkimDomain: dkimDomain,
-                    service: names.service(of: [spfDomain, dkimDomain], for: policyDomain.name), reporters: reporters.count,
-                    firstDay: Day(days.lowerBound), lastDay: Day(days.upperBound), delivered: detail.delivered,
-                    quarantined: detail.quarantined, rejected: detail.rejected)
+                rows.append(
+                    FailureRow(
+                        rank: place + 1, source: source, domain: policyDomain.name, messages: leading[place].failed + detail.passed,
+                        failed: leading[place].failed, verdict: verdict,
+                        conclusion: try flows.conclusion(source, policyDomain, shares), spfDomain: spfDomain, dkimDomain: dkimDomain,
+                        service: names.service(of: [spfDomain, dkimDomain], for: policyDomain.name), reporters: reporters.count,
+                        firstDay: Day(days.lowerBound), lastDay: Day(days.upperBound), delivered: detail.delivered,
+                        quarantined: detail.quarantined, rejected: detail.rejected))
             }
         }
-        return rows.compactMap(\.self)
+        return rows
     }
 
     private static func addFailures(

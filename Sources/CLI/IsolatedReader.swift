@@ -104,28 +104,43 @@ struct IsolatedReader: Sendable {
         var waited = 0.0
         var pause = 0.001
         var status: Int32 = 0
-        var use = rusage()
+        // Looked up on the way: what `wait4` says includes what this process held when it made the other.
+        var peak = 0
         while true {
-            let found = wait4(process, &status, WNOHANG, &use)
-            if found == process { return judge(status, use) }
+            let found = waitpid(process, &status, WNOHANG)
+            if found == process { return judge(status, peakMebibytes: peak) }
             if found < 0, errno != EINTR { return .notExamined(detail: "its process was lost") }
             if waited > patience {
                 kill(process, SIGKILL)
-                while wait4(process, &status, 0, &use) < 0, errno == EINTR {}
+                while waitpid(process, &status, 0) < 0, errno == EINTR {}
                 return .fatal(.time, detail: "the process that read it did nothing for \(Int(patience)) s")
             }
+            peak = max(peak, Self.mebibytes(of: process))
             usleep(useconds_t(pause * 1e6))
             waited += pause
-            pause = min(0.05, pause * 1.5)
+            pause = min(0.005, pause * 1.5)
         }
     }
 
+    /// The most memory that a process has had at one time (`VmHWM`, proc(5)); 0 when it has ended.
+    private static func mebibytes(of process: pid_t) -> Int {
+        guard let file = fopen("/proc/\(process)/status", "re") else { return 0 }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 256)
+        while fgets(&line, Int32(line.count), file) != nil {
+            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            guard text.hasPrefix("VmHWM:") else { continue }
+            return (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) / 1024
+        }
+        return 0
+    }
+
     /// What the end of the process says of the message.
-    private func judge(_ status: Int32, _ use: rusage) -> Containment.Examination {
+    private func judge(_ status: Int32, peakMebibytes: Int) -> Containment.Examination {
         let signal = status & 0x7F
         let code = (status >> 8) & 0xFF
         // Most of what is taken is also used; so near the limit it was the memory that ended it.
-        let isFull = use.ru_maxrss / 1024 > allowance.mebibytes / 2
+        let isFull = peakMebibytes > allowance.mebibytes / 2
         let memory = Containment.Examination.fatal(
             .memory, detail: "the process that read it needed more than the \(allowance.mebibytes) MiB of address space that it may have")
         if signal == 0 {

@@ -85,10 +85,16 @@ public struct Ingest: Sendable {
     private func run(_ mailbox: any Mailbox, _ known: KnownMessages) throws(IngestError) -> Tally {
         do {
             return try store.write { writer in
-                let session = try WritingSession(writer, mailbox, options)
-                known.set(try writer.knownMessages(mailbox: session.mailboxID))
-                try pump(mailbox, into: session)
-                return try session.finish(known: mailbox.knownCount)
+                do {
+                    let session = try WritingSession(writer, mailbox, options)
+                    known.set(try writer.knownMessages(mailbox: session.mailboxID))
+                    try pump(mailbox, into: session)
+                    return try session.finish(known: mailbox.knownCount)
+                } catch {
+                    // SQLite undoes a transaction by itself after some of its own errors only.
+                    writer.abandon()
+                    throw error
+                }
             }
         } catch let error as IngestError {
             throw error

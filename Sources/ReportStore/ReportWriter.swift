@@ -113,6 +113,11 @@ public final class ReportWriter {
         recordsInTransaction = 0
     }
 
+    /// Leaves no transaction open: for the way out after an error.
+    public func abandon() {
+        if db.isInsideTransaction { try? rollback() }
+    }
+
     /// How much waits for the commit: records, and keys of the rollups.
     public var pendingWork: Int { recordsInTransaction + rollups.count }
 
