@@ -35,6 +35,7 @@ struct ConfigurationTests {
             """
             database = "/tmp/a.sqlite"
             keep_raw = false
+            [authenticity]
             trusted_authserv_id = "mx.example.nl"
             [[mailbox]]
             name = "local"
@@ -76,11 +77,14 @@ struct ConfigurationTests {
     @Test("trusts servers by name, one or several, and nobody otherwise")
     func trustedServers() throws {
         #expect(try parse("").trustedServers == nil)
-        #expect(try parse("trusted_authserv_id = \"\"").trustedServers == [""])
-        #expect(try parse("trusted_authserv_id = [\"a.nl\", \"b.nl\"]").trustedServers == ["a.nl", "b.nl"])
-        #expect(failure(of: "trusted_authserv_id = []")?.key == "trusted_authserv_id")
-        #expect(failure(of: "trusted_authserv_id = [1]")?.key == "trusted_authserv_id")
-        #expect(failure(of: "trusted_authserv_id = true")?.code == .wrongValue)
+        #expect(try parse("[authenticity]\ntrusted_authserv_id = \"\"").trustedServers == [""])
+        #expect(try parse("[authenticity]\ntrusted_authserv_id = [\"a.nl\", \"b.nl\"]").trustedServers == ["a.nl", "b.nl"])
+        #expect(failure(of: "[authenticity]\ntrusted_authserv_id = []")?.key == "authenticity.trusted_authserv_id")
+        #expect(failure(of: "[authenticity]\ntrusted_authserv_id = [1]")?.key == "authenticity.trusted_authserv_id")
+        #expect(failure(of: "[authenticity]\ntrusted_authserv_id = true")?.code == .wrongValue)
+        #expect(failure(of: "trusted_authserv_id = \"a.nl\"")?.code != nil)
+        #expect(failure(of: "authenticity = 1")?.key == "authenticity")
+        #expect(failure(of: "[authenticity]\nauthserv_id = \"a.nl\"")?.key == "authenticity.authserv_id")
         #expect(failure(of: "[[mailbox]]\ntrusted_authserv_id = \"a.nl\"")?.code != nil)
     }
 
@@ -133,11 +137,14 @@ struct ConfigurationTests {
     func template() throws {
         #expect(try parse(ConfigurationTemplate.text) == Configuration())
         let uncommented = ConfigurationTemplate.text.split(separator: "\n", omittingEmptySubsequences: false).map { line -> Substring in
-            guard line.hasPrefix("# "), line.contains(" = ") || ["# [[mailbox]]", "# [limits]"].contains(line) else { return line }
+            guard line.hasPrefix("# "), line.contains(" = ") || ["# [[mailbox]]", "# [authenticity]", "# [limits]"].contains(line) else {
+                return line
+            }
             return line.dropFirst(2)
         }.joined(separator: "\n")
         let configuration = try parse(uncommented)
         #expect(configuration.mailboxes.map(\.name) == ["local", "rua"])
+        #expect(configuration.trustedServers == ["mx.example.nl"])
     }
 
     @Test(

@@ -64,7 +64,7 @@ struct DoctorCommand: ContextCommand {
             findings.append(
                 DoctorFinding(
                     subject: "configuration", check: "senders",
-                    found: servers ?? "nobody checks whom a report comes from: trusted_authserv_id is not set", status: .done))
+                    found: servers ?? "nobody checks whom a report comes from: authenticity.trusted_authserv_id is not set", status: .done))
         }
         findings += try databaseFindings(database.path(context), configuration)
         let supply = SecretSupply(context)

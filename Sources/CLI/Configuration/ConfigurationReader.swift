@@ -62,7 +62,7 @@ struct ConfigurationReader {
     // MARK: - Tables
 
     private func configuration(_ table: TOMLTable) throws(ConfigurationError) -> Configuration {
-        try requireKnown(table, ["database", "keep_raw", "public_suffix_list", "trusted_authserv_id", "limits", "mailbox"], "")
+        try requireKnown(table, ["database", "keep_raw", "public_suffix_list", "authenticity", "limits", "mailbox"], "")
         var configuration = Configuration()
         configuration.database = try text(table, "database", "")
         configuration.publicSuffixList = try text(table, "public_suffix_list", "")
@@ -84,8 +84,11 @@ struct ConfigurationReader {
 
     /// A text or a list of texts. The empty text stands for fields without a name, as Microsoft 365 writes them.
     private func trustedServers(_ table: TOMLTable) throws(ConfigurationError) -> [String]? {
-        let key = "trusted_authserv_id"
-        guard let value = table[key] else { return nil }
+        guard let section = table["authenticity"] else { return nil }
+        guard let table = section.table else { throw wrong("authenticity", "expected [authenticity], with one bracket") }
+        let (name, key) = ("trusted_authserv_id", "authenticity.trusted_authserv_id")
+        try requireKnown(table, [name], "authenticity.")
+        guard let value = table[name] else { return nil }
         if let text = value.string { return [text] }
         guard let list = value.array, list.count > 0 else { throw wrong(key, "expected a text, or a list as [\"mx.example.nl\"]") }
         return try texts(list, key)

@@ -16,7 +16,8 @@ enum ConfigurationTemplate {
         # public_suffix_list = "/usr/share/publicsuffix/public_suffix_list.dat"
 
         # Your mail server's name in the header field Authentication-Results, or a list of names: whether a report's mail came from whom it
-        # says is read there. The server must remove fields with its own name from mail that comes in. Without this line nothing is checked.
+        # says is read there. The server must remove fields with its own name from mail that comes in. Without this nothing is checked.
+        # [authenticity]
         # trusted_authserv_id = "mx.example.nl"
 
         # What is larger is refused; the refusal names the limit. The first mailbox comes after them.
