@@ -59,13 +59,16 @@ let package = Package(
         .testTarget(name: "ReportXMLTests", dependencies: ["ReportXML", "DMARC"], swiftSettings: strict),
         // Archives of every kind, and with every lie, for the tests below.
         .target(name: "ArchiveMaking", dependencies: ["CZlib"], path: "Tests/ArchiveMaking", swiftSettings: strict),
+        // Databases of every schema that was released, for the tests below.
+        .target(name: "DatabaseFixtures", dependencies: ["CZlib"], path: "Tests/DatabaseFixtures/Access", swiftSettings: strict),
         .testTarget(name: "UnpackingTests", dependencies: ["Unpacking", "ArchiveMaking", "CZlib"], swiftSettings: strict),
         .testTarget(name: "MailTests", dependencies: ["Mail"], swiftSettings: strict),
         .testTarget(
             name: "IMAPTests", dependencies: ["IMAP", "Mail", "CLI", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
         .testTarget(
             name: "ReportStoreTests",
-            dependencies: ["ReportStore", "DMARC", "Migrations", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+            dependencies: ["ReportStore", "DMARC", "DatabaseFixtures", "Migrations", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
         .testTarget(
             name: "AnalysisTests",
             dependencies: ["Analysis", "ReportStore", "DMARC", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
@@ -78,7 +81,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "CLITests",
-            dependencies: ["CLI", "Analysis", "DMARC", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "CLI", "Analysis", "DMARC", "DatabaseFixtures", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             exclude: ["Golden", "Situations"], swiftSettings: strict),
         .testTarget(
             name: "HostileTests",

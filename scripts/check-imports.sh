@@ -24,6 +24,7 @@ Ingest: DMARC ReportXML Unpacking Mail ReportStore Foundation Glibc Dispatch Syn
 CLI: CLinux DMARC ReportXML Unpacking Mail IMAP ReportStore Analysis Rendering Ingest ArgumentParser Logging TOMLKit Foundation Glibc Dispatch Synchronization
 dmarcstat: CLI Glibc
 ArchiveMaking: CZlib
+DatabaseFixtures: CZlib
 '
 
 # Prints "file:line: message" for every import that the table does not allow.

@@ -1,4 +1,4 @@
-import DMARC
+import DatabaseFixtures
 import Foundation
 import GRDB
 import Migrations
@@ -7,11 +7,11 @@ import Testing
 
 @testable import ReportStore
 
-/// A migration leaves the old schema or the new one, wherever it is ended.
+/// A migration leaves the old database or the new one, wherever it is ended.
 @Suite("Migrations")
 struct MigrationTests {
-    /// What a later version might do: a new table, filled from an old one, and a table that is made anew with a column more.
-    static let later = """
+    /// What a later version might do: a new table, filled from an old one, and a table that gets a column more.
+    private static let later = """
         CREATE TABLE novelties (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
         INSERT INTO novelties (name) SELECT name FROM reporters;
         ALTER TABLE reporters ADD COLUMN novelty_id INTEGER REFERENCES novelties (id);
@@ -19,17 +19,20 @@ struct MigrationTests {
         CREATE INDEX novelties_by_name ON novelties (name);
         """
 
-    @Test("killed before any of its statements, and after the last")
-    func killed() throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "dmarcstat-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appending(path: "dmarc.sqlite").path
-        do {
-            let old = try ReportStore(path: path, access: .readWrite)
-            try old.update { db in try db.execute(sql: "INSERT INTO reporters (name) VALUES ('Ontvanger'), ('Empfänger')") }
-        }
-        let migrations = Migrations.all.map(\.sql) + [Self.later]
+    /// The ways to go: from each fixture to the newest schema, where that is another one, and to one that comes after it.
+    private static let ways: [(fixture: DatabaseFixture, migrations: [String])] = DatabaseFixture.all.flatMap { fixture in
+        let known = Migrations.all.map(\.sql)
+        return (fixture.schema < known.count ? [known] : []).map { (fixture, $0) } + [(fixture, known + [later])]
+    }
+
+    @Test("killed before any of its statements, and at any write of its commit", arguments: ways.indices)
+    func killed(way: Int) throws {
+        let (fixture, migrations) = Self.ways[way]
+        let folder = try TestFolder()
+        let path = folder.path("dmarc.sqlite")
+        try fixture.unpack(to: path)
+        let old = try Self.content(path)
+
         // What a kill leaves behind is what the files hold at that moment.
         let copies = Mutex(0)
         let migrated = try ReportStore(path: path, access: .readWrite, migrations: migrations) {
@@ -38,55 +41,65 @@ struct MigrationTests {
                 return count
             }
             for suffix in ["", "-wal"] {
-                try? FileManager.default.copyItem(atPath: path + suffix, toPath: folder.appending(path: "killed-\(number)").path + suffix)
+                try? FileManager.default.copyItem(atPath: path + suffix, toPath: folder.path("statement-\(number)") + suffix)
             }
         }
-        #expect(try Self.state(migrated.reader) == Self.new)
-        let count = copies.withLock { $0 }
-        try #require(count >= 5, "only \(count) statements were seen")
-        for number in 1...count {
-            let killed = folder.appending(path: "killed-\(number)").path
-            let found = try DatabaseQueue(path: killed)
-            #expect(try found.read { try String.fetchOne($0, sql: "PRAGMA integrity_check") } == "ok")
-            #expect(try Self.state(found) == Self.old, "before statement \(number)")
-            try found.close()
+        let statements = copies.withLock { $0 }
+        try #require(statements >= 5, "only \(statements) statements were seen")
+        let new = try migrated.reader.read(Self.contents)
+        #expect(new != old)
+
+        // The commit is one write after the other at the end of the log, which the migration began: each is ended in its middle, and after it.
+        let database = try Data(contentsOf: URL(fileURLWithPath: path))
+        let log = try Data(contentsOf: URL(fileURLWithPath: path + "-wal"))
+        let frame = 24 + (Int(database[16]) << 8 | Int(database[17]))
+        try #require(log.count > 32 + frame && (log.count - 32) % frame == 0, "a log of \(log.count) bytes in frames of \(frame)")
+        var ends = [0, 16, 32]
+        for start in stride(from: 32, to: log.count, by: frame) { ends += [start + 12, start + frame / 2, start + frame] }
+        for end in ends {
+            let killed = folder.path("write-\(end)")
+            try database.write(to: URL(fileURLWithPath: killed))
+            try log.prefix(end).write(to: URL(fileURLWithPath: killed + "-wal"))
+        }
+
+        var cases: [(name: String, expected: [String])] = []
+        for number in 1...statements { cases.append(("statement-\(number)", old)) }
+        for end in ends { cases.append(("write-\(end)", end == log.count ? new : old)) }
+        for (index, (name, expected)) in cases.enumerated() {
+            #expect(try Self.content(folder.path(name)) == expected, "\(name) of \(cases.count)")
             // A question to an older schema migrates, too.
-            let store = try ReportStore(path: killed, access: number % 2 == 0 ? .readOnly : .readWrite, migrations: migrations)
-            #expect(try Self.state(store.reader) == Self.new, "statement \(number)")
+            let store = try ReportStore(path: folder.path(name), access: index % 2 == 0 ? .readOnly : .readWrite, migrations: migrations)
+            #expect(try store.reader.read(Self.contents) == new, "\(name), migrated again")
         }
     }
 
-    @Test("one that fails leaves everything as it was, and says so")
-    func failing() throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "dmarcstat-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let path = folder.appending(path: "dmarc.sqlite").path
-        do {
-            let old = try ReportStore(path: path, access: .readWrite)
-            try old.update { db in try db.execute(sql: "INSERT INTO reporters (name) VALUES ('Ontvanger'), ('Empfänger')") }
-        }
+    @Test("one that fails leaves everything as it was, and says so", arguments: DatabaseFixture.all)
+    func failing(fixture: DatabaseFixture) throws {
+        let folder = try TestFolder()
+        let path = folder.path("dmarc.sqlite")
+        try fixture.unpack(to: path)
+        let old = try Self.content(path)
         let migrations = Migrations.all.map(\.sql) + [Self.later + "INSERT INTO no_such_table VALUES (1);"]
         #expect(throws: StoreError.self) { try ReportStore(path: path, access: .readWrite, migrations: migrations) }
-        let store = try ReportStore(path: path, access: .readOnly)
-        #expect(try Self.state(store.reader) == Self.old)
+        #expect(try Self.content(path) == old)
     }
 
-    private static let old = State(version: Migrations.all.count, reporters: 2, hasNovelties: false)
-    private static let new = State(version: Migrations.all.count + 1, reporters: 2, hasNovelties: true)
-
-    private struct State: Equatable {
-        var version: Int
-        var reporters: Int
-        var hasNovelties: Bool
+    private static func content(_ path: String) throws -> [String] {
+        let queue = try DatabaseQueue(path: path)
+        defer { try? queue.close() }
+        return try queue.read(contents)
     }
 
-    private static func state(_ reader: any DatabaseReader) throws -> State {
-        try reader.read { db in
-            State(
-                version: try Int.fetchOne(db, sql: "PRAGMA user_version") ?? -1,
-                reporters: try Int.fetchOne(db, sql: "SELECT count(*) FROM reporters") ?? -1,
-                hasNovelties: try db.tableExists("novelties") && db.columns(in: "reporters").contains { $0.name == "novelty_id" })
+    /// All that is in a database: its version, that it is whole, its schema, and how many rows each table has with the sum of their sizes.
+    private static func contents(of db: Database) throws -> [String] {
+        var content = try ["user_version", "integrity_check"].flatMap { try String.fetchAll(db, sql: "PRAGMA \($0)") }
+        for object in try Row.fetchAll(db, sql: "SELECT name, type, sql FROM sqlite_master ORDER BY name") {
+            content.append("\(object)")
+            guard object["type"] == "table" else { continue }
+            let name: String = object["name"]
+            let columns = try db.columns(in: name).map { "quote(\($0.name))" }.joined(separator: " || ")
+            content.append(try String.fetchOne(db, sql: "SELECT count(*) || ' ' || total(length(\(columns))) FROM \(name)") ?? "")
         }
+        return content
     }
 }
