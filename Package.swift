@@ -31,7 +31,7 @@ let package = Package(
         // The numbered SQL files are embedded in the binary. A file that is not listed here is found by a test.
         .target(
             name: "Migrations", path: "migrations", exclude: ["README.md"],
-            resources: [.embedInCode("0001_initial.sql")], swiftSettings: strict),
+            resources: [.embedInCode("0001_initial.sql"), .embedInCode("0002_reports_covering.sql")], swiftSettings: strict),
         .target(
             name: "ReportStore",
             dependencies: [
@@ -41,7 +41,7 @@ let package = Package(
         .target(
             name: "Analysis",
             dependencies: [
-                "DMARC", "ReportStore", "CLibPSL", .product(name: "GRDB", package: "GRDB.swift"),
+                "DMARC", "ReportStore", "CLibPSL", "CLinux", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             // The table of services is embedded, so that the binary needs no file beside it.

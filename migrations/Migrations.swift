@@ -5,6 +5,7 @@
 public enum Migrations {
     /// Name and SQL of each migration; the first has number 1.
     public static let all: [(name: String, sql: String)] = [
-        ("0001_initial", String(decoding: PackageResources._001_initial_sql, as: UTF8.self))
+        ("0001_initial", String(decoding: PackageResources._001_initial_sql, as: UTF8.self)),
+        ("0002_reports_covering", String(decoding: PackageResources._002_reports_covering_sql, as: UTF8.self)),
     ]
 }

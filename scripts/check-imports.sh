@@ -18,7 +18,7 @@ Mail: CGMime Glibc Synchronization
 IMAP: Mail CLibCurl Glibc Synchronization
 Migrations:
 ReportStore: DMARC Migrations GRDB GRDBSQLite Foundation Glibc Synchronization
-Analysis: DMARC ReportStore GRDB GRDBSQLite CLibPSL Foundation Glibc Dispatch Synchronization
+Analysis: DMARC ReportStore GRDB GRDBSQLite CLibPSL CLinux Foundation Glibc Dispatch Synchronization
 Rendering: Glibc
 Ingest: DMARC ReportXML Unpacking Mail ReportStore Foundation Glibc Dispatch Synchronization
 CLI: CLinux DMARC ReportXML Unpacking Mail IMAP ReportStore Analysis Rendering Ingest ArgumentParser Logging TOMLKit Foundation Glibc Dispatch Synchronization

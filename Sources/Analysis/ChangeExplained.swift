@@ -130,7 +130,8 @@ public struct ChangeExplained: Sendable {
             for (index, domain) in compared.enumerated() { domain.appendCandidates(Int32(index), change, to: &candidates) }
             let lowest = lowestOfLeading(candidates.lazy.map(\.weight), limit: limit)
             let leading = lowest.map { lowest in candidates.filter { $0.weight >= lowest } } ?? candidates
-            var rows = ranked(leading.map { compared[Int($0.domain)].row($0, change) })
+            var names = NameLookup(db)
+            var rows = ranked(try leading.map { try compared[Int($0.domain)].row($0, change, &names) })
             if let limit { rows = Array(rows.prefix(limit)) }
             if grouping == .source {
                 var lookup = SourceServices(db, suffixes)
@@ -200,13 +201,13 @@ public struct ChangeExplained: Sendable {
     private struct Compared: Sendable {
         var domain: PolicyDomain
         var addresses: [IPAddress] = []
-        var services: [String?] = []
+        var services: [PartyName] = []
         var parts: VerdictSlots<Part>
 
         /// One for each group; of what is the domain's own, one for each verdict: it must not hide who borrows its name.
         func appendCandidates(_ domain: Int32, _ change: RateChange, to found: inout [Candidate]) {
             for number in 0..<parts.count {
-                let isSplit = !services.isEmpty && services[number] == nil
+                let isSplit = !services.isEmpty && services[number] == .own
                 var candidate = Candidate(domain: domain, number: Int32(number))
                 parts.forEach(of: number) { verdict, part in
                     guard part.hasMessages else { return }
@@ -218,11 +219,11 @@ public struct ChangeExplained: Sendable {
             }
         }
 
-        func row(_ candidate: Candidate, _ change: RateChange) -> ChangeRow {
+        func row(_ candidate: Candidate, _ change: RateChange, _ names: inout NameLookup) throws -> ChangeRow {
             let (number, sum) = (Int(candidate.number), candidate.sum)
             return ChangeRow(
                 source: addresses.isEmpty ? nil : addresses[number], domain: domain.name, verdict: Verdict(stored: candidate.verdict),
-                service: services.isEmpty ? nil : services[number], before: sum.before, after: sum.after,
+                service: services.isEmpty ? nil : try services[number].text(&names), before: sum.before, after: sum.after,
                 contribution: change.contribution(before: sum.before, after: sum.after))
         }
     }

@@ -138,7 +138,7 @@ public struct SourceExplanation: Sendable {
         try reading(store, "explain") { db in
             let suffixes = try PublicSuffixes.ofVerdicts(db)
             let filter = Filter(domains: domains, today: Day(0))
-            let services = Services()
+            let services = Services.known
             let outcomes = try Outcomes(db, suffixes, isWriting: false)
             let knowledge = try StoredKnowledge(db, services)
             let judge = Judge(knowledge: knowledge)

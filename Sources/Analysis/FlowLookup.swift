@@ -148,8 +148,8 @@ struct RecordSums {
 }
 
 /// Records by row, until it is known which rows will be shown: to add one up costs far more than to keep it.
-struct KeptRecords {
-    private struct Kept {
+struct KeptRecords: Sendable {
+    private struct Kept: Sendable {
         var record: RecordSums
         var verdict: UInt8
         var previous: Int32

@@ -5,7 +5,7 @@ import GRDB
 struct ForeignNames {
     private let db: Database
     private lazy var suffixes = try? PublicSuffixes.ofVerdicts(db)
-    private lazy var services = Services()
+    private lazy var services = Services.known
 
     init(_ db: Database) { self.db = db }
 

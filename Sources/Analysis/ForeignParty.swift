@@ -8,7 +8,7 @@ struct ForeignParty {
 
     init(_ suffixes: PublicSuffixes) {
         self.suffixes = suffixes
-        services = Services()
+        services = Services.known
     }
 
     /// The names in `results` of other organisations than that of `domain`: those that passed first, SPF before DKIM.
@@ -34,15 +34,40 @@ struct ForeignParty {
     /// The organisation of a name.
     func organisation(of name: String) -> String { suffixes.organisation(of: name) }
 
-    /// All names of services, and those above them.
-    var namesOfServices: Set<Substring> { services.namesAbove }
-
     /// The known service that a name belongs to.
     func service(ofName name: String) -> String? { services.service(of: name)?.name }
+
+    /// Whether there can be services that the name of the organisation `name` does not tell by itself: those below it.
+    func isAboveServices(_ name: String) -> Bool { services.namesAbove.contains(name[...]) }
+
+    /// All names that are above services, or their own; nil if there are services that organisations lie below, as below a public suffix.
+    var namesOfServices: Set<Substring>? {
+        for domain in services.all.flatMap(\.domains) where suffixes.organisation(of: "x." + domain) == "x." + domain { return nil }
+        return services.namesAbove
+    }
 }
 
-/// Whom the sets of results of a policy domain speak for: a known service, else the first foreign organisation. Each organisation is looked at
-/// once, and each name of those with services.
+/// What a party is called: texts are looked up only for those that are shown.
+enum PartyName: Hashable, Sendable {
+    /// The policy domain's own.
+    case own
+    /// A known service, or an organisation.
+    case text(String)
+    /// names: an organisation.
+    case key(Int)
+
+    /// The text; nil for the policy domain's own.
+    func text(_ names: inout NameLookup) throws -> String? {
+        switch self {
+        case .own: nil
+        case .text(let text): text
+        case .key(let key): try names.name(key) ?? ""
+        }
+    }
+}
+
+/// Whom the sets of results of a policy domain speak for: a known service, else the first foreign organisation. Only names of organisations
+/// with services are looked up, each once.
 struct KeyedParties {
     private struct Party {
         /// The number of its service, else of its organisation; -1: the names of the organisation are to be told apart.
@@ -50,24 +75,30 @@ struct KeyedParties {
         var isService: Bool
     }
 
-    /// What the parties are called, by number; nil: the domain's own. Numbered in the order of their first appearance.
-    private(set) var names: [String?] = []
+    /// What the parties are called, by number, in the order of their first appearance.
+    private(set) var names: [PartyName] = []
     private let party: ForeignParty
     private var results: KeyedResults
     private var texts: NameLookup
-    private var numbers: [String?: Int] = [:]
-    private let namesOfServices: Set<Substring>
+    private var numbers: [PartyName: Int] = [:]
+    /// Keys of the names that services have, or that are above them; nil: only the text of an organisation tells.
+    private var keysOfServices: Set<Int>?
     private var places = KeyedPlaces()
     private var organisations = KeyedPlaces()
     private var parties: [Party] = []
     /// The answers by the place of a set, with the domain that they hold for: a set mostly comes with one only.
-    private var known: [(domain: Int, number: Int)] = []
+    private var known: [(domain: Int32, number: Int32)] = []
 
     init(_ db: Database, _ suffixes: PublicSuffixes) throws {
         party = ForeignParty(suffixes)
-        namesOfServices = party.namesOfServices
         results = try KeyedResults(db, suffixes)
         texts = NameLookup(db)
+        guard let names = party.namesOfServices else { return }
+        var keys: Set<Int> = []
+        for name in names {
+            if let key = try Int.fetchOne(db.cachedStatement(sql: KeyedResults.keySQL), arguments: [String(name)]) { keys.insert(key) }
+        }
+        keysOfServices = keys
     }
 
     /// The number of the organisation of a policy domain.
@@ -78,8 +109,9 @@ struct KeyedParties {
     mutating func number(ofSet id: Int, for domain: PolicyDomain, own: Int32) throws -> Int {
         let place = try results.place(id)
         if place >= known.count { known.append(contentsOf: repeatElement((domain: -1, number: 0), count: results.count - known.count)) }
-        if known[place].domain != domain.id { known[place] = (domain.id, try found(place, own)) }
-        return known[place].number
+        let key = Int32(truncatingIfNeeded: domain.id)
+        if known[place].domain != key { known[place] = (key, Int32(try found(place, own))) }
+        return Int(known[place].number)
     }
 
     private mutating func found(_ place: Int, _ own: Int32) throws -> Int {
@@ -91,7 +123,7 @@ struct KeyedParties {
             let rank = (party.isService ? 0 : 4) + order
             if best.map({ rank < $0.rank }) ?? true { best = (rank, party) }
         }
-        return best?.party.number ?? number(of: nil)
+        return best?.party.number ?? number(of: .own)
     }
 
     private mutating func party(of result: KeyedResult) throws -> Party {
@@ -101,24 +133,28 @@ struct KeyedParties {
         if let place = organisations[organisation] {
             return parties[place].number >= 0 ? parties[place] : try party(ofName: Int(result.domain))
         }
-        let name = try texts.name(organisation) ?? ""
-        let hasServices = namesOfServices.contains(name[...]) || party.service(ofName: name) != nil
         organisations[organisation] = parties.count
-        parties.append(Party(number: hasServices ? -1 : number(of: name), isService: false))
+        parties.append(Party(number: try hasServices(organisation) ? -1 : number(of: .key(organisation)), isService: false))
         return try party(of: result)
+    }
+
+    private mutating func hasServices(_ organisation: Int) throws -> Bool {
+        if let keysOfServices { return keysOfServices.contains(organisation) }
+        let name = try texts.name(organisation) ?? ""
+        return party.isAboveServices(name) || party.service(ofName: name) != nil
     }
 
     private mutating func party(ofName key: Int) throws -> Party {
         if let place = places[key] { return parties[place] }
         let name = try texts.name(key) ?? ""
         let service = party.service(ofName: name)
-        let found = Party(number: number(of: service ?? party.organisation(of: name)), isService: service != nil)
+        let found = Party(number: number(of: .text(service ?? party.organisation(of: name))), isService: service != nil)
         places[key] = parties.count
         parties.append(found)
         return found
     }
 
-    private mutating func number(of name: String?) -> Int {
+    private mutating func number(of name: PartyName) -> Int {
         if let number = numbers[name] { return number }
         numbers[name] = names.count
         names.append(name)

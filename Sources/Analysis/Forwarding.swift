@@ -82,22 +82,19 @@ public struct Forwarding: Sendable {
     public static func ask(
         _ store: ReportStore, _ filter: Filter, limit: Int?, withTotals: Bool = true
     ) throws(AnalysisError) -> Forwarding {
-        try reading(store, "forwarding") { db in
+        try readingShared(store, "forwarding") { db, shared in
             let scope = try Scope(db, filter)
             guard let period = scope.period else {
                 return Forwarding(coverage: scope.coverage(messages: 0, reports: 0), rows: [], count: 0, explained: 0, spfFailed: 0)
             }
-            var candidates: [Candidate] = []
-            var kept = KeptRecords()
-            for (index, domain) in scope.domains.enumerated() {
-                let (groups, totals) = try totals(db, scope, of: domain, in: period, &kept)
-                for (group, totals) in totals.enumerated() {
-                    candidates.append(Candidate(domain: index, source: groups.source(of: group), totals: totals))
-                }
+            let parts = try shared.split(scope.domains, db) { db, next in
+                var part = Part()
+                while let domain = next() { try part.add(db, scope, of: domain, in: period) }
+                return part
             }
-            let explained = candidates.reduce(0) { $0 + $1.totals.spfFailed }
+            let explained = parts.flatMap(\.candidates).reduce(0) { $0 + $1.totals.spfFailed }
             var tools = try Tools(db)
-            let rows = try leading(candidates, of: scope, limit: limit).map { try row($0, scope, kept, &tools) }
+            let rows = try leading(parts, limit: limit).map { try row($0, of: parts[$1], &tools) }
             var spfFailed = 0
             if withTotals {
                 for domain in scope.domains {
@@ -105,21 +102,36 @@ public struct Forwarding: Sendable {
                 }
             }
             let coverage = withTotals ? try scope.totals(db) : scope.coverage(messages: 0, reports: 0)
-            return Forwarding(coverage: coverage, rows: rows, count: candidates.count, explained: explained, spfFailed: spfFailed)
+            return Forwarding(
+                coverage: coverage, rows: rows, count: parts.reduce(0) { $0 + $1.candidates.count }, explained: explained,
+                spfFailed: spfFailed)
         }
     }
 
-    private struct Candidate {
-        let domain: Int
+    private struct Candidate: Sendable {
+        let domain: PolicyDomain
         let source: IPAddress
         let totals: Totals
     }
 
     /// What rows are ranked by.
-    private struct Totals {
+    private struct Totals: Sendable {
         var messages = 0
         var spfFailed = 0
         var last: Int32 = -1
+    }
+
+    /// What one connection finds: the rows that may come to be shown, and their records.
+    private struct Part: Sendable {
+        private(set) var candidates: [Candidate] = []
+        private(set) var kept = KeptRecords()
+
+        mutating func add(_ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period) throws {
+            let (groups, totals) = try Forwarding.totals(db, scope, of: domain, in: period, &kept)
+            for (group, totals) in totals.enumerated() {
+                candidates.append(Candidate(domain: domain, source: groups.source(of: group), totals: totals))
+            }
+        }
     }
 
     private static func totals(
@@ -150,19 +162,23 @@ public struct Forwarding: Sendable {
         return (groups, totals)
     }
 
-    private static func leading(_ candidates: [Candidate], of scope: Scope, limit: Int?) -> [Candidate] {
+    /// The first rows, and in which part they are.
+    private static func leading(_ parts: [Part], limit: Int?) -> [(candidate: Candidate, part: Int)] {
         var highest = Highest<Int>(limit)
-        var chosen = candidates.filter { highest.admits($0.totals.spfFailed) }
-        chosen.removeAll { !highest.keeps($0.totals.spfFailed) }
-        let named = chosen.map { (candidate: $0, text: $0.source.description) }
+        var chosen: [(candidate: Candidate, part: Int)] = []
+        for (number, part) in parts.enumerated() {
+            for candidate in part.candidates where highest.admits(candidate.totals.spfFailed) { chosen.append((candidate, number)) }
+        }
+        chosen.removeAll { !highest.keeps($0.candidate.totals.spfFailed) }
+        let named = chosen.map { (chosen: $0, text: $0.candidate.source.description) }
         let sorted = named.sorted { a, b in
-            let (first, second) = (a.candidate.totals, b.candidate.totals)
+            let (first, second) = (a.chosen.candidate.totals, b.chosen.candidate.totals)
             if first.spfFailed != second.spfFailed { return first.spfFailed > second.spfFailed }
             if first.messages != second.messages { return first.messages > second.messages }
             if a.text != b.text { return a.text < b.text }
-            return scope.domains[a.candidate.domain].name < scope.domains[b.candidate.domain].name
+            return a.chosen.candidate.domain.name < b.chosen.candidate.domain.name
         }
-        return sorted.prefix(limit ?? .max).map(\.candidate)
+        return sorted.prefix(limit ?? .max).map(\.chosen)
     }
 
     /// What the rows that are shown need beside the sums.
@@ -203,13 +219,11 @@ public struct Forwarding: Sendable {
         var text: String { (selectorName ?? "") + "\u{0}" + domainName }
     }
 
-    private static func row(
-        _ candidate: Candidate, _ scope: Scope, _ kept: KeptRecords, _ tools: inout Tools
-    ) throws -> ForwardingRow {
-        let domain = scope.domains[candidate.domain]
+    private static func row(_ candidate: Candidate, of part: Part, _ tools: inout Tools) throws -> ForwardingRow {
+        let domain = candidate.domain
         var row = RowSums()
         var forwarded = 0
-        try kept.forEach(from: candidate.totals.last) { record, verdict in
+        try part.kept.forEach(from: candidate.totals.last) { record, verdict in
             try row.add(record, &tools.reporterOf)
             if verdict == Verdict.forwarded.stored { forwarded += record.messages }
         }

@@ -2,10 +2,14 @@ import DMARC
 import GRDB
 
 /// What sets of results say, in keys of `names` instead of texts: every other record may have a set of its own, so that reading them is what
-/// questions about raw results spend their time on. They are read 64 sets at a time, each once, and stand one behind the other in one list.
+/// questions about raw results spend their time on. They are read 64 sets at a time, each once, and unpacked when they are asked for: of most
+/// chunks few sets are.
 struct KeyedResults {
     /// Question: the results of 64 sets. Unit: one row. Index: rowid of `keyed_results`.
     static let keyedSQL = "SELECT results FROM keyed_results WHERE chunk = ?1"
+
+    /// Question: the last of these rows. Unit: one row. Index: rowid of `keyed_results`, one seek.
+    static let lastChunkSQL = "SELECT max(chunk) FROM keyed_results"
 
     /// The same for sets that are not in there yet. Unit: one row a result, in the order of the report. Index: primary key of
     /// `authentication_results`.
@@ -26,9 +30,12 @@ struct KeyedResults {
     private var names: NameLookup
     private var organisations: [Int: Int32] = [:]
     private var others: [String: Int32] = [:]
-    /// Where each chunk begins in `ends`.
+    /// Where the bytes of each chunk begin in `bytes`.
     private var chunks = KeyedPlaces()
-    /// Where the results of each set end in `results`.
+    private var bytes: [UInt8] = []
+    /// The place of each set that was asked for: close together, so that what is asked again and again stays near.
+    private var places = KeyedPlaces()
+    /// Where the results of each of them end in `results`.
     private var ends: [Int32] = []
     private var results: [KeyedResult] = []
 
@@ -38,16 +45,15 @@ struct KeyedResults {
         rows = try SQLRows(db, Self.resultsSQL)
         self.suffixes = suffixes
         names = NameLookup(db)
-        // Grown step by step it would be copied again and again.
-        results.reserveCapacity(100_000)
+        // Grown step by step they would be copied again and again. What is not filled costs nothing.
+        let chunks = try Int.fetchOne(db, sql: Self.lastChunkSQL) ?? 0
+        bytes.reserveCapacity(min(chunks << 12, 64 << 20))
+        results.reserveCapacity(min(chunks << 7, 4 << 20))
     }
 
     /// The place of the set with the key `id`, for the questions below.
     @inline(__always)
-    mutating func place(_ id: Int) throws -> Int {
-        let first = try chunks[id / KeyedResult.setsInChunk] ?? read(chunk: id / KeyedResult.setsInChunk)
-        return first + id % KeyedResult.setsInChunk
-    }
+    mutating func place(_ id: Int) throws -> Int { try places[id] ?? unpack(id) }
 
     /// Places are below this.
     var count: Int { ends.count }
@@ -56,19 +62,26 @@ struct KeyedResults {
     @inline(__always)
     subscript(_ place: Int) -> ArraySlice<KeyedResult> { results[(place == 0 ? 0 : Int(ends[place - 1]))..<Int(ends[place])] }
 
+    private mutating func unpack(_ id: Int) throws -> Int {
+        let chunk = id / KeyedResult.setsInChunk
+        let begin = try chunks[chunk] ?? read(chunk: chunk)
+        bytes.withUnsafeBytes { KeyedResult.unpack($0, chunk: begin, set: id % KeyedResult.setsInChunk, to: &results) }
+        places[id] = ends.count
+        ends.append(Int32(results.count))
+        return ends.count - 1
+    }
+
     private mutating func read(chunk: Int) throws -> Int {
-        let first = ends.count
+        let begin = bytes.count
         try keyed.restart(chunk)
-        if try keyed.next() {
-            keyed.withBytes(0) { KeyedResult.unpack($0, &ends, &results) }
-        } else {
-            for set in try KeyedResult.sets(ofChunk: chunk, rows, organisation: { try organisation(of: $0) }) {
-                results += set
-                ends.append(Int32(results.count))
-            }
+        if try keyed.next() { keyed.withBytes(0) { if KeyedResult.isChunk($0) { bytes.append(contentsOf: $0) } } }
+        // Not in there yet, or no chunk.
+        if bytes.count == begin {
+            let sets = try KeyedResult.sets(ofChunk: chunk, rows, organisation: { try organisation(of: $0) })
+            bytes.append(contentsOf: KeyedResult.pack(sets))
         }
-        chunks[chunk] = first
-        return first
+        chunks[chunk] = begin
+        return begin
     }
 
     /// Alignment of a set with the name `from` (`Alignment.init(of:dkim:spf:aligns:)` says what counts).
@@ -167,22 +180,29 @@ struct KeyedResult {
         return bytes
     }
 
-    /// Appends the results of a chunk, and where each set ends. Bytes of another length are no chunk: its sets are empty.
-    static func unpack(_ bytes: UnsafeRawBufferPointer, _ ends: inout [Int32], _ results: inout [KeyedResult]) {
-        func number(_ offset: Int) -> Int32 { Int32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Int32.self)) }
-        let isWhole = bytes.count >= setsInChunk * 4 && (bytes.count - setsInChunk * 4) % byteCount == 0
-        let count = isWhole ? (bytes.count - setsInChunk * 4) / byteCount : 0
-        var end = Int32(results.count)
-        let last = end + Int32(count)
-        for set in 0..<setsInChunk {
-            if isWhole { end = min(last, end + max(0, min(number(set * 4), last - end))) }
-            ends.append(end)
-        }
-        var offset = setsInChunk * 4
-        for _ in 0..<count {
+    /// Whether these bytes are as long as they say.
+    static func isChunk(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count >= setsInChunk * 4 else { return false }
+        var count = 0
+        for set in 0..<setsInChunk { count += Int(UInt32(bitPattern: number(bytes, set * 4))) }
+        return bytes.count == setsInChunk * 4 + count * byteCount
+    }
+
+    @inline(__always)
+    private static func number(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> Int32 {
+        Int32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Int32.self))
+    }
+
+    /// Appends the results of a set of the chunk that begins at `chunk`, in the order of the report.
+    static func unpack(_ bytes: UnsafeRawBufferPointer, chunk: Int, set: Int, to results: inout [KeyedResult]) {
+        var first: Int32 = 0
+        for other in 0..<set { first &+= number(bytes, chunk + other * 4) }
+        var offset = chunk + setsInChunk * 4 + Int(first) * byteCount
+        for _ in 0..<number(bytes, chunk + set * 4) {
             results.append(
-                KeyedResult(kind: bytes[offset], domain: number(offset + 1), selector: number(offset + 5), organisation: number(offset + 9))
-            )
+                KeyedResult(
+                    kind: bytes[offset], domain: number(bytes, offset + 1), selector: number(bytes, offset + 5),
+                    organisation: number(bytes, offset + 9)))
             offset += byteCount
         }
     }

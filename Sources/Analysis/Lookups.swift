@@ -3,15 +3,12 @@ import GRDB
 
 /// Interned sets of authentication results by their key, with a memory of the latest ones.
 struct AuthenticationLookup {
-    /// Question: the results of a set. Unit: one row a result, in the order of the report. Index: primary key of `authentication_results`,
-    /// rowid of `names`.
+    /// Question: the results of a set. Unit: one row a result, in the order of the report. Index: primary key of `authentication_results`.
     static let resultsSQL = """
-        SELECT a.method, d.name, s.name, a.scope, a.result, a.raw_result, a.human_result
-        FROM authentication_results a
-            LEFT JOIN names d ON d.id = a.domain_id
-            LEFT JOIN names s ON s.id = a.selector_id
-        WHERE a.set_id = ?1
-        ORDER BY a.position
+        SELECT method, domain_id, selector_id, scope, result, raw_result, human_result
+        FROM authentication_results
+        WHERE set_id = ?1
+        ORDER BY position
         """
 
     /// Sets to remember: a bound on memory for exports of any length.
@@ -20,8 +17,13 @@ struct AuthenticationLookup {
     private let db: Database
     private var rows: SQLRows?
     private var known: [Int: AuthenticationSet] = [:]
+    /// The same few names repeat endlessly.
+    private var names: NameLookup
 
-    init(_ db: Database) { self.db = db }
+    init(_ db: Database) {
+        self.db = db
+        names = NameLookup(db)
+    }
 
     /// The set with the key `id`; empty if there is none.
     mutating func set(_ id: Int) throws -> AuthenticationSet {
@@ -32,15 +34,16 @@ struct AuthenticationLookup {
         var set = AuthenticationSet()
         while try rows.next() {
             let result = AuthenticationResult(rawValue: rows.text(4)) ?? .unknown
+            let domain = try names.name(rows.optionalInt(1))
             if rows.text(0) == "dkim" {
                 set.dkim.append(
                     DKIMResult(
-                        domain: rows.optionalText(1), selector: rows.optionalText(2), result: result, rawResult: rows.optionalText(5),
+                        domain: domain, selector: try names.name(rows.optionalInt(2)), result: result, rawResult: rows.optionalText(5),
                         humanResult: rows.optionalText(6)))
             } else {
                 set.spf.append(
                     SPFResult(
-                        domain: rows.optionalText(1), scope: rows.optionalText(3).flatMap(SPFScope.init(rawValue:)), result: result,
+                        domain: domain, scope: rows.optionalText(3).flatMap(SPFScope.init(rawValue:)), result: result,
                         rawResult: rows.optionalText(5), humanResult: rows.optionalText(6)))
             }
         }

@@ -64,7 +64,7 @@ public struct NameExplanation: Sendable {
     ///
     /// - Parameter limit: how many places; nil: all.
     public static func ask(_ store: ReportStore, name: String, limit: Int? = nil) throws(AnalysisError) -> NameExplanation {
-        try reading(store, "explain") { db in
+        try readingShared(store, "explain") { db, shared in
             var selector: String?
             var domain: String? = name
             if let range = name.firstRange(of: "._domainkey.") {
@@ -75,12 +75,45 @@ public struct NameExplanation: Sendable {
                 domain = nil
             }
             let organisation = try domain.flatMap { try Self.organisation(db, $0) }
-            let (places, others) = try SelectorPlaces.leading(db, domain: domain, selector: selector, limit: limit)
             let isMet = try [domain, selector].compactMap(\.self).allSatisfy { try Self.isMet(db, $0) }
+            let tasks = [Task.places] + (selector == nil ? try Self.setRanges(db).map(Task.senders) : [])
+            let parts = try shared.split(tasks, db) { [domain, selector] db, next in
+                var part = Part()
+                while let task = next() { try part.add(db, task, domain: domain, selector: selector, limit: limit) }
+                return part
+            }
+            let (places, others) = parts.compactMap(\.places).first ?? ([], 0)
             return NameExplanation(
                 organisation: organisation, places: places, otherPlaces: others, isMet: isMet,
-                sources: selector == nil ? try domain.map { try sources(db, $0) } ?? [] : [])
+                sources: try leading(db, parts.map(\.senders)))
         }
+    }
+
+    /// What is found out one by one, on one connection or on two.
+    private enum Task: Sendable {
+        /// Where selectors are seen.
+        case places
+        /// Who sends, by the sets of results with these keys.
+        case senders(Range<Int>)
+    }
+
+    private struct Part: Sendable {
+        private(set) var places: (places: [Place], others: Int)?
+        private(set) var senders = Senders()
+
+        mutating func add(_ db: Database, _ task: Task, domain: String?, selector: String?, limit: Int?) throws {
+            switch task {
+            case .places: places = try SelectorPlaces.leading(db, domain: domain, selector: selector, limit: limit)
+            case .senders(let range): if let domain { try senders.add(db, domain, range) }
+            }
+        }
+    }
+
+    /// Pieces that two connections take in turn.
+    private static func setRanges(_ db: Database) throws -> [Range<Int>] {
+        let end = (try Int.fetchOne(db, sql: "SELECT max(id) FROM authentication_sets") ?? 0) + 1
+        let count = 16
+        return (0..<count).map { end * $0 / count..<end * ($0 + 1) / count }
     }
 
     private static func isMet(_ db: Database, _ name: String) throws -> Bool {
@@ -96,7 +129,7 @@ public struct NameExplanation: Sendable {
                 FROM organisations o JOIN names n ON n.id = o.name_id WHERE n.name = ?
                 """, arguments: [name])
         guard let row else { return nil }
-        var stranger = SourceExplanation.Stranger(name: name, service: Services().service(of: name))
+        var stranger = SourceExplanation.Stranger(name: name, service: Services.known.service(of: name))
         stranger.surviving = row[0]
         stranger.broken = row[1]
         stranger.unsigned = row[2]
@@ -108,27 +141,80 @@ public struct NameExplanation: Sendable {
         return stranger
     }
 
-    private static func sources(_ db: Database, _ name: String) throws -> [(
-        source: IPAddress, domain: String, verdict: Verdict, messages: Int
-    )] {
-        let rows = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT f.source, d.name, f.verdict, f.messages
-                FROM (
-                    SELECT source, domain_id, verdict, sum(messages) AS messages
-                    FROM flows
-                    WHERE aligned IN (0, 2) AND authentication_id IN (
-                        SELECT a.set_id FROM authentication_results a
-                        WHERE a.result = 'pass' AND a.domain_id IN (
-                            SELECT o.name_id FROM organisation_names o JOIN names n ON n.id = o.organisation_id WHERE n.name = ?))
-                    GROUP BY 1, 2, 3
-                ) f JOIN domains d ON d.id = f.domain_id
-                ORDER BY 4 DESC, 1, 2, 3 LIMIT 20
-                """, arguments: [name])
-        return try rows.compactMap { row in
-            let source = try row.withUnsafeData(atIndex: 0) { data in data.flatMap { $0.withUnsafeBytes { IPAddress(bytes: $0) } } }
-            return source.map { ($0, row[1], Verdict(stored: row[2]), row[3]) }
+    /// Question: the sets of results in which an organisation authenticates. Unit: one row a set and name. Index: primary key of
+    /// `organisation_names`; `authentication_results_domain`.
+    static let setsSQL = """
+        SELECT a.set_id
+        FROM names n
+            JOIN organisation_names o ON o.organisation_id = n.id
+            JOIN authentication_results a ON a.domain_id = o.name_id
+        WHERE n.name = ?1 AND a.set_id BETWEEN ?2 AND ?3 AND a.result = 'pass'
+        """
+
+    /// Question: who sends with a set of results, without aligned SPF. Unit: one row a flow. Index: `flows_authentication`, covering.
+    static let flowsSQL = """
+        SELECT source, domain_id, verdict, messages FROM flows WHERE authentication_id = ?1 AND aligned IN (0, 2)
+        """
+
+    private struct Sender {
+        var source: IPAddress
+        var domain: Int
+        var verdict: Int
+        var messages = 0
+    }
+
+    /// What each source sends for a domain with a verdict: those of some sets of results.
+    private struct Senders: Sendable {
+        private(set) var groups = SourceGroups()
+        private(set) var messages: [Int] = []
+
+        mutating func add(_ db: Database, _ name: String, _ range: Range<Int>) throws {
+            var sets: Set<Int> = []
+            let found = try SQLRows(db, setsSQL, [.text(name), .integer(range.lowerBound), .integer(range.upperBound - 1)])
+            while try found.next() { sets.insert(found.int(0)) }
+            let flows = try SQLRows(db, flowsSQL)
+            // In the order in which they lie in the index.
+            for set in sets.sorted() {
+                try flows.restart(set)
+                while try flows.next() { add(flows.int(3), of: try flows.address(0), flows.int(1) << 8 | flows.int(2)) }
+            }
+        }
+
+        mutating func add(_ count: Int, of source: IPAddress, _ key: Int) {
+            let group = groups.number(of: source, key)
+            if group == messages.count { messages.append(0) }
+            messages[group] += count
         }
     }
+
+    /// The first of them, most messages first.
+    private static func leading(_ db: Database, _ parts: [Senders]) throws -> [(
+        source: IPAddress, domain: String, verdict: Verdict, messages: Int
+    )] {
+        var senders = parts[0]
+        for part in parts.dropFirst() {
+            for group in part.messages.indices {
+                senders.add(part.messages[group], of: part.groups.source(of: group), part.groups.key(of: group))
+            }
+        }
+        let (groups, messages) = (senders.groups, senders.messages)
+        guard let lowest = lowestOfLeading(messages, limit: mostSources) ?? messages.min() else { return [] }
+        let leading = messages.indices.filter { messages[$0] >= lowest }.map { group in
+            let key = groups.key(of: group)
+            return Sender(source: groups.source(of: group), domain: key >> 8, verdict: key & 255, messages: messages[group])
+        }
+        var domains: [Int: String] = [:]
+        for domain in Set(leading.map(\.domain)) {
+            domains[domain] = try String.fetchOne(db, sql: "SELECT name FROM domains WHERE id = ?", arguments: [domain]) ?? ""
+        }
+        let rows = leading.map { ($0.source, domains[$0.domain] ?? "", Verdict(stored: $0.verdict), $0.messages) }
+        return Array(
+            rows.sorted { a, b in
+                if a.3 != b.3 { return a.3 > b.3 }
+                if a.0 != b.0 { return a.0.isBefore(b.0) }
+                return (a.1, a.2.stored) < (b.1, b.2.stored)
+            }.prefix(mostSources))
+    }
+
+    private static let mostSources = 20
 }

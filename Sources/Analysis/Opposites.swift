@@ -22,7 +22,8 @@ struct Opposites: Sendable {
     }
 
     private var sources = SourceTable()
-    private var selectors: [Int: Int32] = [:]
+    /// By key: the number of a selector and 1, or 0 for an empty one.
+    private var selectors = KeyedPlaces()
     private var numbers: [String: Int32] = [:]
     /// The last voice on each topic on which somebody said that a signature did not verify: few, while almost every message has one that did.
     private var disputed: [Topic: Int32] = [:]
@@ -35,13 +36,18 @@ struct Opposites: Sendable {
     mutating func number(ofSource address: IPAddress) -> Int { sources.number(of: address) }
 
     /// A number for a selector; they are labels of DNS, in which letter case means nothing. Nil for an empty one.
+    @inline(__always)
     private mutating func number(ofSelector key: Int, _ names: inout NameLookup) throws -> Int32? {
-        if let known = selectors[key] { return known < 0 ? nil : known }
+        let known = try selectors[key] ?? addSelector(key, &names)
+        return known == 0 ? nil : Int32(known - 1)
+    }
+
+    private mutating func addSelector(_ key: Int, _ names: inout NameLookup) throws -> Int {
         let name = try names.name(key)?.lowercased() ?? ""
-        let number = name.isEmpty ? -1 : numbers[name] ?? Int32(numbers.count)
-        if number >= 0 { numbers[name] = number }
-        selectors[key] = number
-        return number < 0 ? nil : number
+        if !name.isEmpty, numbers[name] == nil { numbers[name] = Int32(numbers.count) }
+        let known = numbers[name].map { Int($0) + 1 } ?? 0
+        selectors[key] = known
+        return known
     }
 
     /// Whether a result says of a signature with a domain and a selector that it verified, or that it did not.
@@ -69,33 +75,57 @@ struct Opposites: Sendable {
         voices.append(voice)
     }
 
-    /// Adds what was noted about records of other domains.
+    /// Adds what was noted about records of other domains, of all of them at once: then it is known of which sources somebody said that a
+    /// signature did not verify, and the passes of all others need not be looked at.
     ///
-    /// - Parameter reporters: the numbers here of the reporters there.
-    mutating func add(_ other: Opposites, reporters: [Int32]) {
-        let places = other.sources.addresses.map { Int32(sources.number(of: $0)) }
-        while failing.count < sources.addresses.count { failing.append(false) }
-        for (place, isFailing) in zip(places, other.failing) where isFailing { failing[Int(place)] = true }
-        var names = [Int32](repeating: -1, count: other.numbers.count)
-        for (name, number) in other.numbers {
-            let known = numbers[name] ?? Int32(numbers.count)
-            numbers[name] = known
-            names[Int(number)] = known
+    /// - Parameter others: each with the numbers here of the reporters there.
+    mutating func add(_ others: [(opposites: Opposites, reporters: [Int32])]) {
+        let translations = others.map { other, reporters in
+            Translation(
+                sources: other.sources.addresses.map { Int32(sources.number(of: $0)) }, selectors: translated(other.numbers),
+                reporters: reporters)
         }
-        func translated(_ topic: Topic) -> Topic {
-            Topic(source: places[Int(topic.source)], domain: topic.domain, selector: names[Int(topic.selector)], day: topic.day)
-        }
-        for (topic, last) in other.disputed {
-            let topic = translated(topic)
-            var place = last
-            while place >= 0 {
-                let voice = other.voices[Int(place)]
-                add(Voice(reporter: reporters[Int(voice.reporter)], passed: false, previous: disputed[topic] ?? -1), on: topic)
-                place = voice.previous
+        failing += repeatElement(false, count: sources.addresses.count - failing.count)
+        for ((other, _), translation) in zip(others, translations) {
+            for (place, isFailing) in zip(translation.sources, other.failing) where isFailing { failing[Int(place)] = true }
+            for (topic, last) in other.disputed {
+                let topic = translation.topic(topic)
+                var place = last
+                while place >= 0 {
+                    let voice = other.voices[Int(place)]
+                    let reporter = translation.reporters[Int(voice.reporter)]
+                    add(Voice(reporter: reporter, passed: false, previous: disputed[topic] ?? -1), on: topic)
+                    place = voice.previous
+                }
             }
         }
-        passes.reserveCapacity(passes.count + other.passes.count)
-        for (topic, reporter) in other.passes { passes.append((translated(topic), reporters[Int(reporter)])) }
+        for ((other, _), translation) in zip(others, translations) {
+            for (topic, reporter) in other.passes where failing[Int(translation.sources[Int(topic.source)])] {
+                passes.append((translation.topic(topic), translation.reporters[Int(reporter)]))
+            }
+        }
+    }
+
+    /// The numbers here of what has others there.
+    private struct Translation {
+        let sources: [Int32]
+        let selectors: [Int32]
+        let reporters: [Int32]
+
+        func topic(_ topic: Topic) -> Topic {
+            Topic(
+                source: sources[Int(topic.source)], domain: topic.domain, selector: selectors[Int(topic.selector)], day: topic.day)
+        }
+    }
+
+    private mutating func translated(_ selectors: [String: Int32]) -> [Int32] {
+        var found = [Int32](repeating: -1, count: selectors.count)
+        for (name, number) in selectors {
+            let known = numbers[name] ?? Int32(numbers.count)
+            numbers[name] = known
+            found[Int(number)] = known
+        }
+        return found
     }
 
     /// For each reporter, on how many topics another one said the opposite.

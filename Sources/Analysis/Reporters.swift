@@ -124,10 +124,8 @@ public struct Reporters: Sendable {
                 return (census, records.sums)
             }
             var (census, records) = parts[0]
-            for (others, otherRecords) in parts.dropFirst() {
-                census.add(others)
-                records.add(otherRecords)
-            }
+            for (others, _) in parts.dropFirst() { census.add(others) }
+            records.add(parts.dropFirst().map(\.1))
             records.settle()
             let rows = census.rows(names: names, records).filter { filter.includes(reporter: $0.reporter) }
             coverage.reports = rows.reduce(0) { $0 + $1.reports }
@@ -239,17 +237,20 @@ public struct Reporters: Sendable {
             return figures.count - 1
         }
 
-        /// Adds what was found about other domains.
-        mutating func add(_ other: RecordSums) {
-            var numbers: [Int32] = []
-            for (reporter, found) in zip(other.reporters, other.figures) {
-                let number = number(of: reporter)
-                figures[number].records += found.records
-                figures[number].messages += found.messages
-                figures[number].disagreements += found.disagreements
-                numbers.append(Int32(number))
+        /// Adds what was found about other domains, all of them at once.
+        mutating func add(_ others: [RecordSums]) {
+            var numbers: [[Int32]] = []
+            for other in others {
+                numbers.append([])
+                for (reporter, found) in zip(other.reporters, other.figures) {
+                    let number = number(of: reporter)
+                    figures[number].records += found.records
+                    figures[number].messages += found.messages
+                    figures[number].disagreements += found.disagreements
+                    numbers[numbers.count - 1].append(Int32(number))
+                }
             }
-            opposites.add(other.opposites, reporters: numbers)
+            opposites.add(zip(others, numbers).map { ($0.opposites, $1) })
         }
 
         /// After the last record: who contradicts whom.

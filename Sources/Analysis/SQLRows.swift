@@ -29,6 +29,8 @@ final class SQLRows {
                         sqlite3_bind_blob(
                             handle, position, $0.baseAddress, Int32($0.count), unsafeBitCast(-1, to: sqlite3_destructor_type.self))
                     }
+                case .text(let value):
+                    sqlite3_bind_text(handle, position, value, -1, unsafeBitCast(-1, to: sqlite3_destructor_type.self))
                 }
             guard code == SQLITE_OK else { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }
         }
@@ -133,6 +135,8 @@ final class SQLRows {
 enum SQLValue {
     case integer(Int)
     case address(IPAddress)
+    /// Without NUL.
+    case text(String)
 }
 
 /// Runs `body` in one read transaction, so that all figures of an answer come from the same state of the database.

@@ -1,3 +1,4 @@
+import CLinux
 import Dispatch
 import GRDB
 import ReportStore
@@ -18,35 +19,38 @@ struct SharedReading: Sendable {
     /// To be made before the first connection's read transaction begins.
     init(_ store: ReportStore) {
         // Whatever the second connection cannot do, the first does alone.
-        second = store.fileBytes >= Self.leastBytes ? try? store.secondReader() : nil
+        let isLarge = store.fileBytes >= Self.leastBytes
+        if isLarge { dmarcstat_expect_large_heap() }
+        second = isLarge ? try? store.secondReader() : nil
         version = try? second?.read(Self.dataVersion)
     }
 
     private static func dataVersion(_ db: Database) throws -> Int? { try Int.fetchOne(db, sql: "PRAGMA data_version") }
 
-    /// Calls `body` once, or once on each of two threads at the same time. Each call asks for domains, one at a time, until there is none left, and
+    /// Calls `body` once, or once on each of two threads at the same time. Each call asks for items, one at a time, until there is none left, and
     /// returns what it found about those that it was given: which they are, and in which order, is left to chance.
-    func split<Part: Sendable>(
-        _ domains: [PolicyDomain], _ db: Database, _ body: @Sendable (Database, _ next: () -> PolicyDomain?) throws -> Part
+    func split<Item: Sendable, Part: Sendable>(
+        _ items: [Item], _ db: Database, _ body: @Sendable (Database, _ next: () -> Item?) throws -> Part
     ) throws -> [Part] {
         let taken = Mutex(0)
         let others = Mutex<Result<Part, any Error>?>(nil)
-        @Sendable func next() -> PolicyDomain? {
+        @Sendable func next() -> Item? {
             taken.withLock { taken in
-                guard taken < domains.count else { return nil }
+                guard taken < items.count else { return nil }
                 taken += 1
-                return domains[taken - 1]
+                return items[taken - 1]
             }
         }
-        guard let second, let version, domains.count > 1 else { return [try body(db, next)] }
+        guard let second, let version, items.count > 1 else { return [try body(db, next)] }
         return try withoutActuallyEscaping(body) { body in
             let group = DispatchGroup()
             // It is waited for before anything that it uses goes away.
             defer { group.wait() }
             DispatchQueue.global().async(group: group) {
+                dmarcstat_expect_large_heap()
                 let result = Result { () throws -> Part? in
                     try second.read { db in
-                        let hasWork = taken.withLock { $0 < domains.count }
+                        let hasWork = taken.withLock { $0 < items.count }
                         return try hasWork && Self.dataVersion(db) == version ? body(db, next) : nil
                     }
                 }

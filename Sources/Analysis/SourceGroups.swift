@@ -1,8 +1,8 @@
 import DMARC
 
 /// Numbers pairs of an address and a whole number 0, 1, 2 … in the order of their first appearance. Most addresses have one pair.
-struct SourceGroups {
-    private struct Group {
+struct SourceGroups: Sendable {
+    private struct Group: Sendable {
         var source: Int32
         var next: Int32
         var key: Int

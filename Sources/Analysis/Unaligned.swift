@@ -79,44 +79,32 @@ public struct Unaligned: Sendable {
     public static func ask(
         _ store: ReportStore, _ filter: Filter, anyVerdict: Bool, limit: Int?, withTotals: Bool = true
     ) throws(AnalysisError) -> Unaligned {
-        try reading(store, "unaligned") { db in
+        try readingShared(store, "unaligned") { db, shared in
             let scope = try Scope(db, filter)
             guard let period = scope.period else {
                 return Unaligned(coverage: scope.coverage(messages: 0, reports: 0), rows: [], count: 0)
             }
-            var candidates: [Candidate] = []
-            var tools = try Tools(db)
-            for (index, domain) in scope.domains.enumerated() {
-                let (groups, totals) = try failures(db, scope, of: domain, in: period, anyVerdict: anyVerdict, &tools)
-                for (group, totals) in totals.enumerated() {
-                    let name = try tools.names.name(groups.key(of: group)) ?? ""
-                    candidates.append(
-                        Candidate(
-                            domain: index, source: groups.source(of: group), from: groups.key(of: group), headerFrom: name,
-                            failed: totals.failed, last: totals.last))
-                }
+            let parts = try shared.split(scope.domains, db) { db, next in
+                var part = Part()
+                var tools = try Tools(db)
+                while let domain = next() { try part.add(db, scope, of: domain, in: period, anyVerdict: anyVerdict, &tools) }
+                return part
             }
-            let leading = leading(candidates, of: scope, limit: limit)
-            let rows = try rows(db, scope, of: leading, in: period, &tools)
+            let rows = try rows(db, scope, of: leading(parts, limit: limit), parts, in: period)
             let coverage = withTotals ? try scope.totals(db) : scope.coverage(messages: 0, reports: 0)
-            return Unaligned(coverage: coverage, rows: rows, count: candidates.count)
+            return Unaligned(coverage: coverage, rows: rows, count: parts.reduce(0) { $0 + $1.candidates.count })
         }
     }
 
     /// What is asked again and again.
     private struct Tools {
         var names: NameLookup
-        var reporterOf: ReporterLookup
-        var foreign: ForeignNames
-        var kept = KeptRecords()
         private var results: KeyedResults
         /// The answers by the place of a set, with the name in From that they hold for: a set mostly comes with one only.
         private var known: [(from: Int, proof: Proof?)] = []
 
         init(_ db: Database) throws {
             names = NameLookup(db)
-            foreign = ForeignNames(db)
-            reporterOf = try ReporterLookup(db)
             results = try KeyedResults(db, .ofVerdicts(db))
         }
 
@@ -148,8 +136,8 @@ public struct Unaligned: Sendable {
         var dkim: Int?
     }
 
-    private struct Candidate {
-        let domain: Int
+    private struct Candidate: Sendable {
+        let domain: PolicyDomain
         let source: IPAddress
         let from: Int
         let headerFrom: String
@@ -163,8 +151,28 @@ public struct Unaligned: Sendable {
         var last: Int32 = -1
     }
 
+    /// What one connection finds: the rows that may come to be shown, and their records.
+    private struct Part: Sendable {
+        private(set) var candidates: [Candidate] = []
+        private(set) var kept = KeptRecords()
+
+        mutating func add(
+            _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, anyVerdict: Bool, _ tools: inout Tools
+        ) throws {
+            let (groups, totals) = try failures(db, scope, of: domain, in: period, anyVerdict: anyVerdict, &tools, &kept)
+            for (group, totals) in totals.enumerated() {
+                let from = groups.key(of: group)
+                candidates.append(
+                    Candidate(
+                        domain: domain, source: groups.source(of: group), from: from, headerFrom: try tools.names.name(from) ?? "",
+                        failed: totals.failed, last: totals.last))
+            }
+        }
+    }
+
     private static func failures(
-        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, anyVerdict: Bool, _ tools: inout Tools
+        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, anyVerdict: Bool, _ tools: inout Tools,
+        _ kept: inout KeptRecords
     ) throws -> (SourceGroups, [Totals]) {
         var groups = SourceGroups()
         var totals: [Totals] = []
@@ -181,7 +189,7 @@ public struct Unaligned: Sendable {
             let group = groups.number(of: try rows.address(0), from)
             if group == totals.count { totals.append(Totals()) }
             totals[group].failed += messages
-            tools.kept.add(
+            kept.add(
                 RecordSums(
                     messages: messages, report: report, day: rows.int(3), disposition: AppliedDisposition(stored: rows.int(4)),
                     dkim: false, spf: false, authentication: authentication), verdict: rows.int(7), after: &totals[group].last)
@@ -189,34 +197,41 @@ public struct Unaligned: Sendable {
         return (groups, totals)
     }
 
-    private static func leading(_ candidates: [Candidate], of scope: Scope, limit: Int?) -> [Candidate] {
+    /// The first rows, and in which part they are.
+    private static func leading(_ parts: [Part], limit: Int?) -> [(candidate: Candidate, part: Int)] {
         var highest = Highest<Int>(limit)
-        var chosen = candidates.filter { highest.admits($0.failed) }
-        chosen.removeAll { !highest.keeps($0.failed) }
-        let named = chosen.map { (candidate: $0, text: $0.source.description) }
-        let sorted = named.sorted { a, b in
-            let failed = (a.candidate.failed, b.candidate.failed)
-            if failed.0 != failed.1 { return failed.0 > failed.1 }
-            if a.text != b.text { return a.text < b.text }
-            let domains = (scope.domains[a.candidate.domain].name, scope.domains[b.candidate.domain].name)
-            return domains.0 != domains.1 ? domains.0 < domains.1 : a.candidate.headerFrom < b.candidate.headerFrom
+        var chosen: [(candidate: Candidate, part: Int)] = []
+        for (number, part) in parts.enumerated() {
+            for candidate in part.candidates where highest.admits(candidate.failed) { chosen.append((candidate, number)) }
         }
-        return sorted.prefix(limit ?? .max).map(\.candidate)
+        chosen.removeAll { !highest.keeps($0.candidate.failed) }
+        let named = chosen.map { (chosen: $0, text: $0.candidate.source.description) }
+        let sorted = named.sorted { a, b in
+            let (first, second) = (a.chosen.candidate, b.chosen.candidate)
+            if first.failed != second.failed { return first.failed > second.failed }
+            if a.text != b.text { return a.text < b.text }
+            return first.domain.name != second.domain.name
+                ? first.domain.name < second.domain.name : first.headerFrom < second.headerFrom
+        }
+        return sorted.prefix(limit ?? .max).map(\.chosen)
     }
 
     private static func rows(
-        _ db: Database, _ scope: Scope, of leading: [Candidate], in period: Period, _ tools: inout Tools
+        _ db: Database, _ scope: Scope, of leading: [(candidate: Candidate, part: Int)], _ parts: [Part], in period: Period
     ) throws -> [UnalignedRow] {
+        var tools = try Tools(db)
+        var foreign = ForeignNames(db)
+        var reporterOf = try ReporterLookup(db)
         var flows = try FlowLookup(db)
         var authentications = AuthenticationLookup(db)
-        let messages = try messages(db, scope, of: leading, in: period)
-        return try zip(leading, messages).map { candidate, messages in
-            let domain = scope.domains[candidate.domain]
+        let messages = try messages(db, scope, of: leading.map(\.candidate), in: period)
+        return try zip(leading, messages).map { chosen, messages in
+            let (candidate, domain) = (chosen.candidate, chosen.candidate.domain)
             var row = RowSums()
             // Messages by the key of their results, times 16, and the number of their verdict.
             var verdicts: [Int: Int] = [:]
-            try tools.kept.forEach(from: candidate.last) { record, verdict in
-                try row.add(record, &tools.reporterOf)
+            try parts[chosen.part].kept.forEach(from: candidate.last) { record, verdict in
+                try row.add(record, &reporterOf)
                 verdicts[record.authentication << 4 | verdict, default: 0] += record.messages
             }
             let (verdict, shares) = FlowShare.ofUsualVerdict(verdicts)
@@ -226,7 +241,7 @@ public struct Unaligned: Sendable {
             return UnalignedRow(
                 source: candidate.source, domain: domain.name, headerFrom: candidate.headerFrom, messages: messages, failed: row.failed,
                 authenticatedAs: spf ?? dkim ?? "", proof: spf == nil ? .dkim : dkim == nil ? .spf : .both,
-                service: tools.foreign.service(of: [spf, dkim], for: candidate.headerFrom), verdict: verdict,
+                service: foreign.service(of: [spf, dkim], for: candidate.headerFrom), verdict: verdict,
                 conclusion: try flows.conclusion(candidate.source, domain, shares), reporters: row.reporters.count,
                 firstDay: Day(row.firstDay), lastDay: Day(row.lastDay), delivered: row.delivered, quarantined: row.quarantined,
                 rejected: row.rejected)
@@ -236,8 +251,7 @@ public struct Unaligned: Sendable {
     /// All messages of the pairs of source and domain in From, whatever became of them.
     private static func messages(_ db: Database, _ scope: Scope, of leading: [Candidate], in period: Period) throws -> [Int] {
         var messages = [Int](repeating: 0, count: leading.count)
-        for (index, places) in Dictionary(grouping: leading.indices, by: { leading[$0].domain }) {
-            let domain = scope.domains[index]
+        for (domain, places) in Dictionary(grouping: leading.indices, by: { leading[$0].domain }) {
             var groups = SourceGroups()
             for place in places { _ = groups.number(of: leading[place].source, leading[place].from) }
             let life = try scope.life(db, of: domain, places.map { leading[$0].source }, in: period)

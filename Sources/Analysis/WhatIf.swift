@@ -305,6 +305,7 @@ public struct WhatIf: Sendable {
         private var overrides: OverrideLookup
         private var names: NameLookup
         private var policies: [Int: PublishedPolicy] = [:]
+        private var policiesOf = -1
         private var known: [Kind: WhatIfOutcome] = [:]
         private var places = KeyedPlaces()
         private var latest: [(kind: Kind, outcome: WhatIfOutcome)] = []
@@ -342,21 +343,27 @@ public struct WhatIf: Sendable {
                 said: Alignment(dkim: kind.flags & 2 != 0, spf: kind.flags & 1 != 0),
                 disposition: AppliedDisposition(stored: kind.flags >> 2),
                 headerFrom: settings.readsPolicy ? try names.name(kind.headerFrom) ?? "" : "",
-                policy: try policy(kind.policy, of: domains[kind.domain] ?? ""),
+                policy: try policy(kind.policy, of: kind.domain),
                 overrides: try overrides.reasons(kind.overrides == 0 ? nil : kind.overrides))
             return try settings.outcome(fact) { dkim, spf in
                 try results.alignment(try results.place(kind.authentication), from: kind.headerFrom, dkim: dkim, spf: spf)
             }
         }
 
-        private mutating func policy(_ id: Int, of domain: String) throws -> PublishedPolicy {
-            var policy = policies[id] ?? PublishedPolicy()
-            if id != 0, policies[id] == nil {
-                let rows = try SQLRows(db, policySQL, [.integer(id)])
-                if try rows.next() { policy = PublishedPolicy(rows, from: 0, domain: domain) }
-                policies[id] = policy
+        private mutating func policy(_ id: Int, of domain: Int) throws -> PublishedPolicy {
+            // Records come one domain after the other.
+            if domain != policiesOf {
+                policies = [:]
+                policiesOf = domain
             }
-            policy.domain = domain
+            if let policy = policies[id] { return policy }
+            var policy = PublishedPolicy()
+            policy.domain = domains[domain] ?? ""
+            if id != 0 {
+                let rows = try SQLRows(db, policySQL, [.integer(id)])
+                if try rows.next() { policy = PublishedPolicy(rows, from: 0, domain: policy.domain) }
+            }
+            policies[id] = policy
             return policy
         }
     }

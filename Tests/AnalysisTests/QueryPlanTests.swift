@@ -64,7 +64,7 @@ struct QueryPlanTests {
             Forwarding.signaturesSQL, Forwarding.homesSQL, KeyedResults.keyedSQL, Scope.verdictStateSQL, SilentReporter.reportsSQL,
             RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, SourceServices.flowsSQL, KeyedResults.resultsSQL,
             WhatIf.policiesSQL, WhatIf.spreadPoliciesSQL, WhatIf.policySQL, Reporters.reportsSQL, Reporters.spreadReportsSQL,
-            DomainFactsReader.reportsSQL, DomainFactsReader.flowsSQL, DomainFactsReader.firstReportSQL, DomainFactsReader.lastSetSQL,
+            DomainFactsReader.reportsSQL, DomainFactsReader.flowsSQL, DomainFactsReader.lastSetSQL,
             DomainFactsReader.passedSQL, DomainFactsReader.knownSQL, DomainFactsReader.daysSQL,
         ])
     func noScan(sql: String) throws {

@@ -4,8 +4,33 @@ import GRDB
 /// What flows of one sender add up to.
 private struct SenderSum {
     var sender: DomainFacts.Sender
+    /// The address that it is called by, as a number among the sources of the domain; nil: it has a name.
+    var address: Int32?
     var reporters: UInt128 = 0
     var flows: [Int32] = []
+}
+
+/// Sums by small number, emptied after each use: a dictionary for every sender would take longer than all else.
+private struct Tally {
+    private var sums: [Int]
+    /// The numbers with a sum, in the order of their first appearance.
+    private(set) var numbers: [Int32] = []
+
+    init(count: Int) { sums = [Int](repeating: 0, count: count) }
+
+    subscript(_ number: Int32) -> Int { sums[Int(number)] }
+
+    /// Amounts are above 0.
+    @inline(__always)
+    mutating func add(_ amount: Int, to number: Int32) {
+        if sums[Int(number)] == 0 { numbers.append(number) }
+        sums[Int(number)] += amount
+    }
+
+    mutating func empty() {
+        for number in numbers { sums[Int(number)] = 0 }
+        numbers.removeAll(keepingCapacity: true)
+    }
 }
 
 /// How SPF came out, and for which name.
@@ -78,12 +103,9 @@ extension DomainFactsReader {
                 places[number][identity] = Int32(place)
                 var sender = DomainFacts.Sender(
                     verdict: verdict, firstDay: Day(Int(flow.firstDay)), lastDay: Day(Int(flow.lastDay)))
-                if identity > table.addresses.count {
-                    (sender.name, sender.service) = names.all[named]
-                } else if identity > 0 {
-                    sender.name = table.addresses[source].description
-                }
-                sums.append(SenderSum(sender: sender))
+                if identity > table.addresses.count { (sender.name, sender.service) = names.all[named] }
+                let isAddress = identity > 0 && identity <= table.addresses.count
+                sums.append(SenderSum(sender: sender, address: isAddress ? flow.source : nil))
                 sendersOf[number].append(place)
             }
             sums[place].add(flow, Int32(index))
@@ -92,12 +114,19 @@ extension DomainFactsReader {
         for (number, total) in totals.enumerated() where total.messages > 0 { facts.totals[verdicts[number]] = total }
         // Of strangers nothing more is asked; of all others whether they sign.
         for place in sums.indices where sums[place].sender.verdict != .spoofed { sums[place].addSignatures(seen) }
+        var sources = Tally(count: table.addresses.count)
+        var sets = Tally(count: seen.looks.count)
         for verdict in Verdict.allCases {
             // An own sender without a fault needs no finding.
             let faulty = sendersOf[verdict.stored].filter {
                 verdict != .authorized || sums[$0].sender.unsigned > 0 || sums[$0].sender.broken > 0
             }
-            let leading = faulty.sorted {
+            // Texts of addresses are made only of those that can still be among the first.
+            let largest = faulty.largest(Self.mostSenders) { sums[$0].sender.treatment.messages }
+            for place in largest {
+                if let address = sums[place].address { sums[place].sender.name = table.addresses[Int(address)].description }
+            }
+            let leading = largest.sorted {
                 (sums[$0].sender.treatment.messages, sums[$1].sender.name) > (sums[$1].sender.treatment.messages, sums[$0].sender.name)
             }.prefix(Self.mostSenders)
             var rank = 0
@@ -107,7 +136,7 @@ extension DomainFactsReader {
                 // The notes of what is unaligned decide what is said; of all others the largest speak for the rest.
                 let asked = !isSubject ? 0 : rank < Self.mostJudged ? Self.judgedFlows : verdict == .unaligned ? 1 : 0
                 rank += isSubject ? 1 : 0
-                facts.senders.append(try finished(sums[place], asking: asked, domain, seen))
+                facts.senders.append(try finished(sums[place], asking: asked, domain, seen, &sources, &sets))
             }
         }
         facts.senders.sort {
@@ -127,30 +156,36 @@ extension DomainFactsReader {
         let isForeign = look.spf == .foreignPass || look.spf == .foreignFail
         let candidates = [look.spf == .foreignPass ? look.spfDomain : nil, look.foreignSignature, isForeign ? look.spfDomain : nil]
             .compactMap(\.self)
-        if services == nil, !candidates.isEmpty { services = Services() }
         for candidate in candidates {
-            if let service = services?.service(of: candidate) { return (service.name, service) }
+            if let service = service(of: candidate) { return (service.name, service) }
         }
         return (candidates.first.map { suffixes.organisation(of: $0) } ?? "", nil)
     }
 
+    private func service(of name: String) -> Service? {
+        if let known = knownServices[name] { return known }
+        let service = Services.known.service(of: name)
+        knownServices[name] = .some(service)
+        return service
+    }
+
     /// Addresses, SPF, and how sure the verdict is.
     private func finished(
-        _ sum: SenderSum, asking asked: Int, _ domain: PolicyDomain, _ seen: SeenRecords
+        _ sum: SenderSum, asking asked: Int, _ domain: PolicyDomain, _ seen: SeenRecords, _ sources: inout Tally, _ sets: inout Tally
     ) throws -> DomainFacts.Sender {
         var sender = sum.sender
-        var sources: [Int32: Int] = [:]
-        var sets: [Int32: Int] = [:]
+        sources.empty()
+        sets.empty()
         for index in sum.flows {
             let flow = seen.flows[Int(index)]
-            sources[flow.source, default: 0] += flow.messages
-            sets[flow.set, default: 0] += flow.messages
+            sources.add(flow.messages, to: flow.source)
+            sets.add(flow.messages, to: flow.set)
         }
-        sender.treatment.sources = sources.count
+        sender.treatment.sources = sources.numbers.count
         sender.reporters = sum.reporters.nonzeroBitCount
         var checks: [SPFCheck: Int] = [:]
-        for (set, messages) in sets {
-            if let look = seen.looks[Int(set)] { checks[SPFCheck(kind: look.spf, domain: look.spfDomain), default: 0] += messages }
+        for set in sets.numbers {
+            if let look = seen.looks[Int(set)] { checks[SPFCheck(kind: look.spf, domain: look.spfDomain), default: 0] += sets[set] }
         }
         let check = checks.max {
             ($0.value, $1.key.kind.rawValue, $1.key.domain ?? "") < ($1.value, $0.key.kind.rawValue, $0.key.domain ?? "")
@@ -160,8 +195,8 @@ extension DomainFactsReader {
         if sender.spf == .foreignPass, let domain = sender.spfDomain, domain != suffixes.organisation(of: domain) {
             sender.isHostName = !isMailName(domain)
         }
-        let leading = sources.map { (address: seen.table.addresses[Int($0.key)], messages: $0.value) }
-        sender.addresses = leading.largest(5) { $0.messages }.sorted {
+        let leading = sources.numbers.largest(5) { sources[$0] }.map { (address: seen.table.addresses[Int($0)], messages: sources[$0]) }
+        sender.addresses = leading.sorted {
             $0.messages != $1.messages ? $0.messages > $1.messages : $0.address.isBefore($1.address)
         }.prefix(5).map(\.address)
         guard asked > 0 else { return sender }

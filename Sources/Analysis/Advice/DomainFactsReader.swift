@@ -35,23 +35,13 @@ final class DomainFactsReader {
         WHERE domain_id = ?1 AND counted_as = 0 AND day BETWEEN ?2 AND ?3
         """
 
-    /// Question: who reported when, and which policy. Unit: one row a counted report. Index: `reports_domain_day`.
+    /// Question: who reported when, and which policy. Unit: one row a counted report. Index: `reports_domain_day`,
+    /// covering.
     static let reportsSQL = """
         SELECT id, reporter_id, day, policy_id
         FROM reports
         WHERE domain_id = ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
         """
-
-    /// As `reportsSQL`, of all domains in one walk through the table; with many domains that reads each page once instead of many times.
-    /// Index: rowid, from the first report of the days.
-    static let allReportsSQL = """
-        SELECT id, reporter_id, day, policy_id, domain_id
-        FROM reports
-        WHERE id >= ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
-        """
-
-    /// Question: the first report of some days. Unit: one row. Index: `reports_domain_day`, nothing else.
-    static let firstReportSQL = "SELECT min(id) FROM reports WHERE domain_id = ?1 AND day BETWEEN ?2 AND ?3"
 
     /// Question: the largest key of a set of results. Unit: one row. Index: rowid, one seek.
     static let lastSetSQL = "SELECT max(id) FROM authentication_sets"
@@ -91,22 +81,14 @@ final class DomainFactsReader {
     let suffixes: PublicSuffixes
     var authentications: AuthenticationLookup
     var names: NameLookup
-    var services: Services?
+    /// Services by name, also those that are none.
+    var knownServices: [String: Service?] = [:]
     private var policies: [Int: DomainFacts.PolicyRun] = [:]
     private var policyTags: [Int: String] = [:]
     private var reporterNames: [Int: String] = [:]
     private var lastDataDay: Day
-    /// Reports of each domain, where they are read all at once.
-    private var reports: [Int: [ReportOfDay]] = [:]
     /// The place of each set of results among those of the domain being read; -1: none yet.
     var setPlaces: [Int32] = []
-
-    private struct ReportOfDay {
-        var id: Int
-        var reporter: Int
-        var day: Int
-        var policy: Int
-    }
 
     init(_ db: Database, _ scope: Scope, _ period: Period, today: Day, _ suffixes: PublicSuffixes) {
         self.db = db
@@ -137,40 +119,6 @@ final class DomainFactsReader {
         while try reporters.next() { reporterNames[reporters.int(0)] = reporters.text(1) }
         let sets = try SQLRows(db, Self.lastSetSQL)
         setPlaces = [Int32](repeating: -1, count: try sets.next() ? sets.int(0) + 1 : 1)
-        if scope.domains.count > Self.fewDomains { try readAllReports() }
-    }
-
-    /// With more domains than this, reports are read in one walk.
-    private static let fewDomains = 4
-
-    private func readAllReports() throws {
-        let (first, last) = (period.since.number - Self.historyDays, period.until.number)
-        var start = Int.max
-        let firstReport = try SQLRows(db, Self.firstReportSQL)
-        for domain in scope.domains {
-            try firstReport.restart(domain.id, first, last)
-            if try firstReport.next(), let id = firstReport.optionalInt(0) { start = min(start, id) }
-        }
-        guard start < .max else { return }
-        let chosen = Set(scope.domains.map(\.id))
-        let rows = try SQLRows(db, Self.allReportsSQL, [.integer(start), .integer(first), .integer(last)])
-        while try rows.next() {
-            guard chosen.contains(rows.int(4)) else { continue }
-            reports[rows.int(4), default: []].append(
-                ReportOfDay(id: rows.int(0), reporter: rows.int(1), day: rows.int(2), policy: rows.int(3)))
-        }
-    }
-
-    private func reports(of domain: PolicyDomain) throws -> [ReportOfDay] {
-        if scope.domains.count > Self.fewDomains { return reports[domain.id] ?? [] }
-        var found: [ReportOfDay] = []
-        let rows = try SQLRows(
-            db, Self.reportsSQL,
-            [.integer(domain.id), .integer(period.since.number - Self.historyDays), .integer(period.until.number)])
-        while try rows.next() {
-            found.append(ReportOfDay(id: rows.int(0), reporter: rows.int(1), day: rows.int(2), policy: rows.int(3)))
-        }
-        return found
     }
 
     /// The facts of a domain; nil if there is no day with data.
@@ -220,8 +168,11 @@ final class DomainFactsReader {
         var places: [Int: Int] = [:]
         var reporterOf: [Int: Int] = [:]
         var seen: [Int: Seen] = [:]
-        for row in try reports(of: domain) {
-            let (report, reporter, day, policy) = (row.id, row.reporter, row.day, row.policy)
+        let rows = try SQLRows(
+            db, Self.reportsSQL,
+            [.integer(domain.id), .integer(period.since.number - Self.historyDays), .integer(period.until.number)])
+        while try rows.next() {
+            let (report, reporter, day, policy) = (rows.int(0), rows.int(1), rows.int(2), rows.int(3))
             // `scope.reports` holds reports of the period only: with `--reporter` there is no look before it.
             guard scope.includes(report: report) else { continue }
             let place = places[reporter] ?? places.count

@@ -58,15 +58,17 @@ struct SeenRecords {
     private(set) var flows: [SeenFlow] = []
     /// The key of each set of results.
     private(set) var setKeys: [Int] = []
-    private(set) var headers: [Int: HeaderSum] = [:]
+    /// The names in From that were met, by key, and what was sent in them.
+    private(set) var headers: [(name: Int, sum: HeaderSum)] = []
     /// What each set says; nil: it was not read.
     var looks: [Look?] = []
 
     init(_ reader: DomainFactsReader, _ domain: PolicyDomain, _ reporterOf: [Int: Int]) throws {
         var index = FlowIndex()
+        var headerPlaces = KeyedPlaces()
         let arguments = [SQLValue.integer(reader.period.since.number), .integer(reader.period.until.number)]
         let failed = try SQLRows(reader.db, DomainFactsReader.recordsSQL, [.integer(domain.id), .integer(1)] + arguments)
-        try read(failed, .failed, reader, reporterOf, &index)
+        try read(failed, .failed, reader, reporterOf, &index, &headerPlaces)
         // Who else uses a name below the domain matters only where strangers do.
         var hasStrangersBelow = false
         for (key, sum) in headers where sum.spoofed > 0 {
@@ -74,10 +76,10 @@ struct SeenRecords {
         }
         if hasStrangersBelow {
             let passed = try SQLRows(reader.db, DomainFactsReader.recordsSQL, [.integer(domain.id), .integer(0)] + arguments)
-            try read(passed, .passed, reader, reporterOf, &index)
+            try read(passed, .passed, reader, reporterOf, &index, &headerPlaces)
         } else {
             let passed = try SQLRows(reader.db, DomainFactsReader.passedRecordsSQL, [.integer(domain.id)] + arguments)
-            try read(passed, .passedWithoutNames, reader, reporterOf, &index)
+            try read(passed, .passedWithoutNames, reader, reporterOf, &index, &headerPlaces)
         }
         for key in setKeys { reader.setPlaces[key] = -1 }
     }
@@ -87,11 +89,11 @@ struct SeenRecords {
     }
 
     private mutating func read(
-        _ rows: SQLRows, _ kind: Kind, _ reader: DomainFactsReader, _ reporterOf: [Int: Int], _ index: inout FlowIndex
+        _ rows: SQLRows, _ kind: Kind, _ reader: DomainFactsReader, _ reporterOf: [Int: Int], _ index: inout FlowIndex,
+        _ headerPlaces: inout KeyedPlaces
     ) throws {
         let dayColumn: Int32 = kind == .passedWithoutNames ? 5 : 6
         var (lastReport, bit, isIncluded) = (-1, UInt128(0), true)
-        var header = (id: -1, sum: HeaderSum())
         while try rows.next() {
             let report = rows.int(0)
             if report != lastReport {
@@ -126,19 +128,22 @@ struct SeenRecords {
             flows[place].lastDay = max(flows[place].lastDay, day)
             flows[place].reporters |= bit
             if kind == .passedWithoutNames { continue }
-            let name = rows.int(7)
-            if name != header.id {
-                if header.id >= 0 { headers[header.id] = header.sum }
-                header = (name, headers[name] ?? HeaderSum())
-            }
+            let header = headerPlace(of: rows.int(7), &headerPlaces)
             if Int(number) == Verdict.spoofed.stored {
-                header.sum.spoofed += messages
-                if isDelivered { header.sum.delivered += messages }
+                headers[header].sum.spoofed += messages
+                if isDelivered { headers[header].sum.delivered += messages }
             } else {
-                header.sum.others += messages
+                headers[header].sum.others += messages
             }
         }
-        if header.id >= 0 { headers[header.id] = header.sum }
+    }
+
+    @inline(__always)
+    private mutating func headerPlace(of name: Int, _ places: inout KeyedPlaces) -> Int {
+        if let place = places[name] { return place }
+        places[name] = headers.count
+        headers.append((name, HeaderSum()))
+        return headers.count - 1
     }
 
     @inline(__always)

@@ -31,26 +31,35 @@ public struct Services: Sendable {
     /// All of them, as in the file.
     public let all: [Service]
     private let byDomain: [Substring: Int]
+    /// All entries and all names above them. A name that is not one of them, and that belongs to no service, has none below it either.
+    let namesAbove: Set<Substring>
     /// What tells one table from another.
     let version: Int
 
-    /// The table of the file `services.tsv`. Parsed at each call: keep it.
-    public init() { self.init(text: String(decoding: PackageResources.services_tsv, as: UTF8.self)) }
+    /// The table of the file `services.tsv`, parsed when it is first asked for.
+    public static let known = Services(text: String(decoding: PackageResources.services_tsv, as: UTF8.self))
 
     /// Lines `name TAB kind TAB domains TAB page`; `#` begins a comment. Lines of another form are left out: a test keeps the file free of them.
     init(text: String) {
         var all: [Service] = []
         var byDomain: [Substring: Int] = [:]
-        for line in text.split(separator: "\n") where !line.hasPrefix("#") {
-            let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+        // Bytes, not characters: what makes up a character takes far longer to find out than all the rest.
+        for line in text.utf8.split(separator: UInt8(ascii: "\n")) where line.first != UInt8(ascii: "#") {
+            let fields = line.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false).map { String(Substring($0)) }
             guard fields.count == 4, let kind = ServiceKind(rawValue: fields[1]) else { continue }
-            let domains = fields[2].split(separator: ",").map(String.init)
+            let domains = fields[2].utf8.split(separator: UInt8(ascii: ",")).map { String(Substring($0)) }
             for domain in domains { byDomain[domain[...]] = all.count }
             all.append(Service(name: fields[0], kind: kind, domains: domains, page: fields[3]))
         }
         self.all = all
-        version = text.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xFFFF_FFFF }
         self.byDomain = byDomain
+        version = text.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xFFFF_FFFF }
+        var names: Set<Substring> = []
+        for domain in byDomain.keys {
+            var name: Substring? = domain
+            while let found = name, names.insert(found).inserted { name = Self.parent(of: found) }
+        }
+        namesAbove = names
     }
 
     /// The service that a canonical name belongs to: of the longest entry that is the name or stands above it.
@@ -61,19 +70,6 @@ public struct Services: Sendable {
             guard let parent = Self.parent(of: rest) else { return nil }
             rest = parent
         }
-    }
-
-    /// All entries and all names above them. A name that is not one of them, and that belongs to no service, has none below it either.
-    var namesAbove: Set<Substring> {
-        var names: Set<Substring> = []
-        for domain in all.flatMap(\.domains) {
-            var name: Substring? = domain[...]
-            while let found = name {
-                names.insert(found)
-                name = Self.parent(of: found)
-            }
-        }
-        return names
     }
 
     private static func parent(of name: Substring) -> Substring? {

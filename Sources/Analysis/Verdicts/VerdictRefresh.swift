@@ -112,7 +112,7 @@ public struct VerdictRefresh: Sendable {
         guard let suffixes = PublicSuffixes(file: suffixFile) else {
             throw AnalysisError(code: .ioError, place: suffixFile ?? "libpsl", found: "no list of public suffixes that can be read")
         }
-        let services = Services()
+        let services = Services.known
         return Rules(suffixes: suffixes, services: services, text: "\(Self.rulesVersion)/\(services.version)/\(suffixes.version)")
     }
 }
