@@ -7,8 +7,8 @@ import ReportStore
 struct IsolatedReader: Sendable {
     /// What such a process may use.
     struct Allowance: Sendable {
-        /// Seconds of CPU.
-        var seconds = 15
+        /// Seconds of CPU: twice what the XML of one document may take, because what is read is also stored.
+        var seconds = 60
         /// Bytes of address space, in MiB. About 130 are taken before anything is read.
         var mebibytes = 512
     }
@@ -24,7 +24,8 @@ struct IsolatedReader: Sendable {
         -> Containment?
     {
         guard let executable = context.executable else { return nil }
-        let reader = IsolatedReader(executable: executable, limits: limits)
+        var reader = IsolatedReader(executable: executable, limits: limits)
+        reader.allowance.seconds = max(reader.allowance.seconds, limits.xml.maxMilliseconds / 500)
         return Containment(notes: try ReadingNotes(database: path), areAllSuspect: areAllSuspect, examine: reader.examine)
     }
 
@@ -100,7 +101,7 @@ struct IsolatedReader: Sendable {
 
     private func wait(for process: pid_t) -> Containment.Examination {
         // The limit on CPU ends what works; one that only waits is ended here.
-        let patience = Double(allowance.seconds) * 8 + 30
+        let patience = Double(allowance.seconds) * 4 + 30
         var waited = 0.0
         var pause = 0.001
         var status: Int32 = 0

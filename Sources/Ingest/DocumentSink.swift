@@ -34,6 +34,7 @@ final class DocumentSink {
 
     // The document.
     private var pass = ReportParser.Pass.strict
+    private var isSame = false
     private var firstError: ReportError?
     private var knownHeader: ReportHeader?
     private var batches: [RecordBatch] = []
@@ -121,7 +122,8 @@ final class DocumentSink {
     }
 
     private func documentBegins() {
-        parser.begin(pass, now: options.now)
+        parser.begin(pass, now: options.now, isSame: isSame)
+        isSame = true
         batches = []
         xmlBytes = 0
         isStreaming = false
@@ -129,6 +131,7 @@ final class DocumentSink {
     }
 
     private func forgetDocument() {
+        isSame = false
         pass = .strict
         firstError = nil
         knownHeader = nil

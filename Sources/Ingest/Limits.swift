@@ -73,6 +73,9 @@ public struct Limits: Sendable, Equatable {
             "earliest begin of a report; 2012-01-01, when reports were first sent"),
         Limit("window_days", .days, 366, 1...3660, "date-out-of-range", \.xml.maxWindowDays, "time that one report covers"),
         Limit("future_days", .days, 2, 0...3660, "date-out-of-range", \.xml.maxFutureDays, "time from now to the end of a report"),
+        Limit(
+            "parser_milliseconds", .milliseconds, 30_000, 1...3_600_000, "parser-time", \.xml.maxMilliseconds,
+            "time of the processor for reading the XML of one document"),
     ]
 }
 
@@ -84,6 +87,8 @@ public struct Limit: Sendable {
         case bytes
         /// Things.
         case number
+        /// Thousandths of a second.
+        case milliseconds
         /// Days of 86,400 seconds.
         case days
         /// Seconds since 1970-01-01T00:00:00Z.

@@ -15,6 +15,7 @@ public struct ReportError: Error, Equatable, Sendable {
         case wrongRoot = "wrong-root"
         case missingField = "missing-field"
         case dateOutOfRange = "date-out-of-range"
+        case parserTime = "parser-time"
     }
 
     /// The reason.

@@ -1,4 +1,5 @@
 import DMARC
+import Glibc
 
 /// XML bytes → report and named deviations. One for each thread; a parser is used for one document after another.
 ///
@@ -23,6 +24,13 @@ public final class ReportParser {
     private var context: XMLContext?
     private var pass = Pass.strict
     private var state: UnsafeMutablePointer<DocumentState>?
+    // What the document has cost, over all its passes.
+    private var bytesRead = 0
+    private var watchedNanoseconds: UInt64 = 0
+
+    /// A document is read in pieces of this size at most, and the clock is looked at around each but the first: it costs a quarter of a
+    /// microsecond, which is much for a small report, and nothing within one piece takes long.
+    private static let watchedBytes = 64 << 10
 
     /// A parser with `limits`.
     public init(limits: XMLLimits = XMLLimits()) {
@@ -36,8 +44,11 @@ public final class ReportParser {
     }
 
     /// Starts a document. `now` (seconds since 1970) decides what is too far in the future.
-    public func begin(_ pass: Pass, now: Int) {
+    ///
+    /// - Parameter isSame: it is the document before, read once more. Its time goes on.
+    public func begin(_ pass: Pass, now: Int, isSame: Bool = false) {
         discardState()
+        if !isSame { (bytesRead, watchedNanoseconds) = (0, 0) }
         self.pass = pass
         let state = UnsafeMutablePointer<DocumentState>.allocate(capacity: 1)
         state.initialize(
@@ -57,6 +68,33 @@ public final class ReportParser {
     /// Takes the next piece of the document. False: no more is needed, because the document is refused or has to be read again.
     public func parse(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let state, let context else { return false }
+        var offset = 0
+        repeat {
+            let end = min(bytes.count, offset + Self.watchedBytes)
+            let isWatched = bytesRead >= Self.watchedBytes
+            let start = isWatched ? Self.threadNanoseconds : 0
+            take(UnsafeRawBufferPointer(rebasing: bytes[offset..<end]), state, context)
+            bytesRead += end - offset
+            offset = end
+            if isWatched {
+                watchedNanoseconds &+= Self.threadNanoseconds &- start
+                if watchedNanoseconds > UInt64(max(0, limits.maxMilliseconds)) * 1_000_000 {
+                    state.pointee.builder.fail(
+                        .parserTime, "reading it took more than \(limits.maxMilliseconds) ms of CPU (limits.parser_milliseconds)")
+                }
+            }
+        } while offset < bytes.count && state.pointee.isReadable
+        return state.pointee.isReadable
+    }
+
+    /// The time that this thread has used: others do not count, nor does waiting (clock_gettime(2)).
+    private static var threadNanoseconds: UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+    }
+
+    private func take(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing XMLContext) {
         if state.pointee.hasBegun {
             feed(bytes, state, context)
         } else if bytes.count >= 1024, state.pointee.head.isEmpty {
@@ -65,7 +103,6 @@ public final class ReportParser {
             state.pointee.head.append(contentsOf: bytes)
             if state.pointee.head.count >= 1024 { beginHeld(state, context) }
         }
-        return state.pointee.isReadable
     }
 
     /// Begins with what was held back until there was enough of it.

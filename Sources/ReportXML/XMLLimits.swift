@@ -31,6 +31,9 @@ public struct XMLLimits: Sendable, Equatable {
     public var maxWindowDays = 366
     /// How far a window may end after the present, in days.
     public var maxFutureDays = 2
+    /// CPU time of the parser for one document, over all passes, in milliseconds. The other limits bound what a byte can cost, and
+    /// `unpacked_bytes` how many there are; this is for what nobody thought of.
+    public var maxMilliseconds = 30_000
     /// Records in a batch.
     public var recordsPerBatch = 1000
 

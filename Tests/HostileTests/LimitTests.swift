@@ -120,6 +120,11 @@ struct LimitTests {
             "earliest_begin", 1_718_236_800, "r.xml", { sound.bytes },
             { sound.with { $0.begin = "1718236799" }.bytes }
         ),
+        // No machine reads several MiB within a millisecond, and the first 64 KiB are free.
+        (
+            "parser_milliseconds", 1, "r.gz", { Archives.gzip(sound.bytes) },
+            { Archives.gzip(sound.with { $0.records = Array(repeating: records.joined(), count: 1000) }.bytes) }
+        ),
     ]
 
     private func read(_ bytes: [UInt8], file: String, _ values: [String: Int]) throws -> [ReadReport] {

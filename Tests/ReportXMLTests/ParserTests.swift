@@ -42,8 +42,8 @@ extension ReportParser {
         return second
     }
 
-    func read(_ document: [UInt8], _ pass: Pass, _ step: Int) -> Result<(ParsedReport, [RecordBatch]), ReportError> {
-        begin(pass, now: Sample.now)
+    func read(_ document: [UInt8], _ pass: Pass, _ step: Int, isSame: Bool = false) -> Result<(ParsedReport, [RecordBatch]), ReportError> {
+        begin(pass, now: Sample.now, isSame: isSame)
         var batches: [RecordBatch] = []
         document.withUnsafeBytes { bytes in
             var offset = 0
@@ -234,6 +234,30 @@ struct LimitTests {
         limits.maxRecords = 3
         #expect(code(Sample.whole(Array(repeating: Sample.record(), count: 3)), limits: limits) == nil)
         #expect(code(Sample.whole(Array(repeating: Sample.record(), count: 4)), limits: limits) == .tooManyRecords)
+    }
+
+    @Test("time is that of one document over its passes, and small ones are not timed")
+    func time() {
+        var limits = XMLLimits()
+        limits.maxMilliseconds = 0
+        let parser = ReportParser(limits: limits)
+        let small = Array(Sample.whole([Sample.record()]).utf8)
+        let large = Array(Sample.whole(Array(repeating: Sample.record(), count: 400)).utf8)
+        func code(_ document: [UInt8], isSame: Bool = false) -> ReportError.Code? {
+            guard case .failure(let error) = parser.read(document, .strict, 16_384, isSame: isSame) else { return nil }
+            return error.code
+        }
+        for _ in 0..<200 { #expect(code(small) == nil) }
+        #expect(large.count > 131_072 && code(large) == .parserTime)
+        // It is no error that could be mended, and the next document starts anew.
+        #expect(!ReportError(code: .parserTime, found: "").isRepairable)
+        #expect(code(small) == nil)
+        // Read again and again it costs what a large one costs.
+        let codes = (0..<200).map { _ in code(small, isSame: true) }
+        #expect(codes.first == .some(nil) && codes.last == .parserTime)
+        // One piece, however large, is looked at on the way.
+        guard case .failure(let error) = parser.read(large, .strict, large.count) else { return #expect(Bool(false), "not refused") }
+        #expect(error.code == .parserTime)
     }
 
     @Test(

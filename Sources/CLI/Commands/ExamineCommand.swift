@@ -14,7 +14,7 @@ struct ExamineCommand: ContextCommand {
     @Option(name: .long) var form = "mail"
     @Option(name: .long) var name = ""
     @Option(name: .long) var bytes = 0
-    @Option(name: .long) var seconds = 15
+    @Option(name: .long) var seconds = 60
     @Option(name: .long) var mebibytes = 512
     @Option(name: .long) var limit: [String] = []
 
