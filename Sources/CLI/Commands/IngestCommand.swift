@@ -181,6 +181,7 @@ struct IngestCommand: ContextCommand {
         options.standardInput = context.standardInput
         options.containment = containment
         options.trust = configuration.trust
+        options.ownDomains = configuration.ownDomains
         return options
     }
 
