@@ -16,7 +16,7 @@ while read -r name; do packages+=("$name"); done < <(
     grep -o 'providers: \[\.apt(\[[^]]*\])' Package.swift | grep -o '"[^"]*"' | tr -d '"' | sort -u)
 case "${1:-}" in
     "") ;;
-    --test) packages+=(python3 dovecot-imapd openssl strace) ;;
+    --test) packages+=(python3 dovecot-imapd openssl strace faketime) ;;
     --bench) packages+=(python3 gcc libc6-dev libexpat1-dev libdeflate-dev dovecot-imapd openssl) ;;
     *) say "unknown argument: $1 (expected --test, --bench or nothing)"; exit 64 ;;
 esac

@@ -26,11 +26,17 @@ public struct Status: Sendable {
     public var reports: Int
     /// Reports that lost a conflict and are in no figure.
     public var uncountedReports: Int
+    /// Reports about domains of others, which are in no figure.
+    public var foreignReports: Int
+    /// How many domains those are.
+    public var foreignDomainCount: Int
+    /// Those of them with the most reports, at most `maxForeignDomains`.
+    public var foreignDomains: [String]
     /// Messages that the counted reports speak of.
     public var reportedMessages: Int
     /// Reporters with a report.
     public var reporters: Int
-    /// Policy domains.
+    /// Policy domains, without those of others.
     public var domains: Int
     /// First and last day with counted records.
     public var days: Period?
@@ -51,13 +57,22 @@ public struct Status: Sendable {
     static let totalsSQL = """
         SELECT
             coalesce(sum(is_counted = 1), 0),
-            coalesce(sum(is_counted = 0), 0),
+            coalesce(sum(is_counted = 0 AND deviations & ?1 = 0), 0),
             coalesce(sum(CASE is_counted WHEN 1 THEN messages END), 0),
             count(DISTINCT reporter_id),
             (SELECT count(*) FROM domains),
-            (SELECT count(*) FROM refusals)
+            (SELECT count(*) FROM refusals),
+            coalesce(sum(deviations & ?1 <> 0), 0),
+            count(DISTINCT CASE WHEN deviations & ?1 <> 0 THEN domain_id END)
         FROM reports
         """
+    /// Question: the domains of others. Unit: one row a domain, those with the most reports first. Index: none; `reports` is read as a whole.
+    static let foreignSQL = """
+        SELECT d.name FROM reports r JOIN domains d ON d.id = r.domain_id WHERE r.deviations & ?1 <> 0
+        GROUP BY d.id ORDER BY count(*) DESC, d.name LIMIT ?2
+        """
+    /// Domains of others that are named.
+    public static let maxForeignDomains = 20
     /// Question: first and last day with data. Unit: one row. Index: primary key of `daily`, two seeks a domain.
     static let daysSQL = """
         SELECT
@@ -81,8 +96,14 @@ public struct Status: Sendable {
             }
             let run = try SQLRows(db, lastRunSQL)
             let lastRun = try run.next() ? RunRow(run) : nil
-            let totals = try SQLRows(db, totalsSQL)
+            let mark = Int(bitPattern: UInt(Deviations(.foreignDomain).rawValue))
+            let totals = try SQLRows(db, totalsSQL, [.integer(mark)])
             let hasTotals = try totals.next()
+            var foreign: [String] = []
+            if hasTotals, totals.int(6) > 0 {
+                let names = try SQLRows(db, foreignSQL, [.integer(mark), .integer(maxForeignDomains)])
+                while try names.next() { foreign.append(names.text(0)) }
+            }
             let extent = try SQLRows(db, daysSQL)
             var days: Period?
             if try extent.next(), let first = extent.optionalInt(0), let last = extent.optionalInt(1) {
@@ -92,8 +113,10 @@ public struct Status: Sendable {
             let hasFile = try file.next()
             return Status(
                 messages: messages, refusals: hasTotals ? totals.int(5) : 0, lastRun: lastRun, reports: hasTotals ? totals.int(0) : 0,
-                uncountedReports: hasTotals ? totals.int(1) : 0, reportedMessages: hasTotals ? totals.int(2) : 0,
-                reporters: hasTotals ? totals.int(3) : 0, domains: hasTotals ? totals.int(4) : 0, days: days,
+                uncountedReports: hasTotals ? totals.int(1) : 0, foreignReports: hasTotals ? totals.int(6) : 0,
+                foreignDomainCount: hasTotals ? totals.int(7) : 0, foreignDomains: foreign,
+                reportedMessages: hasTotals ? totals.int(2) : 0,
+                reporters: hasTotals ? totals.int(3) : 0, domains: hasTotals ? totals.int(4) - totals.int(7) : 0, days: days,
                 silentDays: days.map { max(0, $0.until.distance(to: today) - 1) }, databaseBytes: hasFile ? file.int(0) : 0,
                 schemaVersion: hasFile ? file.int(1) : 0)
         }

@@ -19,7 +19,7 @@ enum IngestTable {
         ])
         let stored = Cell.object([
             ("reports", .integer(tally.stored.reports)), ("records", .integer(tally.stored.records)),
-            ("messages", .integer(tally.stored.messages)),
+            ("messages", .integer(tally.stored.messages)), ("foreign_reports", .integer(tally.stored.foreign)),
         ])
         let refusals = Cell.array(
             tally.refusals.map { refusal in
@@ -44,6 +44,7 @@ enum IngestTable {
                 presentation.grouped(stored.reports, "new report") + ", " + presentation.grouped(stored.records, "record") + " about "
                     + presentation.grouped(stored.messages, "message"))
         }
+        if stored.foreign > 0 { parts.append("\(presentation.grouped(stored.foreign, "report")) about domains of others, in no figure") }
         if tally.documents.conflict > 0 { parts.append(presentation.grouped(tally.documents.conflict, "conflict")) }
         return parts.joined(separator: presentation.separator)
     }

@@ -150,7 +150,11 @@ struct ReportView {
         let rows = detail.records.map { record in Self.fields.map { $0.cell(Row(report: 1, record: record), presentation) } }
         var footer: [String] = []
         if detail.refusedRecords > 0 { footer.append("\(presentation.grouped(detail.refusedRecords, "record")) could not be read.") }
-        if !detail.isCounted { footer.append("It lost a conflict with another report of the same identity and is in no figure.") }
+        if detail.deviations.contains(.foreignDomain) {
+            footer.append("It is about a domain that is not among yours (`domains` in the configuration) and is in no figure.")
+        } else if !detail.isCounted {
+            footer.append("It lost a conflict with another report of the same identity and is in no figure.")
+        }
         if !detail.deviations.isEmpty { footer.append("Deviations: \(detail.deviations.codes.joined(separator: ", "))") }
         return Table(
             name: "show", header: lines(detail), columns: Self.fields.map(\.column), rows: rows, footer: footer,

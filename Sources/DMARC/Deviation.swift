@@ -56,6 +56,8 @@ public enum Deviation: UInt8, CaseIterable, Sendable {
     case trailingContent = 53
     case repaired = 54
     case textClipped = 55
+    /// No breach but a flag: the report is about a domain that is none of ours. The store sets it, not the parser.
+    case foreignDomain = 56
 
     /// The name used in the database, in JSON and in the documentation.
     public var code: String {
@@ -113,6 +115,7 @@ public enum Deviation: UInt8, CaseIterable, Sendable {
         case .trailingContent: "trailing-content"
         case .repaired: "repaired"
         case .textClipped: "text-clipped"
+        case .foreignDomain: "foreign-domain"
         }
     }
 }

@@ -1,3 +1,4 @@
+import DMARC
 import Mail
 
 /// How an ingest is to be done.
@@ -24,6 +25,9 @@ public struct IngestOptions: Sendable {
     public var workPerCommit = 200_000
     /// How the senders of reports are checked; nil: no mail server is trusted, and nothing is checked.
     public var trust: Trust?
+
+    /// Whose reports count; those about other domains are stored and left out of all figures.
+    public var ownDomains = OwnDomains()
 
     /// Whom to believe about the mails.
     public struct Trust: Sendable {

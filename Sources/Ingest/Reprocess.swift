@@ -47,11 +47,11 @@ public struct ReprocessOutcome: Hashable, Sendable {
 public struct Reprocess: Sendable {
     /// Reports that are looked at between two looks at whether to stop.
     private static let chunk = 500
-    /// Deviations of the mail and of the container as it came, which the kept document does not show (`MailDeviations`).
+    /// Deviations of the mail and of the container as it came, which the kept document does not show (`MailDeviations`); and what the store adds.
     private static let mailDeviations = Deviations(
         [
             Deviation.genericMediaType, .oddMediaType, .mislabelledContainer, .oddArchive, .noContentType, .forwardedReport,
-            .bodyBesideReport, .plainAttachment, .oddSubject, .oddFileName,
+            .bodyBesideReport, .plainAttachment, .oddSubject, .oddFileName, .foreignDomain,
         ].map(Deviations.init))
 
     private let store: ReportStore
@@ -80,6 +80,7 @@ public struct Reprocess: Sendable {
     ) throws(StoreError) -> ReprocessOutcome {
         try store.storing {
             try store.write { writer in
+                if !isDryRun { try writer.adopt(options.ownDomains) }
                 let pass = ReprocessPass(writer, options, Self.mailDeviations, isDryRun: isDryRun)
                 do {
                     var last: Int64? = 0

@@ -46,6 +46,8 @@ public struct Tally: Sendable, Equatable {
         public var records = 0
         /// The messages that the records speak of.
         public var messages = 0
+        /// Of the reports, those about domains of others, which are in no figure.
+        public var foreign = 0
     }
 
     /// An empty tally.
@@ -66,6 +68,7 @@ public struct Tally: Sendable, Equatable {
         stored.reports += other.stored.reports
         stored.records += other.stored.records
         stored.messages += other.stored.messages
+        stored.foreign += other.stored.foreign
         refusals += other.refusals.prefix(max(0, Self.maxRefusals - refusals.count))
         failures += other.failures
         deferrals += other.deferrals.prefix(max(0, Self.maxRefusals - deferrals.count))

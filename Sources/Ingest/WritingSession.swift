@@ -167,6 +167,7 @@ final class WritingSession {
         tally.stored.reports += 1
         tally.stored.records += document.report.recordCount
         tally.stored.messages += document.report.messageCount
+        if options.ownDomains.isForeign(document.report.header.policy.domain) { tally.stored.foreign += 1 }
         for (reason, count) in document.report.refusedRecords where tally.refusals.count < Tally.maxRefusals {
             tally.refusals.append(
                 Refusal(

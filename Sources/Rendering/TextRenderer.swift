@@ -1,6 +1,7 @@
 /// How text for people is laid out. Everything that depends on the terminal is a value in here.
 public struct TextStyle: Sendable, Equatable {
-    /// Columns of the terminal; `nil` when the text does not go to one: then nothing is ever shortened or left out.
+    /// Columns of the terminal; `nil` when the text does not go to one: then nothing is ever shortened or left out, and a cell of more than
+    /// 100 columns puts the rest of its own line out of place, not the whole table.
     public var width: Int?
     /// Whether to use colour. The text says the same without it.
     public var color: Bool
@@ -32,6 +33,10 @@ public struct TextStyle: Sendable, Equatable {
 /// When the terminal is too narrow, text columns are shortened, those of the lowest priority first; when that is not enough, columns are
 /// left out in the same order, and a line below says which. Keeps all rows until `end`.
 public struct TextRenderer: TableRenderer {
+    /// Columns of text that a cell is filled up to at most when there is no terminal. Without a bound the size of the answer is that of the
+    /// widest cell times the number of rows: a stranger's one long name made a table of 9 MB into one of 760 MB.
+    static let widestFilled = 100
+
     private let style: TextStyle
     private var table = Table(name: "", columns: [])
     private var rows: [[TextCell]] = []
@@ -122,7 +127,7 @@ public struct TextRenderer: TableRenderer {
             let cells = rows.lazy.map { $0[index] } + (total.map { [$0[index]] } ?? [])
             let isBar = cells.contains { $0.fraction != nil }
             let content = cells.reduce(0) { max($0, $1.fraction == nil ? $1.width : style.barWidth) }
-            let natural = max(displayWidth(title), content)
+            let natural = max(displayWidth(title), style.width == nil ? min(content, Self.widestFilled) : content)
             let canShrink = isBar || (!column.isIdentifier && column.alignment == .left)
             return SizedColumn(
                 index: index, title: title, alignment: column.alignment, priority: column.priority, isIdentifier: column.isIdentifier,
@@ -161,7 +166,9 @@ public struct TextRenderer: TableRenderer {
         var line = ""
         for (position, (cell, column)) in zip(cells, layout.columns).enumerated() {
             let isLast = position == cells.count - 1
-            let visible = cell.fraction.map { bar($0, width: column.width) } ?? clipped(cell.text, to: column.width, omission: omission)
+            let visible =
+                cell.fraction.map { bar($0, width: column.width) }
+                ?? (style.width == nil ? cell.text : clipped(cell.text, to: column.width, omission: omission))
             let padding = String(repeating: " ", count: max(0, column.width - displayWidth(visible)))
             if position > 0 { line += Layout.gap }
             if column.alignment == .right { line += padding }

@@ -210,7 +210,7 @@ extension ReportWriter {
     /// (docs/decisions/0005-conflicts.md).
     func settleIdentity(_ domain: Int64, _ reporter: Int64, _ header: ReportHeader) throws {
         // Without an id the content is part of the identity, so there is no conflict.
-        guard !header.reportID.isEmpty else { return }
+        guard !header.reportID.isEmpty, try !isForeign(domain) else { return }
         let rows = try Row.fetchAll(
             db,
             sql: """

@@ -22,6 +22,8 @@ public final class ReportWriter {
     let firstNewMessageID: Int64
     private var open: OpenReport?
     var recordsInTransaction = 0
+    /// Set by `adopt`.
+    var ownDomains = OwnDomains()
 
     /// A report whose records are arriving.
     struct OpenReport {
@@ -31,6 +33,8 @@ public final class ReportWriter {
         var header: ReportHeader
         var rivals: [Rival]
         var countsNow: Bool
+        /// It is about a domain of others, and in no figure.
+        var isForeign: Bool
         /// The stored report whose place it takes, if any.
         var replacing: StoredReport?
         /// Its records may still be taken back, so its sums are kept apart until it is closed.
@@ -226,10 +230,11 @@ public final class ReportWriter {
     }
 
     func start(_ header: ReportHeader, rivals: [Rival], isStreamed: Bool, replacing: StoredReport? = nil) throws {
+        let isForeign = ownDomains.isForeign(header.policy.domain)
         open = try OpenReport(
             id: replacing?.id ?? nextReportID, reporter: interning.reporter(header.reporter),
-            domain: interning.domain(header.policy.domain), header: header, rivals: rivals, countsNow: rivals.isEmpty, replacing: replacing,
-            isStreamed: isStreamed)
+            domain: interning.domain(header.policy.domain), header: header, rivals: rivals, countsNow: rivals.isEmpty && !isForeign,
+            isForeign: isForeign, replacing: replacing, isStreamed: isStreamed)
     }
 
     /// Adds records to the report that was started.
@@ -326,6 +331,7 @@ public final class ReportWriter {
             if report.isStreamed { try report.rollups.write(rollupStatements) }
             return .stored
         }
+        if report.rivals.isEmpty { return .stored }
         return .conflict(replaced: try settleConflict(&report))
     }
 
@@ -354,7 +360,7 @@ public final class ReportWriter {
         insert.bind(18, parsed.recordCount)
         insert.bind(19, parsed.messageCount)
         insert.bind(20, report.passed)
-        insert.bind(21, Int64(bitPattern: parsed.deviations.rawValue))
+        insert.bind(21, Int64(bitPattern: (report.isForeign ? parsed.deviations.union(Self.foreign) : parsed.deviations).rawValue))
         insert.bind(22, parsed.refusedRecords.values.reduce(0, +))
         insert.bind(23, report.replacing.map(\.message) ?? origin.message)
         insert.bind(24, raw)

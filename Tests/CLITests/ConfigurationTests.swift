@@ -1,4 +1,5 @@
 @testable import CLI
+import DMARC
 import Foundation
 import IMAP
 import Mail
@@ -77,6 +78,11 @@ struct ConfigurationTests {
     @Test("trusts servers by name, one or several, and nobody otherwise")
     func trustedServers() throws {
         #expect(try parse("").trustedServers == nil)
+        #expect(
+            try parse("domains = [\"example.nl\", \"Bücher.example.\"]").ownDomains == OwnDomains(["example.nl", "xn--bcher-kva.example"]))
+        for domains in ["[]", "[1]", "true", "\"example.nl\"", "[\"\"]", "[\"*.example.nl\"]", "[\"a@example.nl\"]", "[\"a..nl\"]"] {
+            #expect(failure(of: "domains = \(domains)")?.key == "domains", "\(domains)")
+        }
         #expect(try parse("[authenticity]\ntrusted_authserv_id = \"\"").trustedServers == [""])
         #expect(try parse("[authenticity]\ntrusted_authserv_id = [\"a.nl\", \"b.nl\"]").trustedServers == ["a.nl", "b.nl"])
         #expect(failure(of: "[authenticity]\ntrusted_authserv_id = []")?.key == "authenticity.trusted_authserv_id")

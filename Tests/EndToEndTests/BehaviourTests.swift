@@ -73,6 +73,45 @@ struct BehaviourTests {
         #expect(names == ["1.M1P1.mx"], "mail is left as it is unless told otherwise")
     }
 
+    @Test("reports about domains that are not in the configuration are kept apart, and said to be")
+    func foreignDomains() throws {
+        let folder = try Workdir()
+        let database = folder.path("dmarc.sqlite")
+        let foreign = sampleReport(id: "foreign").replacing(
+            "<policy_published><domain>example.com", with: "<policy_published><domain>other.test")
+        let reports = [
+            try folder.write("own.xml", Data(sampleReport().utf8)), try folder.write("foreign.xml", Data(foreign.utf8)),
+        ]
+        func run(_ arguments: String..., domains: String?) throws -> Finished {
+            let text = domains.map { "domains = [\"\($0)\"]\n" } ?? ""
+            let config = try folder.write("config.toml", Data(text.utf8))
+            return try Tool.run(arguments + ["--config", config, "--database", database], in: folder)
+        }
+        func figures(_ domains: String?) throws -> [String] {
+            try [["summary"], ["sources"], ["export"], ["export", "daily"]].map { question in
+                let answer = try Tool.run(question + ["--format", "csv", "--database", database] + Tool.allDays, in: folder)
+                #expect(answer.status == 0, "\(answer)")
+                return answer.text
+            }
+        }
+        try #require(try run("ingest", reports[0], domains: nil).status == 0)
+        let own = try figures(nil)
+        let ingest = try run("ingest", "--format", "json", reports[1], domains: "example.com")
+        #expect(ingest.status == 0 && ingest.text.contains("\"foreign_reports\":1"), "\(ingest)")
+        #expect(try figures("example.com") == own)
+        let status = try run("status", "--format", "json", domains: "example.com")
+        #expect(status.text.contains("\"foreign_reports\":1") && status.text.contains("\"foreign_domains\":[\"other.test\"]"), "\(status)")
+        let show = try Tool.run(["show", "2", "--database", database], in: folder)
+        #expect(show.text.contains("not among yours") && show.text.contains("foreign-domain"), "\(show)")
+        let list = try Tool.run(["reports", "--format", "csv", "--database", database] + Tool.allDays, in: folder)
+        #expect(list.text.split(separator: "\r\n").count { $0.contains("foreign-domain") } == 1, "\(list)")
+        // Another list holds for what is stored.
+        #expect(try run("ingest", reports[0], domains: "test").status == 0)
+        let turned = try figures("test")
+        #expect(turned != own && turned[2].contains("other.test") && !turned[2].contains("\r\nexample.com,"), "\(turned[2])")
+        #expect(try run("ingest", reports[0], domains: "*.example.com").status == 78)
+    }
+
     @Test("a stranger's hostile mail is 0, with --strict 65")
     func strict() throws {
         let folder = try Workdir()

@@ -27,6 +27,11 @@ struct TortureTests {
     @Test("mail is moved and flagged while it is read; the database is where nothing may be written; files may not grow")
     func surroundings() throws { try torture(["moving", "read-only", "file-limit", "--kills", "10", "--mails", "20"]) }
 
+    @Test(
+        "the clock is wrong, or changes to summer time",
+        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/faketime"), "faketime is not installed"))
+    func clock() throws { try torture(["clock", "--mails", "20"]) }
+
     @Test("a signal ends it, whatever it waits for")
     func stop() throws { try torture(["stop", "--cycles", "2", "--mails", "20"]) }
 

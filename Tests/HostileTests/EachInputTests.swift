@@ -25,14 +25,9 @@ struct EachInputTests {
 
     @Test("end with their own code or deviation, in bounded time", arguments: Corpus.all)
     func each(_ input: HostileInput) throws {
-        let folder = try HostileFolder()
-        let bytes = input.make()
-        if case .attachment(let name) = input.form {
-            try check(input, input.expected, at: folder.write(name, bytes))
-        }
-        try folder.write("mail/new/.keep", [])
-        try folder.write("mail/cur/1", input.asMail(bytes))
-        try check(input, input.expectedInMail, at: folder.path + "/mail")
+        let made = try input.made()
+        if let file = made.file { try check(input, input.expected, at: file) }
+        try check(input, input.expectedInMail, at: made.maildir)
     }
 
     private func check(_ input: HostileInput, _ expected: Expected, at path: String) throws {
@@ -65,7 +60,9 @@ final class HostileFolder: Sendable {
 
     init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
 
-    deinit { try? FileManager.default.removeItem(at: url) }
+    deinit { remove() }
+
+    func remove() { try? FileManager.default.removeItem(at: url) }
 
     var path: String { url.path(percentEncoded: false) }
 
@@ -77,4 +74,11 @@ final class HostileFolder: Sendable {
         try Data(bytes).write(to: file)
         return file.path(percentEncoded: false)
     }
+
+    func makeFolders(_ names: String...) throws {
+        for name in names { try FileManager.default.createDirectory(at: url.appending(path: name), withIntermediateDirectories: true) }
+    }
+
+    /// Another name for a file that is there.
+    func link(_ file: String, _ name: String) throws { try #require(Glibc.link(file, path + "/" + name) == 0, "\(name): \(errno)") }
 }

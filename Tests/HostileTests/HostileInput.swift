@@ -1,5 +1,7 @@
 import DMARC
 import Foundation
+import Glibc
+import Synchronization
 import Testing
 
 /// One input that somebody could send, and what must become of it.
@@ -19,6 +21,21 @@ struct HostileInput: Sendable, CustomTestStringConvertible {
     /// Another fate than `expected` when it comes as a mail: content that is no archive is nobody's report there.
     let expectedInMail: Expected
     let make: @Sendable () -> [UInt8]
+    private let kept = MadeInput()
+
+    init(
+        threat: String, name: String, form: Form, expected: Expected, expectedInMail: Expected, make: @escaping @Sendable () -> [UInt8]
+    ) {
+        self.threat = threat
+        self.name = name
+        self.form = form
+        self.expected = expected
+        self.expectedInMail = expectedInMail
+        self.make = make
+    }
+
+    /// Where it lies on disk. Made once a process: many are large, and making them takes longer than reading them.
+    func made() throws -> MadeInput.Paths { try kept.paths(self) }
 
     var testDescription: String { "\(threat) \(name)" }
 
@@ -26,6 +43,41 @@ struct HostileInput: Sendable, CustomTestStringConvertible {
     func asMail(_ bytes: [UInt8]) -> [UInt8] {
         guard case .attachment(let name) = form else { return bytes }
         return Mails.around(bytes, name: name)
+    }
+}
+
+/// One input on disk. Only to be read, and linked to.
+final class MadeInput: Sendable {
+    struct Paths: Sendable {
+        /// The attachment as a file of its name; nil for a mail.
+        var file: String?
+        /// A maildir with one mail.
+        var maildir: String
+        /// That mail.
+        var mail: String { maildir + "/cur/1" }
+    }
+
+    /// One folder for all, removed when the process ends: no owner of a static ends before it.
+    private static let folder: Result<HostileFolder, any Error> = Result {
+        let folder = try HostileFolder()
+        atexit { try? MadeInput.folder.get().remove() }
+        return folder
+    }
+
+    private let made = Mutex<Paths?>(nil)
+
+    func paths(_ input: HostileInput) throws -> Paths {
+        try made.withLock { made in
+            if let made { return made }
+            let (folder, own) = (try Self.folder.get(), UUID().uuidString)
+            let bytes = input.make()
+            var paths = Paths(maildir: folder.path + "/\(own)/mail")
+            if case .attachment(let name) = input.form { paths.file = try folder.write("\(own)/file/\(name)", bytes) }
+            try folder.write("\(own)/mail/new/.keep", [])
+            try folder.write("\(own)/mail/cur/1", input.asMail(bytes))
+            made = paths
+            return paths
+        }
     }
 }
 

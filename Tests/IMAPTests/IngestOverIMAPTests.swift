@@ -139,6 +139,69 @@ struct IngestOverIMAPTests {
         #expect(seen.isEmpty, "nothing is marked as read by fetching")
     }
 
+    /// Mails as the server `mx.example.nl` delivered them, by the id of their report.
+    private static let checked: [(id: String, text: String)] = {
+        func mail(_ id: String, _ fields: String, from: String = "reporter.test") -> (String, String) {
+            let report = """
+                <feedback><report_metadata><org_name>reporter.test</org_name><email>d@reporter.test</email><report_id>\(id)</report_id>
+                <date_range><begin>1780272000</begin><end>1780358399</end></date_range></report_metadata>
+                <policy_published><domain>example.nl</domain><p>none</p></policy_published><record><row><source_ip>192.0.2.1</source_ip>
+                <count>1</count><policy_evaluated><disposition>none</disposition><dkim>fail</dkim><spf>fail</spf></policy_evaluated></row>
+                <identifiers><header_from>example.nl</header_from></identifiers><auth_results/></record></feedback>
+                """
+            let header =
+                fields + "From: reports <d@\(from)>\nSubject: a report\nMIME-Version: 1.0\nContent-Type: text/xml; name=\"r.xml\"\n"
+            return (id, header + "\n" + report + "\n")
+        }
+        let way = "Received: from somewhere by mx.example.nl; Mon, 1 Jun 2026 00:00:00 +0000\n"
+        func found(_ server: String, _ words: String) -> String { "Authentication-Results: \(server);\n\t\(words)\n" }
+        let passed = "dmarc=pass header.from=reporter.test"
+        return [
+            mail("trusted", found("mx.example.nl", passed) + way),
+            mail("failed", found("mx.example.nl", "dmarc=fail header.from=reporter.test") + way),
+            // What came with the mail stands below the line of our server.
+            mail("forged-below", found("mx.example.nl", "dmarc=fail header.from=reporter.test") + way + found("mx.example.nl", passed)),
+            // Some servers write below their own Received: the topmost one counts (docs/decisions/0009-authenticity.md).
+            mail("below-received", way + found("mx.example.nl", passed)),
+            mail("other-server", found("mx.evil.test", passed) + way),
+            mail("another-sender", found("mx.example.nl", "dmarc=pass header.from=evil.test") + way, from: "evil.test"),
+            mail("nothing", way),
+        ]
+    }()
+
+    @Test("what the own mail server found out about a mail is known over IMAP as it is from a maildir")
+    func authenticity() throws {
+        let server = Dovecot.plain
+        let user = "command-authenticity"
+        server.deliver(Self.checked.map(\.text), to: user)
+        let trust = "[authenticity]\ntrusted_authserv_id = \"mx.example.nl\"\n\n"
+        func senders(_ setup: Setup) throws -> [String: String] {
+            try DatabaseQueue(path: setup.folder.path + "/dmarc.sqlite").read { db in
+                let rows = try Row.fetchAll(db, sql: "SELECT report_id, authenticity, mail_from_domain FROM reports")
+                return Dictionary(uniqueKeysWithValues: rows.map { ($0[0], "\($0[1] as Int? ?? -1) \($0[2] as String? ?? "-")") })
+            }
+        }
+        let remote = try Setup(server)
+        let answer = try remote.ingest(trust + remote.mailbox(user))
+        #expect(answer.status == 0 && answer.messages.stored == Self.checked.count, "\(answer.errors ?? "")")
+        let known = try senders(remote)
+        // The mail server's word, above everything that came with the mail, and nothing else.
+        for id in ["trusted", "below-received"] { #expect(known[id] == "1 reporter.test", "\(id)") }
+        #expect(known["another-sender"] == "2 evil.test")
+        for id in ["failed", "forged-below", "other-server", "nothing"] { #expect(known[id] == "0 reporter.test", "\(id)") }
+
+        let local = try Setup(server)
+        let fromDisk = try local.ingest(trust, server.maildir(user))
+        #expect(fromDisk.stored == answer.stored)
+        #expect(try senders(local) == known)
+        // And what a person is told.
+        for (setup, configuration) in [(remote, trust + remote.mailbox(user)), (local, trust)] {
+            let list = try setup.run(configuration, "reports", "--format", "csv", "--since", "2026-06-01", "--until", "2026-06-30")
+            #expect(list.output.components(separatedBy: "unverified").count == 5, "\(list.output)")
+            #expect(list.output.contains("mismatch"), "\(list.output)")
+        }
+    }
+
     @Test("handled and refused mail go where each is to go")
     func moving() throws {
         let server = Dovecot.plain

@@ -85,6 +85,18 @@ struct TextTests {
         #expect(!rendered(table, as: .table, style: TextStyle(width: 80)).contains(long))
     }
 
+    @Test("without a terminal one long cell puts its own line out of place, and does not make all others as long")
+    func longCell() {
+        let long = String(repeating: "x", count: 50_000)
+        let columns = [Column(key: "a", title: "a"), Column(key: "b", title: "b")]
+        let rows: [[Cell]] = (0..<1000).map { [.text($0 == 500 ? long : "short"), .text("end")] }
+        let lines = rendered(Table(name: "t", columns: columns, rows: rows), as: .table).split(separator: "\n")
+        #expect(lines.count == 1002)
+        #expect(lines[502] == long + "  end")
+        #expect(lines[503] == "short" + String(repeating: " ", count: TextRenderer.widestFilled - 5) + "  end")
+        #expect(lines.filter { $0.utf8.count > TextRenderer.widestFilled * 4 }.count == 1)
+    }
+
     @Test("an empty answer is a sentence")
     func empty() {
         let table = Table(

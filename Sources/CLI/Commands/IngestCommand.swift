@@ -1,6 +1,7 @@
 import Analysis
 import ArgumentParser
 import CLinux
+import DMARC
 import Glibc
 import Ingest
 import Mail
@@ -63,6 +64,7 @@ struct IngestCommand: ContextCommand {
 
     func run(_ context: Context) throws {
         let presentation = try Presentation(output, context)
+        try requireClock(context)
         let configuration = try database.configuration(context)
         let targets = try targets(configuration, context)
         let path = try database.path(context)
@@ -117,6 +119,19 @@ struct IngestCommand: ContextCommand {
         dmarcstat_give_memory_back()
         let refresh = VerdictRefresh(suffixFile: configuration.publicSuffixList)
         if try refresh.isNeeded(store) { _ = try refresh.run(store) }
+    }
+
+    /// 2026-01-01T00:00:00Z: this program did not exist before.
+    private static let earliestSeconds = 1_767_225_600
+
+    /// A machine that lost its time, as many without a battery do when they start, would refuse every report for good as one of the future.
+    private func requireClock(_ context: Context) throws {
+        guard context.now < Self.earliestSeconds else { return }
+        context.say(
+            "dmarcstat: the clock of this machine says \(isoDay(Day(containing: context.now).number) ?? "nothing that is a date"), when this program"
+                + " did not exist: every report would be refused as one of the future. Nothing was read. Next: set the clock, and run the same"
+                + " command again.")
+        throw AlreadySaid(status: .tryAgain)
     }
 
     /// A mistyped path makes no database.
@@ -181,6 +196,7 @@ struct IngestCommand: ContextCommand {
         options.standardInput = context.standardInput
         options.containment = containment
         options.trust = configuration.trust
+        options.ownDomains = configuration.ownDomains
         return options
     }
 

@@ -64,6 +64,7 @@ struct ReprocessCommand: ContextCommand {
         StopRequest.listen()
         var options = IngestOptions(now: context.now)
         options.limits = configuration.limits
+        options.ownDomains = configuration.ownDomains
         let reprocess = Reprocess(store: store, options: options, shouldStop: { StopRequest.wasMade })
         let outcome = try reprocess.run(selection, isDryRun: dryRun)
         let retried = try retryKept(store, path, configuration, context)
@@ -86,6 +87,7 @@ struct ReprocessCommand: ContextCommand {
         var options = IngestOptions(now: context.now)
         options.limits = configuration.limits
         options.trust = configuration.trust
+        options.ownDomains = configuration.ownDomains
         let count = try RetryKept(store: store, options: options).count()
         guard count > 0, !dryRun,
             let containment = try IsolatedReader.containment(database: path, areAllSuspect: true, options.limits, context)

@@ -1,4 +1,5 @@
 import Analysis
+import DMARC
 import IMAP
 import Ingest
 import Mail
@@ -17,6 +18,8 @@ struct Configuration: Equatable {
     var limits = Limits()
     /// A Public Suffix List newer than the distribution's.
     var publicSuffixList: String?
+    /// Whose reports count.
+    var ownDomains = OwnDomains()
     /// The names under which the own mail servers write `Authentication-Results`; nil: none is to be believed.
     var trustedServers: [String]?
 

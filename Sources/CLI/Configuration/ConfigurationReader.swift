@@ -62,11 +62,12 @@ struct ConfigurationReader {
     // MARK: - Tables
 
     private func configuration(_ table: TOMLTable) throws(ConfigurationError) -> Configuration {
-        try requireKnown(table, ["database", "keep_raw", "public_suffix_list", "authenticity", "limits", "mailbox"], "")
+        try requireKnown(table, ["database", "domains", "keep_raw", "public_suffix_list", "authenticity", "limits", "mailbox"], "")
         var configuration = Configuration()
         configuration.database = try text(table, "database", "")
         configuration.publicSuffixList = try text(table, "public_suffix_list", "")
         configuration.keepsRaw = try boolean(table, "keep_raw", "") ?? true
+        configuration.ownDomains = try ownDomains(table)
         configuration.trustedServers = try trustedServers(table)
         configuration.limits = try limits(table)
         guard let value = table["mailbox"] else { return configuration }
@@ -80,6 +81,29 @@ struct ConfigurationReader {
             configuration.mailboxes.append(mailbox)
         }
         return configuration
+    }
+
+    /// An empty list would mean none or all: it is an error, as is what cannot be a name and would make every report a stranger's.
+    private func ownDomains(_ table: TOMLTable) throws(ConfigurationError) -> OwnDomains {
+        let key = "domains"
+        guard let value = table[key] else { return OwnDomains() }
+        guard let list = value.array, list.count > 0 else { throw wrong(key, "expected a list, as [\"example.nl\"]") }
+        let names = try texts(list, key)
+        for name in names {
+            let labels = DomainName.canonical(name).split(separator: ".", omittingEmptySubsequences: false)
+            let isName = labels.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy(Self.isOfName) }
+            guard isName else {
+                throw wrong(key, "\"\(name)\": expected the name of a domain, as \"example.nl\"; all below it is meant, too")
+            }
+        }
+        return OwnDomains(names)
+    }
+
+    private static func isOfName(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"): true
+        default: false
+        }
     }
 
     /// A text or a list of texts. The empty text stands for fields without a name, as Microsoft 365 writes them.

@@ -9,6 +9,9 @@ enum ConfigurationTemplate {
         # The database. Without this line: $XDG_DATA_HOME/dmarcstat/dmarc.sqlite, for root /var/lib/dmarcstat/dmarc.sqlite.
         # database = "/var/lib/dmarcstat/dmarc.sqlite"
 
+        # Your domains; all below them is yours, too. Reports about others are stored, and are in no figure. Without this line all are yours.
+        # domains = ["example.nl", "example.org"]
+
         # Keep the reports as they came, so that they can be read again.
         # keep_raw = true
 
