@@ -7,6 +7,7 @@ import Ingest
 import Mail
 import Rendering
 import ReportStore
+import ReportXML
 
 /// Collect: mailboxes and files into the database.
 struct IngestCommand: ContextCommand {
@@ -121,15 +122,12 @@ struct IngestCommand: ContextCommand {
         if try refresh.isNeeded(store) { _ = try refresh.run(store) }
     }
 
-    /// 2026-01-01T00:00:00Z: this program did not exist before.
-    private static let earliestSeconds = 1_767_225_600
-
     /// A machine that lost its time, as many without a battery do when they start, would refuse every report for good as one of the future.
     private func requireClock(_ context: Context) throws {
-        guard context.now < Self.earliestSeconds else { return }
+        guard context.now < XMLLimits().earliestBegin else { return }
         context.say(
-            "dmarcstat: the clock of this machine says \(isoDay(Day(containing: context.now).number) ?? "nothing that is a date"), when this program"
-                + " did not exist: every report would be refused as one of the future. Nothing was read. Next: set the clock, and run the same"
+            "dmarcstat: the clock of this machine says \(isoDay(Day(containing: context.now).number) ?? "nothing that is a date"), when there was"
+                + " no DMARC: every report would be refused as one of the future. Nothing was read. Next: set the clock, and run the same"
                 + " command again.")
         throw AlreadySaid(status: .tryAgain)
     }
