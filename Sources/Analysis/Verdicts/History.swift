@@ -206,16 +206,20 @@ final class History {
 
     /// Question: the places of a selector. Unit: one row a place. Index: primary key.
     static let placesSQL = """
-        SELECT p.beside, p.verified, p.records, p.reporter_bits, n.name
-        FROM selector_places p LEFT JOIN names n ON n.id = CASE WHEN p.beside <= -1000 THEN -1000 - p.beside ELSE p.beside END
-        WHERE p.domain_id = ?1 AND p.selector_id = ?2 AND p.policy_id = ?3
+        SELECT beside, verified, records, reporter_bits
+        FROM selector_places
+        WHERE domain_id = ?1 AND selector_id = ?2 AND policy_id = ?3
         """
+
+    /// A home, also a second one, has at least this part of the records in which a selector verifies.
+    private static let leastPart = 12
 
     /// A selector is at home with the domain itself where a fair share of it stands beside aligned SPF; else with the organisations beside
     /// whose SPF most of it stands. Forwarders relay services' mail as well, so a home is a share, never all or nothing.
     private func findHomes() throws {
         let rows = try SQLRows(db, Self.placesSQL)
         let old = try SQLRows(db, StoredKnowledge.selectorSQL)
+        var names = NameLookup(db)
         let insert = try HotStatement(
             db,
             """
@@ -228,7 +232,7 @@ final class History {
             var broken = 0
             var own = 0
             var bits = 0
-            var beside: [(id: Int, name: String, records: Int)] = []
+            var beside: [(id: Int, records: Int)] = []
             while try rows.next() {
                 let records = rows.int(2)
                 bits |= rows.int(3)
@@ -239,18 +243,21 @@ final class History {
                 verified += records
                 switch rows.int(0) {
                 case Beside.ownAligned: own += records
-                case let id where Beside.organisation(id) != nil: beside.append((id, rows.text(4), records))
+                case let id where Beside.organisation(id) != nil: beside.append((id, records))
                 default: break
                 }
             }
             var homes: [Int] = []
             var atHome = 0
-            let ranked = beside.sorted { ($1.records, $0.name) < ($0.records, $1.name) }
+            // There may be thousands of relays: names are looked up only for what can be a home.
+            let ranked = try beside.filter { $0.records * Self.leastPart >= verified }
+                .map { (id: $0.id, records: $0.records, name: try names.name(Beside.organisation($0.id)) ?? "") }
+                .sorted { ($1.records, $0.name) < ($0.records, $1.name) }
             if own * 10 >= verified, own > 0 {
                 homes = [0]
                 atHome = own
                 // Where the reports leave the selector out, all of them are one.
-                if key.selector == 0, let best = ranked.first, best.records * 12 >= verified { homes.append(best.id) }
+                if key.selector == 0, let best = ranked.first { homes.append(best.id) }
             } else {
                 let best = ranked.filter { $0.records * 4 >= verified }.prefix(2)
                 homes = best.map(\.id)
