@@ -21,6 +21,10 @@ NOTES = "pwritev"
 NEEDS_NO_ROOM = {"ftruncate", "unlink", "unlinkat", "rmdir"}
 
 
+# Calls by which a mailbox is looked at and mail is moved in it.
+LOOKING = ["openat", "newfstatat", "statx", "fstat", "getdents64", "read", "pread64", "lseek", "renameat", "renameat2"]
+
+
 def require_strace():
     if not shutil.which("strace"):
         raise Skipped("strace is not installed; scripts/install-dependencies.sh --test installs it")
@@ -62,7 +66,10 @@ def spread(points, limit):
     """`limit` points: the first of each call, the rest at even steps."""
     if limit is None or limit >= len(points):
         return points
-    chosen = {point for point in points if point[1] == 1}
+    first = {}
+    for point in points:
+        first.setdefault(point[0], point)
+    chosen = set(first.values())
     step = len(points) / max(1, limit - len(chosen))
     chosen |= {points[int(index * step)] for index in range(max(0, limit - len(chosen)))}
     return [point for point in points if point in chosen]
@@ -128,3 +135,31 @@ def run_all(world, options):
         raise Failed(f"{len(failures)} of {', '.join(said)}:\n" + "\n".join(failures[:20]))
     calls = ", ".join(f"{call} {count}" for call, count in counts.items())
     return f"{'; '.join(said)}; calls: {calls}"
+
+
+def stale(world, options):
+    """On NFS any look at a mailbox may fail with ESTALE: what cannot be read now is left for the next run."""
+    require_strace()
+    golden = world.golden
+    places = ["", "new", "cur"] + [os.path.join("new", name) for name in sorted(os.listdir(os.path.join(world.seedling, "new")))]
+    trials = spread([(call, place) for place in places for call in LOOKING], options.limit)
+    met = {}
+    for call, place in trials:
+        room = world.room()
+        log = os.path.join(room.path, "trace")
+        path = os.path.normpath(os.path.join(room.box, place))
+        result = traced(room, [call], ["-P", path, "-e", f"inject={call}:error=ESTALE"], log)
+        with open(log, errors="replace") as file:
+            injected = "(INJECTED)" in file.read()
+        what = f"ESTALE from {call} on {place or 'the mailbox'}"
+        if injected:
+            met[call] = met.get(call, 0) + 1
+            if result.returncode != 74 or room.box not in result.stderr.decode(errors="replace"):
+                raise Failed(f"{what}: exit status {result.returncode}, expected 74 and where it was\n{words(result)}")
+        elif result.returncode != 0:
+            raise Failed(f"{what} did not happen, and the exit status is {result.returncode}\n{words(result)}")
+        room.finish(golden, what)
+        world.clear(room)
+    if options.limit is None and len(met) < 3:
+        raise Failed(f"only {', '.join(met) or 'no call'} failed: this shows little")
+    return f"{sum(met.values())} of {len(trials)} looks failed: " + ", ".join(f"{call} {count}" for call, count in sorted(met.items()))

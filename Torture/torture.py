@@ -32,6 +32,7 @@ SCENARIOS = {
     "random-kills": crowds.random_kills,
     "crowd": crowds.crowd,
     "moving": crowds.moving,
+    "stale": points.stale,
     "full-disk": disks.full_disk,
     "file-limit": disks.file_limit,
     "lost-log": disks.lost_log,
@@ -50,7 +51,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="name the scenarios")
     parser.add_argument("--seed", type=int, default=1, help="of all that is random")
     parser.add_argument("--mails", type=int, default=50)
-    parser.add_argument("--limit", type=int, help="points: so many for each error, evenly spread; otherwise all")
+    parser.add_argument("--limit", type=int, help="points, stale: so many for each error, evenly spread; otherwise all")
     parser.add_argument("--errors", default="KILL,ENOSPC,EIO", help="points: what happens at each")
     parser.add_argument("--kills", type=int, default=200, help="random-kills: how many")
     parser.add_argument("--crowd", type=int, default=8, help="crowd: how many at once")

@@ -146,6 +146,7 @@ public struct Ingest: Sendable {
         }
         if let error = options.containment?.notes.failure { throw error }
         for oddity in mailbox.oddities { try session.handle(oddity: oddity) }
+        if failure.error == nil, !shouldStop() { try session.settlePlaces() }
         try session.commit()
         session.settleLeftOver()
         if let error = failure.error { session.note(failure: error) }

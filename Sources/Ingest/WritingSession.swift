@@ -231,6 +231,9 @@ final class WritingSession {
         }
     }
 
+    /// After the last oddity of a mailbox that was looked through to its end.
+    func settlePlaces() throws { try writer.clearDeferredPlaces(mailbox: mailboxID, except: run) }
+
     private func noteUnsettled(_ key: String, _ id: Int64, _ outcome: MessageOutcome) throws {
         let action = outcome == .refused ? options.afterRefused : options.after
         guard outcome != .deferred, action != .leave else { return }

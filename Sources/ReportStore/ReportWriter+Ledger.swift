@@ -62,6 +62,16 @@ extension ReportWriter {
         return id
     }
 
+    /// Removes the deferred entries of a mailbox that are no messages, but places that an earlier run could not look at and `run` could.
+    /// Such an entry has the place of its refusal, with a `!` before it, as its key.
+    public func clearDeferredPlaces(mailbox: Int64, except run: Int64) throws {
+        try db.execute(
+            sql: """
+                DELETE FROM messages WHERE mailbox_id = ? AND outcome = \(MessageOutcome.deferred.rawValue) AND run_id <> ?
+                    AND key IN (SELECT '!' || place FROM refusals WHERE message_id = messages.id)
+                """, arguments: [mailbox, run])
+    }
+
     /// Whether the ledger has a final outcome for a message.
     public func isKnown(_ key: String, mailbox: Int64) throws -> Bool {
         let sql = "SELECT outcome <> \(MessageOutcome.deferred.rawValue) FROM messages WHERE mailbox_id = ? AND key = ?"

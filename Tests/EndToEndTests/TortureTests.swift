@@ -18,6 +18,9 @@ struct TortureTests {
         try torture(["points", "--errors", error, "--limit", limit, "--mails", "20"])
     }
 
+    @Test("a mailbox on NFS goes stale", .enabled(if: Self.mayTrace, "strace is not installed, or may trace no process here"))
+    func stale() throws { try torture(["stale", "--limit", "24", "--mails", "20"]) }
+
     @Test("the log is lost after a kill", .enabled(if: Self.mayTrace, "strace is not installed, or may trace no process here"))
     func lostLog() throws { try torture(["lost-log", "--mails", "20"]) }
 
