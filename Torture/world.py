@@ -95,8 +95,8 @@ class Room:
         if difference:
             raise Failed(difference)
 
-    def finish(self, golden, what):
-        """A clean run, after which everything must be as if nothing had happened."""
+    def finish(self, golden, what, in_any_order=False):
+        """A clean run, after which everything must be as if nothing had happened; with `in_any_order` but for the order of arrival."""
         result = self.ingest()
         try:
             if result.returncode != 0:
@@ -106,7 +106,7 @@ class Room:
             name = os.path.basename(self.database)
             if any(entry not in (name, name + ".lock") for entry in left):
                 raise Failed(f"left beside the database: {left}")
-            self.must_equal(golden)
+            self.must_equal(golden, in_any_order)
             self.check_sound()
         except Failed as failure:
             raise Failed(f"{what}: {failure}") from None

@@ -160,18 +160,32 @@ final class FileTree: Mailbox {
                 add(name, isThere ? status : nil, &state)
                 continue
             }
-            if isMaildir(root.number, name), let directory = openDirectory(root.number, name) {
-                let inner = Maildir(identifier: identifier + "/" + name, place: below(name), root: directory, limits: limits) {
-                    [isKnown] in isKnown(name + "/" + $0)
+            do throws(MailError) {
+                if try isMaildir(root.number, name, place: below(name)) {
+                    try addMaildir(name, &state)
+                } else {
+                    try listPlain(name, depth, &state)
                 }
-                state.items.append(Item(path: name, kind: .mailbox(inner)))
-            } else if depth < MailLimits.maxDirectoryDepth {
-                list(name, depth: depth + 1, &state)
-            } else {
-                let found = "directories nested deeper than \(MailLimits.maxDirectoryDepth)"
-                state.oddities.append(MailError(code: .unreadableFile, place: below(name), found: found))
+            } catch {
+                state.oddities.append(error)
             }
         }
+    }
+
+    private func addMaildir(_ name: String, _ state: inout State) throws(MailError) {
+        guard let directory = openDirectory(root.number, name) else { throw .system(errno, place: below(name)) }
+        let inner = Maildir(identifier: identifier + "/" + name, place: below(name), root: directory, limits: limits) {
+            [isKnown] in isKnown(name + "/" + $0)
+        }
+        state.items.append(Item(path: name, kind: .mailbox(inner)))
+    }
+
+    private func listPlain(_ name: String, _ depth: Int, _ state: inout State) throws(MailError) {
+        guard depth < MailLimits.maxDirectoryDepth else {
+            let found = "directories nested deeper than \(MailLimits.maxDirectoryDepth)"
+            throw MailError(code: .unreadableFile, place: below(name), found: found)
+        }
+        list(name, depth: depth + 1, &state)
     }
 
     private func add(_ path: String, _ status: stat?, _ state: inout State) {
@@ -252,9 +266,4 @@ final class FileTree: Mailbox {
             }
         }
     }
-}
-
-/// Whether a directory below `parent` holds `cur` and `new`.
-func isMaildir(_ parent: Int32, _ path: String) -> Bool {
-    ["/cur", "/new"].allSatisfy { mode(of: path + $0, below: parent, isLinkFollowed: true).map { $0 & S_IFMT == S_IFDIR } ?? false }
 }

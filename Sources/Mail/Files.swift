@@ -149,10 +149,20 @@ func irregularKind(_ mode: mode_t) -> String? {
     }
 }
 
-func mode(of path: String, below parent: Int32, isLinkFollowed: Bool = false) -> mode_t? {
-    var status = stat()
-    guard fstatat(parent, path, &status, isLinkFollowed ? 0 : AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
-    return status.st_mode
+/// Whether a directory below `parent` holds `cur` and `new`.
+///
+/// - Throws: `unreadable-file` where that cannot be seen now, as on NFS: taken for a plain folder, its mail would be moved as files are.
+func isMaildir(_ parent: Int32, _ path: String, place: String, isLinkFollowed: Bool = true) throws(MailError) -> Bool {
+    for folder in ["/cur", "/new"] {
+        var status = stat()
+        if fstatat(parent, path + folder, &status, isLinkFollowed ? 0 : AT_SYMLINK_NOFOLLOW) == 0 {
+            guard status.st_mode & S_IFMT == S_IFDIR else { return false }
+        } else {
+            guard errno == ENOENT || errno == ENOTDIR || errno == ELOOP else { throw .system(errno, place: place + folder) }
+            return false
+        }
+    }
+    return true
 }
 
 /// Text for a name from a file system, unique for each name: what is no UTF-8 is written as `\xNN`.

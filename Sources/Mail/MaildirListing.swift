@@ -77,9 +77,13 @@ final class MaildirListing: Sendable {
             names.append(text)
         }
         if problem != 0 { oddities.append(.system(problem, place: place)) }
-        let subfolders = names.filter { name in
-            !excluding.contains(name)
-                && ["/cur", "/new"].allSatisfy { mode(of: name + $0, below: root).map { $0 & S_IFMT == S_IFDIR } ?? false }
+        var subfolders: [String] = []
+        for name in names where !excluding.contains(name) {
+            do throws(MailError) {
+                if try isMaildir(root, name, place: place + "/" + name, isLinkFollowed: false) { subfolders.append(name) }
+            } catch {
+                oddities.append(error)
+            }
         }
         return [Folder(keyPrefix: "", path: "")]
             + subfolders.sorted().prefix(Int(UInt16.max) - 1).map { Folder(keyPrefix: $0 + "/", path: $0 + "/") }

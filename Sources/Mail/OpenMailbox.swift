@@ -2,14 +2,14 @@ import Glibc
 
 /// Recognises what `path` is.
 ///
-/// - Throws: `unreadable-file` if there is nothing at `path` or it cannot be opened, `not-a-regular-file` for a device or socket.
+/// - Throws: `unreadable-file` if there is nothing at `path` or it cannot be looked at, `not-a-regular-file` for a device or socket.
 public func mailboxKind(path: String) throws(MailError) -> MailboxKind {
     if path == "-" { return .standardInput }
     var status = stat()
     guard stat(path, &status) == 0 else { throw .system(errno, place: path) }
     switch status.st_mode & S_IFMT {
     case S_IFDIR:
-        return isMaildir(AT_FDCWD, path) ? .maildir : .directory
+        return try isMaildir(AT_FDCWD, path, place: path) ? .maildir : .directory
     case S_IFIFO:
         return .standardInput
     case S_IFREG:
