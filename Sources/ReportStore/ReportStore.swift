@@ -58,6 +58,9 @@ public final class ReportStore: Sendable {
     /// A connection beside `reader`, for one more thread.
     package func secondReader() throws -> any DatabaseReader { try Self.open(path, .readOnly) }
 
+    /// Empties the caches of pages and statements. They fill again from the system's own.
+    public func releaseMemory() { queue.releaseMemory() }
+
     /// Bytes of the database file, without its log; 0 where there is no file.
     package var fileBytes: Int {
         var status = stat()

@@ -22,7 +22,7 @@ public struct VerdictRefresh: Sendable {
     /// Raised when the same reports would get other verdicts than before.
     static let rulesVersion = 3
     /// New records that are kept in memory at a time, 44 bytes each: a bound on memory.
-    package static let recordsInMemory = 350_000
+    package static let recordsInMemory = 250_000
 
     private let suffixFile: String?
     private let recordsInMemory: Int
@@ -65,6 +65,11 @@ public struct VerdictRefresh: Sendable {
     func rebuild(in db: Database) throws { _ = try refresh(db, try rules(), rebuild: true) }
 
     private func refresh(_ db: Database, _ rules: Rules, rebuild: Bool) throws -> Outcome {
+        let usual = try Int.fetchOne(db, sql: "PRAGMA cache_size") ?? -32768
+        // KiB of pages: half of what an ingest needs does as well, beside the records and what is learned from them.
+        try db.execute(sql: "PRAGMA cache_size = -16384")
+        // An error that cannot be undone here leaves a smaller cache, and nothing worse.
+        defer { try? db.execute(sql: "PRAGMA cache_size = \(usual)") }
         var (known, isRebuild) = try Self.state(db, rules.text)
         if rebuild { isRebuild = true }
         if isRebuild {

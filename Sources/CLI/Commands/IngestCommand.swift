@@ -116,7 +116,9 @@ struct IngestCommand: ContextCommand {
     /// What the new reports say about who is who. Left to the next run when this one is to stop.
     private func refreshVerdicts(_ store: ReportStore, _ configuration: Configuration) throws {
         guard !StopRequest.wasMade else { return }
-        // Mails and documents are done with: what they took is not to stand beside what the verdicts need.
+        // Mails and documents are done with: what they took is not to stand beside what the verdicts need. The pages that SQLite keeps lie
+        // between what was freed, and hold it.
+        store.releaseMemory()
         dmarcstat_give_memory_back()
         let refresh = VerdictRefresh(suffixFile: configuration.publicSuffixList)
         if try refresh.isNeeded(store) { _ = try refresh.run(store) }
