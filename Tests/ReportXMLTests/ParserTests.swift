@@ -1,4 +1,5 @@
 import DMARC
+import Foundation
 @testable import ReportXML
 import Testing
 
@@ -92,6 +93,38 @@ struct ParserTests {
         }
         // `</` to `</feedback`, and the whole without its last line end.
         #expect(accepted == 10)
+    }
+
+    @Test(
+        "a closing tag that closes nothing is not mended: it would end a record or the report early",
+        arguments: ["</record>", "</row>", "</feedback1>", "</x>", "</a></b></c></d>", "<row></record></row>", "<x><y></x>"])
+    func strayClosingTags(stray: String) {
+        let records = [Sample.record(), Sample.record(count: "2"), Sample.record(count: "4")]
+        // The first makes a second pass necessary, in any case.
+        for fault in ["", "<x>a & b</x>", "<x>\u{1}</x>"] {
+            for place in 0...3 {
+                let document = Sample.whole(Array(records[..<place]) + [fault + stray] + Array(records[place...]))
+                guard case .success(let (report, _)) = ReportParser().read(document) else { continue }
+                #expect(report.messageCount == 7, "\(fault)\(stray) before record \(place)")
+            }
+            let inside = Sample.whole([Sample.record(), Sample.record(count: "2", extra: fault + stray), Sample.record(count: "4")])
+            if case .success(let (report, _)) = ReportParser().read(inside) {
+                #expect(report.messageCount == 7, "\(fault)\(stray) in a record")
+            }
+        }
+    }
+
+    @Test("a missing tag never costs a record", arguments: ["<row>", "</row>", "<record>", "</record>", "<auth_results>", "</dkim>"])
+    func missingTags(tag: String) {
+        let whole = Sample.record(count: "2")
+        for number in 1...2 {
+            var parts = whole.components(separatedBy: tag)
+            guard parts.count > number else { continue }
+            parts[number - 1] += parts.remove(at: number)
+            let document = Sample.whole([Sample.record(), parts.joined(separator: tag), Sample.record(count: "4")])
+            guard case .success(let (report, _)) = ReportParser().read(document) else { continue }
+            #expect(report.messageCount == 7, "without \(tag)")
+        }
     }
 
     @Test("batches are self-contained and lose nothing")
