@@ -178,6 +178,10 @@ extension XMLContext.Session {
     /// many would end the report before its time, and what follows would be lost; so would what then stands where it does not belong.
     func noteError(_ error: xmlError) {
         guard error.level == XML_ERR_FATAL else { return }
+        // Mended before, but in UTF-16; libxml2 drops some of it, and how much depends on the pieces.
+        if state.pointee.isRecovering, error.code == Int32(XML_ERR_MISPLACED_CDATA_END.rawValue) {
+            state.pointee.builder.fail(.malformed, "]]> in a text")
+        }
         let isMismatch = error.code == Int32(XML_ERR_TAG_NAME_MISMATCH.rawValue)
         guard state.pointee.xmlError == nil || isMismatch else { return }
         var message = error.message.map { String(cString: $0) } ?? "error \(error.code)"

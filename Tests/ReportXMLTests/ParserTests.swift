@@ -114,6 +114,21 @@ struct ParserTests {
         }
     }
 
+    @Test("]]> in a text is text, in pieces of any size", arguments: ["]]>", "a]]>b", "]]]>", "]>]]", "]]>]]>", "]]&gt;"])
+    func endOfCDATA(text: String) throws {
+        let fill = String(repeating: "x", count: 1000)
+        let human = "<human_result>\(fill)\(text)\(fill)</human_result>"
+        let document = Sample.whole([Sample.record().replacing("<result>pass</result>", with: "<result>pass</result>" + human)])
+        let expected = fill + text.replacing("&gt;", with: ">") + fill
+        var digests: Set<ContentDigest> = []
+        for step in [1, 2, 3, 7, 64, 500, 1023, 1024, 100_000] {
+            let (report, batches) = try ReportParser().read(document, step: step).get()
+            #expect(batches.first?.authentications.first?.dkim.first?.humanResult == expected)
+            digests.insert(report.digest)
+        }
+        #expect(digests.count == 1)
+    }
+
     @Test("a missing tag never costs a record", arguments: ["<row>", "</row>", "<record>", "</record>", "<auth_results>", "</dkim>"])
     func missingTags(tag: String) {
         let whole = Sample.record(count: "2")
