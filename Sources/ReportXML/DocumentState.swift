@@ -20,6 +20,8 @@ struct DocumentState: ~Copyable {
     /// While recovering: a closing tag had another name than what it closed; an element of reports stood where it has no meaning.
     var hasMismatch = false
     var hasMisplaced = false
+    /// What follows the root is not well-formed: nothing to mend, but the context has seen it.
+    var hasErrorBehindRoot = false
     private var tail: [UInt8] = []
 
     init(limits: XMLLimits, latestEnd: Int, table: UnsafeMutablePointer<Element>, scratch: Scratch, tokenCount: Int) {

@@ -124,6 +124,7 @@ final class XMLContext {
         sax.endElementNs = { user, _, _, _ in
             guard let session = user?.assumingMemoryBound(to: Session.self).pointee else { return }
             session.state.pointee.builder.endElement()
+            if session.state.pointee.builder.rootIsClosed { session.noteRest() }
             session.stopIfFailed()
         }
         let characters: charactersSAXFunc = { user, bytes, count in
@@ -160,6 +161,15 @@ extension XMLContext.Session {
         if String(cString: uri) == "urn:ietf:params:xml:ns:dmarc-2.0" { state.pointee.builder.markRFC9990() }
     }
 
+    /// What waits behind the end of the root, in the piece that it came in. Pieces that follow are looked at before they come here, and what is
+    /// found must not depend on where they begin.
+    func noteRest() {
+        guard let input = context.pointee.input, let current = input.pointee.cur, let end = input.pointee.end, current < end else { return }
+        if UnsafeBufferPointer(start: current, count: end - current).contains(where: { $0 > 0x20 }) {
+            state.pointee.builder.note(.trailingContent)
+        }
+    }
+
     /// An element of reports stands where it has no meaning.
     func noteMisplaced() {
         state.pointee.hasMisplaced = true
@@ -178,6 +188,10 @@ extension XMLContext.Session {
     /// many would end the report before its time, and what follows would be lost; so would what then stands where it does not belong.
     func noteError(_ error: xmlError) {
         guard error.level == XML_ERR_FATAL else { return }
+        if state.pointee.builder.rootIsClosed {
+            state.pointee.hasErrorBehindRoot = true
+            return
+        }
         // Mended before, but in UTF-16; libxml2 drops some of it, and how much depends on the pieces.
         if state.pointee.isRecovering, error.code == Int32(XML_ERR_MISPLACED_CDATA_END.rawValue) {
             state.pointee.builder.fail(.malformed, "]]> in a text")

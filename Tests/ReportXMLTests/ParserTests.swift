@@ -129,6 +129,19 @@ struct ParserTests {
         #expect(digests.count == 1)
     }
 
+    @Test(
+        "what stands behind the report is noted alike, whatever pieces it arrives in",
+        arguments: ["", " \n", "<!-- x -->", "x", "<x>", "\n</feedback>", "&", "<?x y?>", "<feedback/>"])
+    func behindTheRoot(rest: String) throws {
+        for fault in ["", "<x>a & b</x>"] {
+            let document = Sample.whole([Sample.record(extra: fault)]).dropLast() + rest
+            let found = try [1, 2, 3, 7, 64, 500, 1023, 1024, 100_000].map { try ReportParser().read(String(document), step: $0).get().0 }
+            #expect(found.allSatisfy { $0 == found[0] }, "\(Set(found.map(\.deviations.codes)))")
+            #expect(found[0].deviations.contains(.trailingContent) == rest.utf8.contains { $0 > 0x20 })
+            #expect(!found[0].deviations.contains(.repaired))
+        }
+    }
+
     @Test("a missing tag never costs a record", arguments: ["<row>", "</row>", "<record>", "</record>", "<auth_results>", "</dkim>"])
     func missingTags(tag: String) {
         let whole = Sample.record(count: "2")
