@@ -25,6 +25,10 @@ seed() { # target
             ;;
         unpack) find reports-sample/containers reports-sample/refused -type f ! -name '*.json' -size -64k -exec cp {} "$folder" \; ;;
         mime | header) find reports-sample/mails reports-sample/reporters -name '*.eml' -size -64k -exec cp {} "$folder" \; ;;
+        authentication)
+            while read -r file; do sed '/^\r*$/q' "$file" >"$folder/$(basename "$file")"; done < <(
+                find reports-sample/mails reports-sample/reporters -name '*.eml')
+            ;;
     esac
     if [[ -d Fuzz/$1/seeds ]]; then cp Fuzz/"$1"/seeds/* "$folder"; fi
 }

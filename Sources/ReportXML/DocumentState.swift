@@ -17,6 +17,11 @@ struct DocumentState: ~Copyable {
     /// Names that the parser knew before this document.
     var knownNames: Int32 = 0
     var isRecovering = false
+    /// While recovering: a closing tag had another name than what it closed; an element of reports stood where it has no meaning.
+    var hasMismatch = false
+    var hasMisplaced = false
+    /// What follows the root is not well-formed: nothing to mend, but the context has seen it.
+    var hasErrorBehindRoot = false
     private var tail: [UInt8] = []
 
     init(limits: XMLLimits, latestEnd: Int, table: UnsafeMutablePointer<Element>, scratch: Scratch, tokenCount: Int) {

@@ -1,4 +1,4 @@
-/// Mends the ways in which reports are not well-formed, on their way into the second pass: a raw `<` or `&` in a text, bytes that are not
+/// Mends the ways in which reports are not well-formed, on their way into the second pass: a raw `<`, `&` or `]]>` in a text, bytes that are not
 /// UTF-8, characters that XML forbids, and whatever stands before the root.
 ///
 /// Only names of the vocabulary are taken for tags; every other `<` is text. It works on pieces of any size and holds back at most
@@ -88,6 +88,11 @@ struct RepairFilter {
                 mendedMarkup = true
             }
             return 1
+        case UInt8(ascii: "]") where starts(with: "]]>", at: index):
+            // libxml2 would drop some of it, and how much depends on the pieces: the digest would, too.
+            output.append(contentsOf: Array("]]&gt;".utf8))
+            mendedMarkup = true
+            return 3
         default:
             return character(at: index, into: &output)
         }

@@ -96,6 +96,9 @@ struct ReportBuilder: ~Copyable {
         reasonKey = ResultKey(bytes: scratch.reasonKey, limit: limits.maxResultsBytes)
     }
 
+    /// What is open now is no element of a report, or not in its place.
+    var isInUnknown: Bool { stack[depth] == .unknown }
+
     mutating func note(_ deviation: Deviation) { deviations.insert(deviation) }
 
     mutating func fail(_ code: ReportError.Code, _ found: String) {

@@ -224,13 +224,8 @@ public final class ReportParser {
             context.wearOut()
             try endWithoutRoot(state)
         }
-        if let filter = state.pointee.filter {
-            noteRepairs(filter, state)
-        } else if state.pointee.xmlError != nil, state.pointee.builder.rootIsClosed {
-            // An error after the root was closed: there is more behind the report.
-            state.pointee.builder.note(.trailingContent)
-            context.wearOut()
-        }
+        if let filter = state.pointee.filter { noteRepairs(filter, state) }
+        if state.pointee.hasErrorBehindRoot { context.wearOut() }
         return try state.pointee.builder.finish().get()
     }
 

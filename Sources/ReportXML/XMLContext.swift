@@ -117,12 +117,14 @@ final class XMLContext {
                 tokenCount: session.state.pointee.tokenCount)
             if session.state.pointee.builder.depth == 1 { session.startRoot(uri) }
             if alias != 0 { session.state.pointee.builder.markAlias(alias == 1 ? .identitiesAlias : .repeatedOrMisnamedGroup) }
+            if session.state.pointee.isRecovering, token != 0, session.state.pointee.builder.isInUnknown { session.noteMisplaced() }
             session.countNames()
             session.stopIfFailed()
         }
         sax.endElementNs = { user, _, _, _ in
             guard let session = user?.assumingMemoryBound(to: Session.self).pointee else { return }
             session.state.pointee.builder.endElement()
+            if session.state.pointee.builder.rootIsClosed { session.noteRest() }
             session.stopIfFailed()
         }
         let characters: charactersSAXFunc = { user, bytes, count in
@@ -159,12 +161,55 @@ extension XMLContext.Session {
         if String(cString: uri) == "urn:ietf:params:xml:ns:dmarc-2.0" { state.pointee.builder.markRFC9990() }
     }
 
+    /// What waits behind the end of the root, in the piece that it came in. Pieces that follow are looked at before they come here, and what is
+    /// found must not depend on where they begin.
+    func noteRest() {
+        guard let input = context.pointee.input, let current = input.pointee.cur, let end = input.pointee.end, current < end else { return }
+        if UnsafeBufferPointer(start: current, count: end - current).contains(where: { $0 > 0x20 }) {
+            state.pointee.builder.note(.trailingContent)
+        }
+    }
+
+    /// An element of reports stands where it has no meaning.
+    func noteMisplaced() {
+        state.pointee.hasMisplaced = true
+        failIfTorn()
+    }
+
+    /// Tags that do not fit and elements in the wrong place: nobody knows what belongs to what.
+    private func failIfTorn() {
+        guard state.pointee.hasMismatch, state.pointee.hasMisplaced else { return }
+        state.pointee.builder.fail(.malformed, "opening and closing tags do not fit, and elements stand where they do not belong")
+    }
+
     /// Keeps the first error that makes the document not well-formed; a namespace that is not declared is none.
+    ///
+    /// libxml2 recovers from a closing tag of another name by closing the innermost element. Where tags are only exchanged that is right. One too
+    /// many would end the report before its time, and what follows would be lost; so would what then stands where it does not belong.
     func noteError(_ error: xmlError) {
-        guard error.level == XML_ERR_FATAL, state.pointee.xmlError == nil else { return }
+        guard error.level == XML_ERR_FATAL else { return }
+        if state.pointee.builder.rootIsClosed {
+            state.pointee.hasErrorBehindRoot = true
+            return
+        }
+        // Mended before, but in UTF-16; libxml2 drops some of it, and how much depends on the pieces.
+        if state.pointee.isRecovering, error.code == Int32(XML_ERR_MISPLACED_CDATA_END.rawValue) {
+            state.pointee.builder.fail(.malformed, "]]> in a text")
+        }
+        let isMismatch = error.code == Int32(XML_ERR_TAG_NAME_MISMATCH.rawValue)
+        guard state.pointee.xmlError == nil || isMismatch else { return }
         var message = error.message.map { String(cString: $0) } ?? "error \(error.code)"
         while message.last?.isNewline == true { message.removeLast() }
-        state.pointee.xmlError = String(message.prefix(200))
+        message = String(message.prefix(200))
+        if isMismatch, state.pointee.isRecovering {
+            state.pointee.builder.line = Int(error.line)
+            state.pointee.hasMismatch = true
+            let isCut = state.pointee.isAtEnd && state.pointee.endsInClosingTag
+            if state.pointee.builder.depth <= 1, !isCut { state.pointee.builder.fail(.malformed, message) }
+            failIfTorn()
+        }
+        guard state.pointee.xmlError == nil else { return }
+        state.pointee.xmlError = message
         state.pointee.xmlErrorLine = Int(error.line)
         state.pointee.xmlErrorAtEnd = state.pointee.isAtEnd
         let aboutReferences = [

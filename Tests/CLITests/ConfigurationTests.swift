@@ -132,6 +132,33 @@ struct ConfigurationTests {
         #expect(error.found.contains(part), "\(error.found)")
     }
 
+    @Test(
+        "what the parser of TOML takes for granted is a syntax error, not the end of the process",
+        arguments: [
+            ("[\u{e9}]", 2), ("[[\u{e9}]]", 3), (" [ \t\u{e9}", 5), ("[", 2), ("[\r", 2), ("[ ", 3), ("[[", 3), ("[?]", 2), ("[=]", 2),
+            ("[\u{fffd}]", 2), ("[[ [a]]]", 4), ("[#a]", 2), ("[\u{0}]", 2), ("[\u{a0}a]", 2), ("a = 2026-11-22Tq", 5),
+            ("a = [1, 0000-01-01t:", 9), ("a = [}", 6), ("a = [1,}", 8), ("a = [[1], \u{85}", 11), ("a = 2026-11-22 1", 5),
+            ("a = 20_26-11-22 1", 5), ("a = 1.5", 5), ("a = {b = [{c = 1, d = _}]}", 23),
+        ])
+    func assertions(line: String, column: Int) {
+        let before = "# [\u{e9}]\nb = \"\"\"\n[\"\"\"\"\n"
+        for (text, number) in [(line + "\n", 1), ("\u{feff}" + line + "\ndatabase = \"a\"\n", 1), (before + line + "\n", 4)] {
+            let error = #expect(throws: ConfigurationError.self) { try ConfigurationReader.parse(text, place: "c") }
+            #expect(error?.code == .syntax && error?.place == "c:\(number):\(column)", "\(text)")
+        }
+    }
+
+    @Test(
+        "what only looks like it is read",
+        arguments: [
+            "\u{feff} [ \"limits\" ]\r\n[ 'authenticity']", "database = \"\"\"\n[\u{e9}]\"\"\"\n", "database = '''\n[\u{e9}\\'''''\n",
+            "mailbox = [{name = 'a', kind = 'maildir', path = 'b'}, {name = 'c',kind='maildir',path=\"\"\"x\"\"\"},]",
+            "limits = {records = 0x1F, members = +1_0, ratio=0o17}\nkeep_raw=true#\n", "database = \"\\\"[\" # [\u{e9}]\n  # [\n",
+            "[authenticity]\ntrusted_authserv_id = [\n'a', # [}\n\"2026-11-22T\"\n]\n[limits]",
+            "database = \"\"\"\\\n 2026-11-22Tq\"\"\"\"\"\n[limits]\n# 2026-11-22Tq",
+        ])
+    func noAssertions(text: String) { #expect(throws: Never.self) { try ConfigurationReader.parse(text, place: "c") } }
+
     @Test("a syntax error has its line")
     func syntax() throws {
         let error = try #require(failure(of: "database = \"a\"\nmailbox = ["))

@@ -1,4 +1,5 @@
 import DMARC
+import Foundation
 @testable import ReportXML
 import Testing
 
@@ -92,6 +93,66 @@ struct ParserTests {
         }
         // `</` to `</feedback`, and the whole without its last line end.
         #expect(accepted == 10)
+    }
+
+    @Test(
+        "a closing tag that closes nothing is not mended: it would end a record or the report early",
+        arguments: ["</record>", "</row>", "</feedback1>", "</x>", "</a></b></c></d>", "<row></record></row>", "<x><y></x>"])
+    func strayClosingTags(stray: String) {
+        let records = [Sample.record(), Sample.record(count: "2"), Sample.record(count: "4")]
+        // The first makes a second pass necessary, in any case.
+        for fault in ["", "<x>a & b</x>", "<x>\u{1}</x>"] {
+            for place in 0...3 {
+                let document = Sample.whole(Array(records[..<place]) + [fault + stray] + Array(records[place...]))
+                guard case .success(let (report, _)) = ReportParser().read(document) else { continue }
+                #expect(report.messageCount == 7, "\(fault)\(stray) before record \(place)")
+            }
+            let inside = Sample.whole([Sample.record(), Sample.record(count: "2", extra: fault + stray), Sample.record(count: "4")])
+            if case .success(let (report, _)) = ReportParser().read(inside) {
+                #expect(report.messageCount == 7, "\(fault)\(stray) in a record")
+            }
+        }
+    }
+
+    @Test("]]> in a text is text, in pieces of any size", arguments: ["]]>", "a]]>b", "]]]>", "]>]]", "]]>]]>", "]]&gt;"])
+    func endOfCDATA(text: String) throws {
+        let fill = String(repeating: "x", count: 1000)
+        let human = "<human_result>\(fill)\(text)\(fill)</human_result>"
+        let document = Sample.whole([Sample.record().replacing("<result>pass</result>", with: "<result>pass</result>" + human)])
+        let expected = fill + text.replacing("&gt;", with: ">") + fill
+        var digests: Set<ContentDigest> = []
+        for step in [1, 2, 3, 7, 64, 500, 1023, 1024, 100_000] {
+            let (report, batches) = try ReportParser().read(document, step: step).get()
+            #expect(batches.first?.authentications.first?.dkim.first?.humanResult == expected)
+            digests.insert(report.digest)
+        }
+        #expect(digests.count == 1)
+    }
+
+    @Test(
+        "what stands behind the report is noted alike, whatever pieces it arrives in",
+        arguments: ["", " \n", "<!-- x -->", "x", "<x>", "\n</feedback>", "&", "<?x y?>", "<feedback/>"])
+    func behindTheRoot(rest: String) throws {
+        for fault in ["", "<x>a & b</x>"] {
+            let document = Sample.whole([Sample.record(extra: fault)]).dropLast() + rest
+            let found = try [1, 2, 3, 7, 64, 500, 1023, 1024, 100_000].map { try ReportParser().read(String(document), step: $0).get().0 }
+            #expect(found.allSatisfy { $0 == found[0] }, "\(Set(found.map(\.deviations.codes)))")
+            #expect(found[0].deviations.contains(.trailingContent) == rest.utf8.contains { $0 > 0x20 })
+            #expect(!found[0].deviations.contains(.repaired))
+        }
+    }
+
+    @Test("a missing tag never costs a record", arguments: ["<row>", "</row>", "<record>", "</record>", "<auth_results>", "</dkim>"])
+    func missingTags(tag: String) {
+        let whole = Sample.record(count: "2")
+        for number in 1...2 {
+            var parts = whole.components(separatedBy: tag)
+            guard parts.count > number else { continue }
+            parts[number - 1] += parts.remove(at: number)
+            let document = Sample.whole([Sample.record(), parts.joined(separator: tag), Sample.record(count: "4")])
+            guard case .success(let (report, _)) = ReportParser().read(document) else { continue }
+            #expect(report.messageCount == 7, "without \(tag)")
+        }
     }
 
     @Test("batches are self-contained and lose nothing")

@@ -31,6 +31,9 @@ struct ConfigurationReader {
 
     /// Reads `text`; `place` is for errors.
     static func parse(_ text: String, place: String) throws(ConfigurationError) -> Configuration {
+        if let fault = TOMLGuard.fault(in: text) {
+            throw ConfigurationError(code: .syntax, place: "\(place):\(fault.line):\(fault.column)", key: "", found: fault.expected)
+        }
         let table: TOMLTable
         do {
             table = try TOMLTable(string: text)
