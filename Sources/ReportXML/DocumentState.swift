@@ -20,6 +20,9 @@ struct DocumentState: ~Copyable {
     /// While recovering: a closing tag had another name than what it closed; an element of reports stood where it has no meaning.
     var hasMismatch = false
     var hasMisplaced = false
+    /// While recovering, before the first record: the tags do not fit together any more. Whatever begins after that may be lost.
+    var torn: String?
+    private var isAfterOpening = false
     /// What follows the root is not well-formed: nothing to mend, but the context has seen it.
     var hasErrorBehindRoot = false
     private var tail: [UInt8] = []
@@ -32,7 +35,20 @@ struct DocumentState: ~Copyable {
     /// Whether more input can make a report of it.
     var isReadable: Bool { builder.failure == nil && (xmlError == nil || isRecovering) }
 
+    /// Behind a root that a tag of another name closed: only further closing tags may follow.
+    mutating func noteBehindTorn(_ bytes: UnsafeRawBufferPointer) {
+        guard let torn else { return }
+        for byte in bytes {
+            if isAfterOpening, byte > 0x20, !"/!?".utf8.contains(byte) {
+                builder.fail(.malformed, torn)
+                return
+            }
+            isAfterOpening = byte == UInt8(ascii: "<")
+        }
+    }
+
     mutating func noteTrailing(_ bytes: UnsafeRawBufferPointer) {
+        noteBehindTorn(bytes)
         // Megabytes of the same blank are what a bomb consists of.
         guard let base = bytes.baseAddress, bytes[0] > 0x20 || memcmp(base, base + 1, bytes.count - 1) != 0 else { return }
         if bytes.contains(where: { $0 > 0x20 }) { builder.note(.trailingContent) }

@@ -17,6 +17,8 @@ struct ReportBuilder: ~Copyable {
     var failure: ReportError?
     var rootIsClosed = false
     var sawRoot = false
+    /// A record has begun.
+    var sawRecord = false
     var deviations = Deviations()
     /// Breaches of RFC 7489 that RFC 9990 allows.
     var deviationsOfRFC7489 = Deviations()
@@ -125,7 +127,9 @@ struct ReportBuilder: ~Copyable {
             startOther(element, hasPrefix: hasPrefix, attributes: attributes, namespaces: namespaces)
         }
         switch element {
-        case .record: beginRecord()
+        case .record:
+            sawRecord = true
+            beginRecord()
         case .authResults: sawAuthResults = true
         case .dkim:
             if spfCount > 0 { deviations.insert(.looseAuthResults) }

@@ -112,6 +112,7 @@ final class XMLContext {
         sax.startElementNs = { user, name, prefix, uri, namespaceCount, _, attributeCount, _, _ in
             guard let session = user?.assumingMemoryBound(to: Session.self).pointee, let name else { return }
             let (token, alias) = session.token(name)
+            if let torn = session.state.pointee.torn { session.state.pointee.builder.fail(.malformed, torn) }
             session.state.pointee.builder.startElement(
                 token: token, hasPrefix: prefix != nil, attributes: Int(attributeCount), namespaces: Int(namespaceCount),
                 tokenCount: session.state.pointee.tokenCount)
@@ -165,9 +166,9 @@ extension XMLContext.Session {
     /// found must not depend on where they begin.
     func noteRest() {
         guard let input = context.pointee.input, let current = input.pointee.cur, let end = input.pointee.end, current < end else { return }
-        if UnsafeBufferPointer(start: current, count: end - current).contains(where: { $0 > 0x20 }) {
-            state.pointee.builder.note(.trailingContent)
-        }
+        let rest = UnsafeRawBufferPointer(start: current, count: end - current)
+        state.pointee.noteBehindTorn(rest)
+        if rest.contains(where: { $0 > 0x20 }) { state.pointee.builder.note(.trailingContent) }
     }
 
     /// An element of reports stands where it has no meaning.
@@ -179,7 +180,17 @@ extension XMLContext.Session {
     /// Tags that do not fit and elements in the wrong place: nobody knows what belongs to what.
     private func failIfTorn() {
         guard state.pointee.hasMismatch, state.pointee.hasMisplaced else { return }
-        state.pointee.builder.fail(.malformed, "opening and closing tags do not fit, and elements stand where they do not belong")
+        tear("opening and closing tags do not fit, and elements stand where they do not belong")
+    }
+
+    /// With a record, or where what follows cannot be looked at (UTF-16), the document is refused. A report whose middle is gone, and with it all
+    /// that its records began with, has none to lose as long as nothing else begins.
+    private func tear(_ found: String) {
+        if state.pointee.builder.sawRecord || state.pointee.filter == nil {
+            state.pointee.builder.fail(.malformed, found)
+        } else if state.pointee.torn == nil {
+            state.pointee.torn = found
+        }
     }
 
     /// Keeps the first error that makes the document not well-formed; a namespace that is not declared is none.
@@ -205,7 +216,7 @@ extension XMLContext.Session {
             state.pointee.builder.line = Int(error.line)
             state.pointee.hasMismatch = true
             let isCut = state.pointee.isAtEnd && state.pointee.endsInClosingTag
-            if state.pointee.builder.depth <= 1, !isCut { state.pointee.builder.fail(.malformed, message) }
+            if state.pointee.builder.depth <= 1, !isCut { tear(message) }
             failIfTorn()
         }
         guard state.pointee.xmlError == nil else { return }

@@ -142,6 +142,20 @@ struct ParserTests {
         }
     }
 
+    @Test("a report whose middle is gone has no record; anything that begins behind the gap may be lost", arguments: [1, 3, 1024])
+    func middleIsGone(piece: Int) throws {
+        let whole = Sample.whole([Sample.record()])
+        let gap = try #require(whole.range(of: "</policy_published>")?.lowerBound)
+        let rest = "<result>pass</result></spf></auth_results></record>"
+        let (report, _) = try ReportParser().read(String(whole[..<gap]) + rest + "</feedback>", step: piece).get()
+        #expect(report.recordCount == 0)
+        #expect(report.deviations.contains(.repaired) && report.deviations.contains(.noRecords))
+        for more in [Sample.record(), "</row>\n<row><count>1</count></row>", "<record>"] {
+            let document = String(whole[..<gap]) + rest + more + "</feedback>"
+            #expect(throws: ReportError.self, "\(more)") { _ = try ReportParser().read(document, step: piece).get() }
+        }
+    }
+
     @Test("a missing tag never costs a record", arguments: ["<row>", "</row>", "<record>", "</record>", "<auth_results>", "</dkim>"])
     func missingTags(tag: String) {
         let whole = Sample.record(count: "2")
