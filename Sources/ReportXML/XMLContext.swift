@@ -135,10 +135,14 @@ final class XMLContext {
         sax.characters = characters
         sax.cdataBlock = characters
         sax.ignorableWhitespace = characters
-        sax.comment = { user, _ in user?.assumingMemoryBound(to: Session.self).pointee.state.pointee.builder.otherEvent() }
-        sax.processingInstruction = { user, _, _ in
+        sax.comment = { user, text in
             guard let session = user?.assumingMemoryBound(to: Session.self).pointee else { return }
-            session.state.pointee.builder.otherEvent()
+            session.noteOther(text, nil, markup: "<!---->".utf8.count)
+            session.stopIfFailed()
+        }
+        sax.processingInstruction = { user, target, data in
+            guard let session = user?.assumingMemoryBound(to: Session.self).pointee else { return }
+            session.noteOther(target, data, markup: "<? ?>".utf8.count)
             session.countNames()
             session.stopIfFailed()
         }
@@ -160,6 +164,16 @@ extension XMLContext.Session {
     func startRoot(_ uri: UnsafePointer<xmlChar>?) {
         guard let uri else { return }
         if String(cString: uri) == "urn:ietf:params:xml:ns:dmarc-2.0" { state.pointee.builder.markRFC9990() }
+    }
+
+    /// A comment or an instruction, with as many bytes beside its texts. While it arrives it can only be seen that too much came without an event,
+    /// and how much that is depends on the pieces.
+    func noteOther(_ first: UnsafePointer<xmlChar>?, _ second: UnsafePointer<xmlChar>?, markup: Int) {
+        state.pointee.builder.otherEvent()
+        let limit = state.pointee.builder.limits.maxMarkupBytes
+        let length = [first, second].reduce(markup) { $0 + Int($1.map { xmlStrlen($0) } ?? 0) }
+        guard length > limit, !state.pointee.builder.rootIsClosed else { return }
+        state.pointee.builder.fail(.markupTooLong, "a comment or an instruction of more than \(limit) bytes (limits.markup_bytes)")
     }
 
     /// What waits behind the end of the root, in the piece that it came in. Pieces that follow are looked at before they come here, and what is

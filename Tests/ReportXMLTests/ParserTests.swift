@@ -156,6 +156,18 @@ struct ParserTests {
         }
     }
 
+    @Test("a comment is too long or not, whatever pieces it arrives in", arguments: [1, 100, 1000, 65536])
+    func longComments(step: Int) throws {
+        for blanks in [0, 1, 900] {
+            for (length, isAllowed) in [(4089, true), (4090, false), (4500, false), (5200, false)] {
+                let comment = String(repeating: " ", count: blanks) + "<!--" + String(repeating: "c", count: length) + "-->"
+                let result = ReportParser().read(Sample.whole([comment + Sample.record()]), step: step)
+                let code = if case .failure(let error) = result { Optional(error.code) } else { ReportError.Code?.none }
+                #expect(code == (isAllowed ? nil : .markupTooLong), "\(length) bytes behind \(blanks) blanks")
+            }
+        }
+    }
+
     @Test("a missing tag never costs a record", arguments: ["<row>", "</row>", "<record>", "</record>", "<auth_results>", "</dkim>"])
     func missingTags(tag: String) {
         let whole = Sample.record(count: "2")
