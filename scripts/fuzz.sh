@@ -33,14 +33,25 @@ seed() { # target
     if [[ -d Fuzz/$1/seeds ]]; then cp Fuzz/"$1"/seeds/* "$folder"; fi
 }
 
-# Dead stripping takes the tables of coverage for dead.
+# Dead stripping takes the tables of coverage for dead. Of two options -sanitize= the compiler takes the last, and --sanitize gives them in any order:
+# both stand in one, behind that of --sanitize, which is for C and C++.
 build=("${SWIFT:-swift}" build -c release --scratch-path .build/fuzz --sanitize address --sanitize fuzzer --disable-dead-strip
-    -Xswiftc -enable-testing)
+    -Xswiftc -enable-testing -Xswiftc -sanitize=fuzzer,address)
+
+# A program without these would run, and find next to nothing.
+require_instrumented() { # program
+    readelf --sections --wide "$1" | grep __sancov_cntrs >/dev/null || { echo "fuzz: $1 has no coverage" >&2; exit 70; }
+    [[ $(nm "$1" | grep -c ' [tTU] __asan_report_') -gt 0 ]] || { echo "fuzz: $1 has no AddressSanitizer" >&2; exit 70; }
+    # The functions that report are in the runtime; ours call them.
+    [[ $(objdump --disassemble --no-show-raw-insn "$1" | grep -c 'call.*<__asan_report_') -gt 1000 ]] \
+        || { echo "fuzz: the code of $1 is not checked by AddressSanitizer" >&2; exit 70; }
+}
 export DMARCSTAT_FUZZ=1
 failed=0
 for target in "${targets[@]}"; do
     [[ -d Fuzz/$target ]] || { echo "fuzz: no target $target; there are: $(ls Fuzz | tr '\n' ' ')" >&2; exit 64; }
     "${build[@]}" --product "fuzz-$target" 2>&1 | grep -E 'error|Compiling|Build of' | tail -n 3 >&2
+    require_instrumented ".build/fuzz/release/fuzz-$target"
     seed "$target"
     arguments=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1
         -artifact_prefix=".build/fuzz-findings/$target/")
