@@ -63,11 +63,12 @@ extension ReportWriter {
     }
 
     /// Removes the deferred entries of a mailbox that are no messages, but places that an earlier run could not look at and `run` could.
-    /// Such an entry has the place of its refusal, with a `!` before it, as its key.
+    /// Such an entry has the place of its refusal, with a `!` before it, as its key: few messages are looked at.
     public func clearDeferredPlaces(mailbox: Int64, except run: Int64) throws {
         try db.execute(
             sql: """
-                DELETE FROM messages WHERE mailbox_id = ? AND outcome = \(MessageOutcome.deferred.rawValue) AND run_id <> ?
+                DELETE FROM messages WHERE mailbox_id = ? AND key >= '!' AND key < '"'
+                    AND outcome = \(MessageOutcome.deferred.rawValue) AND run_id <> ?
                     AND key IN (SELECT '!' || place FROM refusals WHERE message_id = messages.id)
                 """, arguments: [mailbox, run])
     }
