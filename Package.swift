@@ -31,7 +31,9 @@ let package = Package(
         // The numbered SQL files are embedded in the binary. A file that is not listed here is found by a test.
         .target(
             name: "Migrations", path: "migrations", exclude: ["README.md"],
-            resources: [.embedInCode("0001_initial.sql"), .embedInCode("0002_reports_covering.sql")], swiftSettings: strict),
+            resources: [
+                .embedInCode("0001_initial.sql"), .embedInCode("0002_reports_covering.sql"), .embedInCode("0003_packed_records.sql"),
+            ], swiftSettings: strict),
         .target(
             name: "ReportStore",
             dependencies: [

@@ -7,5 +7,6 @@ public enum Migrations {
     public static let all: [(name: String, sql: String)] = [
         ("0001_initial", String(decoding: PackageResources._001_initial_sql, as: UTF8.self)),
         ("0002_reports_covering", String(decoding: PackageResources._002_reports_covering_sql, as: UTF8.self)),
+        ("0003_packed_records", String(decoding: PackageResources._003_packed_records_sql, as: UTF8.self)),
     ]
 }

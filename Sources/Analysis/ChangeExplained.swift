@@ -75,34 +75,6 @@ public struct ChangeExplained: Sendable {
     /// How many there are beyond the limit.
     public var others = 0
 
-    /// Question: messages by source and verdict. Unit: one row a record and day. Index: primary key of `records`, one contiguous range.
-    static let sourcesSQL = """
-        SELECT source, messages, verdict
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
-        """
-
-    /// As `sourcesSQL`, with the report, for `--reporter`.
-    static let sourcesAndReportsSQL = """
-        SELECT source, messages, verdict, report_id
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
-        """
-
-    /// Question: messages by results and verdict. Unit and index as `sourcesSQL`.
-    static let resultsSQL = """
-        SELECT authentication_id, messages, verdict
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
-        """
-
-    /// As `resultsSQL`, with the report, for `--reporter`.
-    static let resultsAndReportsSQL = """
-        SELECT authentication_id, messages, verdict, report_id
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
-        """
-
     /// Asks `store`. The later period is that of the filter; where the filter names none and `size` is not a day, the last week or month that
     /// is full. The earlier one is `against`, else the same number of days, or the week or month, just before.
     ///
@@ -259,34 +231,30 @@ public struct ChangeExplained: Sendable {
     }
 
     /// Calls `body` with each record and day of a domain in both periods.
-    private static func forEachRow(
-        _ db: Database, _ scopes: [Scope], of domain: PolicyDomain, _ sql: String, withReports: String,
-        _ body: (_ rows: SQLRows, _ isLater: Bool, _ passed: Bool) throws -> Void
+    @inline(__always)
+    private static func forEachRecord(
+        _ records: PackedRecords, _ scopes: [Scope], of domain: PolicyDomain,
+        _ body: (_ record: PackedRecord, _ isLater: Bool) throws -> Void
     ) throws {
         for (number, scope) in scopes.enumerated() {
             guard let period = scope.period else { continue }
             let isFiltered = scope.reports != nil
-            for countedAs in 0...1 {
-                let rows = try SQLRows(
-                    db, isFiltered ? withReports : sql,
-                    [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
-                while try rows.next() {
-                    if isFiltered, !scope.includes(report: rows.int(3)) { continue }
-                    try body(rows, number == 1, countedAs == 0)
-                }
+            try records.forEach(of: domain.id, in: period) { record, _ in
+                if isFiltered, !scope.includes(report: record.report) { return }
+                try body(record, number == 1)
             }
         }
     }
 
     private static func sources(_ db: Database, _ scopes: [Scope], of next: () -> PolicyDomain?) throws -> [Compared] {
+        let records = try PackedRecords(db)
         var compared: [Compared] = []
         while let domain = next() {
             var table = SourceTable()
             var parts = VerdictSlots<Part>()
-            try forEachRow(db, scopes, of: domain, sourcesSQL, withReports: sourcesAndReportsSQL) { rows, isLater, passed in
-                let messages = rows.int(1)
-                parts.change(table.number(of: try rows.address(0)), rows.int(2), Part()) {
-                    $0.add(messages, isLater: isLater, passed: passed)
+            try forEachRecord(records, scopes, of: domain) { record, isLater in
+                parts.change(table.number(of: record.source), record.verdict, Part()) {
+                    $0.add(record.messages, isLater: isLater, passed: record.aligned != 0)
                 }
             }
             compared.append(Compared(domain: domain, addresses: table.addresses, parts: parts))
@@ -295,15 +263,15 @@ public struct ChangeExplained: Sendable {
     }
 
     private static func services(_ db: Database, _ scopes: [Scope], of next: () -> PolicyDomain?) throws -> [Compared] {
+        let records = try PackedRecords(db)
         var parties = try KeyedParties(db, .ofVerdicts(db))
         var compared: [Compared] = []
         while let domain = next() {
             var parts = VerdictSlots<Part>()
             let own = try parties.organisation(of: domain)
-            try forEachRow(db, scopes, of: domain, resultsSQL, withReports: resultsAndReportsSQL) { rows, isLater, passed in
-                let messages = rows.int(1)
-                parts.change(try parties.number(ofSet: rows.int(0), for: domain, own: own), rows.int(2), Part()) {
-                    $0.add(messages, isLater: isLater, passed: passed)
+            try forEachRecord(records, scopes, of: domain) { record, isLater in
+                parts.change(try parties.number(ofSet: record.authentication, for: domain, own: own), record.verdict, Part()) {
+                    $0.add(record.messages, isLater: isLater, passed: record.aligned != 0)
                 }
             }
             compared.append(Compared(domain: domain, services: parties.names, parts: parts))

@@ -28,6 +28,8 @@ public struct DatabaseFinding: Hashable, Sendable {
         case flows
         /// The figures by verdict are the sums of the records.
         case dailyVerdicts = "daily-verdicts"
+        /// The packed records are the records.
+        case packedRecords = "packed-records"
         /// The size of the write-ahead log.
         case log
     }
@@ -83,6 +85,7 @@ public struct DatabaseCheck: Sendable {
             if !verdictsLag {
                 findings.append(try Self.compared(db, .flows, Self.flowsSQL))
                 findings.append(try Self.compared(db, .dailyVerdicts, Self.dailyVerdictsSQL))
+                findings.append(try Self.packedRecords(db))
             }
             findings.append(DatabaseFinding(check: .log, examined: store.logBytes, wrong: 0))
             return findings
@@ -322,4 +325,59 @@ public struct DatabaseCheck: Sendable {
             HAVING sum(messages) <> 0 OR sum(passed) <> 0)
         SELECT (SELECT count(*) FROM daily_verdicts), (SELECT count(*) FROM wrong)
         """
+
+    /// Question: the days of the packed records, or those of the records. Unit: one row a domain, day and outcome. Index: none.
+    static let packedDaysSQL = """
+        SELECT domain_id, day, counted_as FROM packed_records
+        UNION
+        SELECT domain_id, day, counted_as FROM records WHERE counted_as < 2
+        """
+
+    /// Whether there are the same records on either side, whatever their order: as many, with the same sum of their hashes.
+    private static func packedRecords(_ db: Database) throws -> DatabaseFinding {
+        struct Contents: Equatable {
+            var records = 0
+            var sum = 0
+
+            mutating func add(_ bytes: some Sequence<UInt8>) {
+                var hasher = Hasher()
+                for byte in bytes { hasher.combine(byte) }
+                records += 1
+                sum &+= hasher.finalize()
+            }
+        }
+        var finding = DatabaseFinding(check: .packedRecords, examined: 0, wrong: 0)
+        let days = try SQLRows(db, packedDaysSQL)
+        let pieces = try SQLRows(db, PackedRecords.piecesSQL)
+        let rows = try SQLRows(db, PackedRecords.recordsSQL)
+        var bytes: [UInt8] = []
+        while try days.next() {
+            let (domain, day, countedAs) = (days.int(0), days.int(1), days.int(2))
+            var (packed, facts) = (Contents(), Contents())
+            var isWhole = true
+            try pieces.restart(domain, day, day, countedAs, countedAs)
+            while try pieces.next() {
+                for (column, width) in [(Int32(1), PackedRecord.ipv4Bytes), (2, PackedRecord.ipv6Bytes)] {
+                    pieces.withBytes(column) { bytes in
+                        isWhole = isWhole && bytes.count % width == 0
+                        for start in stride(from: 0, to: bytes.count, by: width) {
+                            packed.add(bytes[start..<min(start + width, bytes.count)])
+                        }
+                    }
+                }
+            }
+            try rows.restart(domain, countedAs, day, day)
+            while try rows.next() {
+                bytes.removeAll(keepingCapacity: true)
+                PackedRecord.append(
+                    source: try rows.address(1), report: rows.int(2), authentication: rows.int(3), headerFrom: rows.int(4),
+                    messages: rows.int(5), aligned: rows.int(6) << 1 | rows.int(7), disposition: rows.int(8), verdict: rows.int(9),
+                    to: &bytes)
+                facts.add(bytes)
+            }
+            finding.examined += packed.records
+            if packed != facts || !isWhole { finding.wrong += 1 }
+        }
+        return finding
+    }
 }

@@ -262,42 +262,63 @@ public struct Reporters: Sendable {
     /// Adds them up.
     private struct RecordCensus {
         private(set) var sums = RecordSums()
+        private let packed: PackedRecords
         private var alignments: RecomputedAlignments
         private var names: NameLookup
 
         init(_ db: Database) throws {
+            packed = try PackedRecords(db)
             alignments = try RecomputedAlignments(db, try .ofVerdicts(db))
             names = NameLookup(db)
         }
 
         mutating func add(_ db: Database, of domain: PolicyDomain, in period: Period, _ reports: KnownReports) throws {
-            // Records of long windows have a row for each of their days and count once.
-            var seen: Set<[Int]> = []
-            var id = -1
+            var (id, number) = (-1, 0)
             var report: KnownReport?
-            var number = 0
+            try packed.forEach(of: domain.id, in: period) { record, day in
+                if record.report != id {
+                    id = record.report
+                    report = reports[id]
+                    number = report.map { sums.number(of: $0.reporter) } ?? 0
+                }
+                guard let report else { return }
+                sums.figures[number].messages += record.messages
+                let set = try alignments.place(record.authentication)
+                var source = -1
+                for result in alignments[set] where Opposites.isStatement(result) {
+                    if source < 0 { source = sums.opposites.number(ofSource: record.source) }
+                    try sums.opposites.note(result, source: source, day: day, reporter: number, &names)
+                }
+                if report.isSpread { return }
+                try count(set, record.headerFrom, dkim: record.dkim, spf: record.spf, report, number)
+            }
+            if reports.all.contains(where: \.isSpread) { try countSpread(db, of: domain, in: period, reports) }
+        }
+
+        private mutating func count(
+            _ set: Int, _ headerFrom: Int, dkim: Bool, spf: Bool, _ report: KnownReport, _ number: Int
+        ) throws {
+            sums.figures[number].records += 1
+            let raw = try alignments.alignment(set, headerFrom: headerFrom, report.modes)
+            if raw.dkim != dkim || raw.spf != spf { sums.figures[number].disagreements += 1 }
+        }
+
+        /// Records of long windows have a row for each of their days and count once.
+        private mutating func countSpread(
+            _ db: Database, of domain: PolicyDomain, in period: Period, _ reports: KnownReports
+        ) throws {
+            var seen: Set<[Int]> = []
             for countedAs in 0...1 {
                 let rows = try SQLRows(
                     db, recordsSQL,
                     [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
                 while try rows.next() {
-                    if rows.int(0) != id {
-                        id = rows.int(0)
-                        report = reports[id]
-                        number = report.map { sums.number(of: $0.reporter) } ?? 0
+                    guard let report = reports[rows.int(0)], report.isSpread, seen.insert([report.id, rows.int(8)]).inserted else {
+                        continue
                     }
-                    guard let report else { continue }
-                    sums.figures[number].messages += rows.int(2)
-                    let set = try alignments.place(rows.int(5))
-                    var source = -1
-                    for result in alignments[set] where Opposites.isStatement(result) {
-                        if source < 0 { source = sums.opposites.number(ofSource: try rows.address(1)) }
-                        try sums.opposites.note(result, source: source, day: rows.int(7), reporter: number, &names)
-                    }
-                    if report.isSpread, !seen.insert([id, rows.int(8)]).inserted { continue }
-                    sums.figures[number].records += 1
-                    let raw = try alignments.alignment(set, headerFrom: rows.int(6), report.modes)
-                    if raw.dkim != (rows.int(3) == 1) || raw.spf != (rows.int(4) == 1) { sums.figures[number].disagreements += 1 }
+                    let number = sums.number(of: report.reporter)
+                    try count(
+                        alignments.place(rows.int(5)), rows.int(6), dkim: rows.int(3) == 1, spf: rows.int(4) == 1, report, number)
                 }
             }
         }

@@ -117,9 +117,9 @@ final class SQLRows {
 
     /// Calls `body` with the bytes of column `index`, which are SQLite's and valid during the call only.
     @inline(__always)
-    func withBytes(_ index: Int32, _ body: (UnsafeRawBufferPointer) -> Void) {
+    func withBytes(_ index: Int32, _ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
         let start = sqlite3_column_blob(handle, index)
-        body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, index))))
+        try body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, index))))
     }
 
     /// The size of a blob in column `index`.

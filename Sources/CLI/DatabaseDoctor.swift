@@ -29,6 +29,7 @@ enum DatabaseDoctor {
         case .verdicts: return wrong == 0 ? "of \(examined) reports" : "\(wrong) of \(examined) reports are not in them as they should be"
         case .flows: return counted(examined, "flows", wrong)
         case .dailyVerdicts: return counted(examined, "figures by verdict", wrong)
+        case .packedRecords: return "\(examined) packed records" + (wrong == 0 ? "" : ", \(wrong) days of them wrong or missing")
         case .log: return "\(examined) bytes"
         }
     }
@@ -43,7 +44,7 @@ enum DatabaseDoctor {
         case .log:
             return finding.examined <= usualLogBytes ? "" : "end programs that keep the database open; the next ingest cuts the log back"
         case .integrity: return finding.wrong == 0 ? "" : "restore a backup, then dmarcstat ingest; or ingest all mail into a new database"
-        case .flows, .dailyVerdicts: return finding.wrong == 0 ? "" : "dmarcstat reprocess makes them anew"
+        case .flows, .dailyVerdicts, .packedRecords: return finding.wrong == 0 ? "" : "dmarcstat reprocess makes them anew"
         default:
             return finding.wrong == 0
                 ? "" : "restore a backup, or ingest all mail into a new database; please report it as a bug if the disk is sound"

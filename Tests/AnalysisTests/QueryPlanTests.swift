@@ -22,9 +22,7 @@ struct QueryPlanTests {
             TopFailures.failuresSQL, TopFailures.allFailuresSQL, TopFailures.detailsSQL, TopFailures.passesSQL, Trend.sourcesAndReportsSQL,
             Scope.recordFiguresSQL, RecordExport.recordsSQL, SourceList.sumsSQL, SourceList.detailsSQL, Unaligned.failuresSQL,
             Unaligned.messagesSQL, Forwarding.recordsSQL, Scope.recordVerdictsSQL, HeldCondition.failuresSQL,
-            Scope.recordFiguresSQL, RecordExport.recordsSQL, ChangeExplained.sourcesSQL, ChangeExplained.sourcesAndReportsSQL,
-            ChangeExplained.resultsSQL, ChangeExplained.resultsAndReportsSQL, WhatIf.recordsSQL, Reporters.recordsSQL,
-            DomainFactsReader.recordsSQL, DomainFactsReader.passedRecordsSQL,
+            Scope.recordFiguresSQL, RecordExport.recordsSQL, PackedRecords.recordsSQL, WhatIf.recordsSQL, Reporters.recordsSQL,
         ])
     func ranges(sql: String) throws {
         #expect(try plan(sql) == ["SEARCH records USING PRIMARY KEY (domain_id=? AND counted_as=? AND day>? AND day<?)"])
@@ -36,6 +34,16 @@ struct QueryPlanTests {
         #expect(try plan(RecordExport.sharesSQL) == [report + ")"])
         #expect(try plan(ReportDetail.recordsSQL) == [report + ")"])
         #expect(try plan(Scope.shareSQL) == [report + " AND sequence=?)"])
+        #expect(try plan(RecordVerdicts.recordsSQL) == [report + ")"])
+    }
+
+    @Test("packed records of some days are one range, the last of a day is one seek")
+    func packed() throws {
+        let days = "SEARCH packed_records USING PRIMARY KEY (domain_id=? AND day>? AND day<?)"
+        #expect(try plan(PackedRecords.piecesSQL) == [days])
+        #expect(try plan(RecordPacking.piecesSQL) == [days])
+        #expect(try plan(RecordPacking.lastSQL) == ["SEARCH packed_records USING PRIMARY KEY (domain_id=? AND day=? AND counted_as=?)"])
+        #expect(try plan(PackedRecords.currentSQL).allSatisfy { !$0.contains("SCAN") || $0 == "SCAN CONSTANT ROW" })
     }
 
     @Test("figures over time read a range of the rollup")

@@ -195,6 +195,9 @@ struct DatabaseCheckTests {
             ("UPDATE flows SET messages = messages + 1 WHERE source = (SELECT max(source) FROM flows)", .flows),
             ("UPDATE flows SET verdict = verdict % 8 + 2 WHERE source = (SELECT max(source) FROM flows)", .flows),
             ("UPDATE daily_verdicts SET passed = passed + 1 WHERE day = (SELECT max(day) FROM daily_verdicts)", .dailyVerdicts),
+            ("UPDATE packed_records SET ipv4 = zeroblob(length(ipv4)) WHERE day = (SELECT max(day) FROM packed_records)", .packedRecords),
+            ("DELETE FROM packed_records WHERE day = (SELECT min(day) FROM packed_records)", .packedRecords),
+            ("INSERT INTO packed_records VALUES (1, 1, 0, 0, zeroblob(21), x'')", .packedRecords),
             ("UPDATE verdict_state SET is_stale = 1", .verdicts),
         ])
     func damage(sql: String, check: DatabaseFinding.Check) throws {

@@ -108,7 +108,7 @@ struct VerdictRefreshTests {
     // MARK: - Tools
 
     /// Ingests batch after batch, each with a refresh behind it.
-    private static func store(_ batches: [[String]], recordsInMemory: Int = VerdictRefresh.recordsInMemory) throws -> ReportStore {
+    static func store(_ batches: [[String]], recordsInMemory: Int = VerdictRefresh.recordsInMemory) throws -> ReportStore {
         let folder = FileManager.default.temporaryDirectory.appending(path: "dmarcstat-verdicts-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -35,7 +35,7 @@ public struct Advisory: Sendable {
             }
             var domains = try shared.split(scope.domains, db) { db, next -> [DomainAdvice] in
                 guard let suffixes = PublicSuffixes() else { return [] }
-                let reader = DomainFactsReader(db, scope, period, today: filter.today, suffixes)
+                let reader = try DomainFactsReader(db, scope, period, today: filter.today, suffixes)
                 try reader.findLastDataDay()
                 var found: [DomainAdvice] = []
                 while let domain = next() {

@@ -21,20 +21,6 @@ final class DomainFactsReader {
     /// Candidates for a regular sender that are looked up in the flows.
     static let mostCandidates = 24
 
-    /// Question: who sent what, and what became of it. Unit: one row a record and day. Index: primary key of `records`, one range.
-    static let recordsSQL = """
-        SELECT report_id, source, messages, authentication_id, verdict, disposition, day, header_from_id
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
-        """
-
-    /// As `recordsSQL`, for what passed: nothing is asked of its disposition, and each column costs time.
-    static let passedRecordsSQL = """
-        SELECT report_id, source, messages, authentication_id, verdict, day
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = 0 AND day BETWEEN ?2 AND ?3
-        """
-
     /// Question: who reported when, and which policy. Unit: one row a counted report. Index: `reports_domain_day`,
     /// covering.
     static let reportsSQL = """
@@ -75,6 +61,7 @@ final class DomainFactsReader {
         """
 
     let db: Database
+    let records: PackedRecords
     let scope: Scope
     let period: Period
     private let today: Day
@@ -90,8 +77,9 @@ final class DomainFactsReader {
     /// The place of each set of results among those of the domain being read; -1: none yet.
     var setPlaces: [Int32] = []
 
-    init(_ db: Database, _ scope: Scope, _ period: Period, today: Day, _ suffixes: PublicSuffixes) {
+    init(_ db: Database, _ scope: Scope, _ period: Period, today: Day, _ suffixes: PublicSuffixes) throws {
         self.db = db
+        records = try PackedRecords(db)
         self.scope = scope
         self.period = period
         self.today = today

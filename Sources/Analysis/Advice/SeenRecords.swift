@@ -66,21 +66,13 @@ struct SeenRecords {
     init(_ reader: DomainFactsReader, _ domain: PolicyDomain, _ reporterOf: [Int: Int]) throws {
         var index = FlowIndex()
         var headerPlaces = KeyedPlaces()
-        let arguments = [SQLValue.integer(reader.period.since.number), .integer(reader.period.until.number)]
-        let failed = try SQLRows(reader.db, DomainFactsReader.recordsSQL, [.integer(domain.id), .integer(1)] + arguments)
-        try read(failed, .failed, reader, reporterOf, &index, &headerPlaces)
+        try read(domain, .failed, reader, reporterOf, &index, &headerPlaces)
         // Who else uses a name below the domain matters only where strangers do.
         var hasStrangersBelow = false
         for (key, sum) in headers where sum.spoofed > 0 {
             hasStrangersBelow = try hasStrangersBelow || reader.names.name(key) != domain.name
         }
-        if hasStrangersBelow {
-            let passed = try SQLRows(reader.db, DomainFactsReader.recordsSQL, [.integer(domain.id), .integer(0)] + arguments)
-            try read(passed, .passed, reader, reporterOf, &index, &headerPlaces)
-        } else {
-            let passed = try SQLRows(reader.db, DomainFactsReader.passedRecordsSQL, [.integer(domain.id)] + arguments)
-            try read(passed, .passedWithoutNames, reader, reporterOf, &index, &headerPlaces)
-        }
+        try read(domain, hasStrangersBelow ? .passed : .passedWithoutNames, reader, reporterOf, &index, &headerPlaces)
         for key in setKeys { reader.setPlaces[key] = -1 }
     }
 
@@ -89,26 +81,26 @@ struct SeenRecords {
     }
 
     private mutating func read(
-        _ rows: SQLRows, _ kind: Kind, _ reader: DomainFactsReader, _ reporterOf: [Int: Int], _ index: inout FlowIndex,
+        _ domain: PolicyDomain, _ kind: Kind, _ reader: DomainFactsReader, _ reporterOf: [Int: Int], _ index: inout FlowIndex,
         _ headerPlaces: inout KeyedPlaces
     ) throws {
-        let dayColumn: Int32 = kind == .passedWithoutNames ? 5 : 6
         var (lastReport, bit, isIncluded) = (-1, UInt128(0), true)
-        while try rows.next() {
-            let report = rows.int(0)
+        let outcome = kind == .failed ? 1 : 0
+        try reader.records.forEach(of: domain.id, in: reader.period, outcomes: outcome...outcome) { record, recordDay in
+            let report = record.report
             if report != lastReport {
                 lastReport = report
                 bit = UInt128(1) << UInt128(reporterOf[report] ?? 127)
                 isIncluded = reader.scope.includes(report: report)
             }
-            let messages = rows.int(2)
-            guard isIncluded, messages > 0 else { continue }
-            let set = setNumber(of: rows.int(3), reader)
-            let stored = rows.int(4)
+            let messages = record.messages
+            guard isIncluded, messages > 0 else { return }
+            let set = setNumber(of: record.authentication, reader)
+            let stored = record.verdict
             // What is no verdict counts as unknown.
             let number = (3...9).contains(stored) ? UInt8(stored) : 2
-            let day = Int32(truncatingIfNeeded: rows.int(dayColumn))
-            let source = Int32(table.number(of: try rows.address(1)))
+            let day = Int32(truncatingIfNeeded: recordDay)
+            let source = Int32(table.number(of: record.source))
             let place = index.place(source: source, set: set, number: number)
             if place == flows.count {
                 flows.append(SeenFlow(source: source, set: set, number: number, firstDay: day, lastDay: day))
@@ -118,7 +110,7 @@ struct SeenRecords {
             if kind != .failed {
                 flows[place].passed += messages
             } else {
-                switch AppliedDisposition(stored: rows.int(5)) {
+                switch AppliedDisposition(stored: record.disposition) {
                 case .none, .pass: isDelivered = true
                 case .quarantine: flows[place].quarantined += messages
                 case .reject: flows[place].rejected += messages
@@ -127,8 +119,8 @@ struct SeenRecords {
             flows[place].firstDay = min(flows[place].firstDay, day)
             flows[place].lastDay = max(flows[place].lastDay, day)
             flows[place].reporters |= bit
-            if kind == .passedWithoutNames { continue }
-            let header = headerPlace(of: rows.int(7), &headerPlaces)
+            if kind == .passedWithoutNames { return }
+            let header = headerPlace(of: record.headerFrom, &headerPlaces)
             if Int(number) == Verdict.spoofed.stored {
                 headers[header].sum.spoofed += messages
                 if isDelivered { headers[header].sum.delivered += messages }

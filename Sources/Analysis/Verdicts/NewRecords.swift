@@ -12,7 +12,7 @@ final class NewRecords {
         """
     /// Question: the records of a report on a day, from one on. Unit: one row a record. Index: primary key of `records`, one range.
     static let recordsSQL = """
-        SELECT source, authentication_id, dkim, spf, messages, override_id, sequence, verdict
+        SELECT source, authentication_id, dkim, spf, messages, override_id, sequence, verdict, disposition, header_from_id
         FROM records
         WHERE domain_id = ?1 AND counted_as = ?2 AND day = ?3 AND report_id = ?4 AND sequence >= ?5
         """
@@ -109,7 +109,7 @@ final class NewRecords {
                         source: rows.address(0), domain: report.domain, authentication: rows.int(1),
                         aligned: rows.int(2) << 1 | rows.int(3),
                         messages: rows.int(4), report: place.report, dayOffset: place.dayOffset, sequence: rows.int(6),
-                        verdict: rows.int(7),
+                        verdict: rows.int(7), disposition: rows.int(8), headerFrom: rows.int(9),
                         override: override == 0 ? 0 : overrides.weight(override)))
             }
             place.moveOn(report)
@@ -118,7 +118,7 @@ final class NewRecords {
     }
 }
 
-/// One of them, in 40 bytes: many are kept in memory.
+/// One of them, in 48 bytes: many are kept in memory.
 struct NewRecord {
     private let high: UInt64
     private let low: UInt64
@@ -127,15 +127,17 @@ struct NewRecord {
     private let messageCount: UInt32
     private let reportPlace: Int32
     private let sequenceNumber: Int32
+    private let headerFromKey: Int32
     private let dayPlace: UInt16
-    private let alignedBits: UInt8
+    /// From the lowest: two bits for what is aligned, two for the disposition.
+    private let outcomeBits: UInt8
     /// From the lowest: one bit for the family of the address, three for the override, four for the verdict.
     private let bits: UInt8
 
     /// - Parameter report: its place in `NewRecords.reports`.
     init(
         source: IPAddress, domain: Int, authentication: Int, aligned: Int, messages: Int, report: Int, dayOffset: Int, sequence: Int,
-        verdict: Int, override: OverrideWeights.Weight
+        verdict: Int, disposition: Int, headerFrom: Int, override: OverrideWeights.Weight
     ) {
         high = source.high
         low = source.low
@@ -145,7 +147,8 @@ struct NewRecord {
         reportPlace = Int32(report)
         sequenceNumber = Int32(sequence)
         dayPlace = UInt16(dayOffset)
-        alignedBits = UInt8(aligned)
+        headerFromKey = Int32(headerFrom)
+        outcomeBits = UInt8(aligned | (disposition & 3) << 2)
         bits = (source.isIPv4 ? 1 : 0) | override << 1 | UInt8(verdict & 15) << 4
     }
 
@@ -153,7 +156,10 @@ struct NewRecord {
     var source: IPAddress { isIPv4 ? IPAddress(ipv4: UInt32(truncatingIfNeeded: low)) : IPAddress(high: high, low: low) }
     var key: FlowKey { FlowKey(source: source, domain: domain, authentication: Int(authenticationKey), aligned: aligned) }
     var domain: Int { Int(domainKey) }
-    var aligned: Int { Int(alignedBits) }
+    var aligned: Int { Int(outcomeBits & 3) }
+    var disposition: Int { Int(outcomeBits >> 2) }
+    /// Key of the name in From.
+    var headerFrom: Int { Int(headerFromKey) }
     var messages: Int { Int(messageCount) }
     var report: Int { Int(reportPlace) }
     /// The day, counted from the first of its report.
@@ -165,7 +171,7 @@ struct NewRecord {
 
     func isOfSameFlow(as other: NewRecord) -> Bool {
         low == other.low && high == other.high && domainKey == other.domainKey && authenticationKey == other.authenticationKey
-            && alignedBits == other.alignedBits && isIPv4 == other.isIPv4
+            && aligned == other.aligned && isIPv4 == other.isIPv4
     }
 
     /// The order of `FlowKey`.
@@ -176,7 +182,7 @@ struct NewRecord {
         if low != other.low { return low < other.low }
         if domainKey != other.domainKey { return domainKey < other.domainKey }
         if authenticationKey != other.authenticationKey { return authenticationKey < other.authenticationKey }
-        return alignedBits < other.alignedBits
+        return aligned < other.aligned
     }
 }
 

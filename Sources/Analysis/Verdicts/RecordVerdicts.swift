@@ -1,7 +1,7 @@
 import GRDB
 import ReportStore
 
-/// Writes the verdicts of flows on their records, and what they add up to by day.
+/// Writes the verdicts of flows on their records, and on the packed ones, and what they add up to by day.
 final class RecordVerdicts {
     private struct DailyKey: Hashable, Comparable {
         let domain: Int
@@ -13,10 +13,14 @@ final class RecordVerdicts {
 
     private let db: Database
     private let update: HotStatement
+    private let rows: SQLRows
+    private let packing: RecordPacking
     private var daily: [DailyKey: (messages: Int, passed: Int)] = [:]
 
     init(_ db: Database) throws {
         self.db = db
+        rows = try SQLRows(db, Self.recordsSQL)
+        packing = try RecordPacking(db)
         update = try HotStatement(
             db, "UPDATE records SET verdict = ? WHERE domain_id = ? AND counted_as = ? AND day = ? AND report_id = ? AND sequence = ?")
     }
@@ -42,9 +46,12 @@ final class RecordVerdicts {
             let day = chunk.day(of: record)
             let countedAs = record.aligned == 0 ? 1 : 0
             count(record.domain, day, verdict, record.messages, countedAs == 0 ? record.messages : 0)
+            let report = chunk.report(of: record).id
+            try packing.add(record, day: day, report: report, verdict: verdict)
             guard record.verdict != verdict else { continue }
-            try set(verdict, record.domain, countedAs, day, chunk.report(of: record).id, record.sequence)
+            try set(verdict, record.domain, countedAs, day, report, record.sequence)
         }
+        try packing.flush()
     }
 
     private func set(_ verdict: Int, _ domain: Int, _ countedAs: Int, _ day: Int, _ report: Int, _ sequence: Int) throws {
@@ -59,11 +66,11 @@ final class RecordVerdicts {
 
     // MARK: - Older records
 
-    /// Question: records of a domain and outcome in a span of days. Unit: one row a record. Index: primary key of `records`.
-    static let spanSQL = """
-        SELECT source, authentication_id, dkim, spf, messages, day, report_id, sequence, verdict
+    /// Question: the records of a report on a day. Unit: one row a record. Index: primary key of `records`, one contiguous range.
+    static let recordsSQL = """
+        SELECT source, authentication_id, dkim, spf, messages, sequence, verdict
         FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
+        WHERE domain_id = ?1 AND counted_as = ?2 AND day = ?3 AND report_id = ?4
         """
 
     private struct Part: Hashable {
@@ -72,43 +79,42 @@ final class RecordVerdicts {
     }
 
     private struct Correction {
-        let day: Int
-        let report: Int
         let sequence: Int
         let messages: Int
         let old: Int
         let new: Int
     }
 
-    /// Gives the records of reports up to `known` the verdicts that their flows have now.
-    func correct(_ changed: [FlowKey: (days: ClosedRange<Int>, verdict: Int)], upTo known: Int) throws {
+    /// Gives the records of older reports the verdicts that their flows have now.
+    func correct(_ changed: [FlowKey: (days: ClosedRange<Int>, verdict: Int)]) throws {
         var spans: [Part: [ClosedRange<Int>]] = [:]
         for (key, change) in changed {
             spans[Part(domain: key.domain, countedAs: key.aligned == 0 ? 1 : 0), default: []].append(change.days)
         }
-        let rows = try SQLRows(db, Self.spanSQL)
         for (part, days) in spans {
             for span in merged(days + (try Witnesses.otherDays(db, of: part.domain))) {
-                var found: [Correction] = []
-                try rows.restart(part.domain, part.countedAs, span.lowerBound, span.upperBound)
-                while try rows.next() {
-                    let report = rows.int(6)
-                    guard report <= known else { continue }
-                    let key = FlowKey(
-                        source: try rows.address(0), domain: part.domain, authentication: rows.int(1),
-                        aligned: rows.int(2) << 1 | rows.int(3))
-                    guard let verdict = changed[key]?.verdict, verdict != rows.int(8) else { continue }
-                    found.append(
-                        Correction(
-                            day: rows.int(5), report: report, sequence: rows.int(7), messages: rows.int(4), old: rows.int(8), new: verdict))
-                }
-                for record in found {
-                    let passed = part.countedAs == 0 ? record.messages : 0
-                    count(part.domain, record.day, record.old, -record.messages, -passed)
-                    count(part.domain, record.day, record.new, record.messages, passed)
-                    try set(record.new, part.domain, part.countedAs, record.day, record.report, record.sequence)
-                }
+                let places = try packing.correct(part.domain, countedAs: part.countedAs, days: span) { changed[$0]?.verdict }
+                for place in places.sorted(by: { ($0.day, $0.report) < ($1.day, $1.report) }) { try correct(changed, part, place) }
             }
+        }
+    }
+
+    private func correct(
+        _ changed: [FlowKey: (days: ClosedRange<Int>, verdict: Int)], _ part: Part, _ place: RecordPacking.Changed
+    ) throws {
+        var found: [Correction] = []
+        try rows.restart(part.domain, part.countedAs, place.day, place.report)
+        while try rows.next() {
+            let key = FlowKey(
+                source: try rows.address(0), domain: part.domain, authentication: rows.int(1), aligned: rows.int(2) << 1 | rows.int(3))
+            guard let verdict = changed[key]?.verdict, verdict != rows.int(6) else { continue }
+            found.append(Correction(sequence: rows.int(5), messages: rows.int(4), old: rows.int(6), new: verdict))
+        }
+        for record in found {
+            let passed = part.countedAs == 0 ? record.messages : 0
+            count(part.domain, place.day, record.old, -record.messages, -passed)
+            count(part.domain, place.day, record.new, record.messages, passed)
+            try set(record.new, part.domain, part.countedAs, place.day, place.report, record.sequence)
         }
     }
 

@@ -46,7 +46,7 @@ final class RefreshPass {
             try new.forEachChunk(most: recordsInMemory) { try verdicts.enter($0) }
         }
         if known == 0 { try indexFlows() }
-        try verdicts.correct(changed, upTo: known)
+        try verdicts.correct(changed)
         try verdicts.writeDaily()
         try enterKeyedResults()
         return result

@@ -21,8 +21,8 @@ public struct VerdictRefresh: Sendable {
 
     /// Raised when the same reports would get other verdicts than before.
     static let rulesVersion = 3
-    /// New records that are kept in memory at a time, 44 bytes each: a bound on memory.
-    package static let recordsInMemory = 250_000
+    /// New records that are kept in memory at a time, 52 bytes each: a bound on memory.
+    package static let recordsInMemory = 220_000
 
     private let suffixFile: String?
     private let recordsInMemory: Int
@@ -76,7 +76,7 @@ public struct VerdictRefresh: Sendable {
             known = 0
             for table in [
                 "flows", "selector_places", "selectors", "organisation_names", "keyed_results", "organisations", "domain_habits",
-                "daily_verdicts",
+                "daily_verdicts", "packed_records",
             ] {
                 try db.execute(sql: "DELETE FROM \(table)")
             }
