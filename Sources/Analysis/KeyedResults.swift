@@ -14,7 +14,8 @@ struct KeyedResults {
     /// The same for sets that are not in there yet. Unit: one row a result, in the order of the report. Index: primary key of
     /// `authentication_results`.
     static let resultsSQL = """
-        SELECT set_id, method = 'dkim', domain_id, selector_id, scope = 'helo', CASE result WHEN 'pass' THEN 1 WHEN 'fail' THEN 2 ELSE 0 END
+        SELECT set_id, method = 'dkim', domain_id, selector_id, scope = 'helo',
+            CASE result WHEN 'pass' THEN 1 WHEN 'fail' THEN 2 WHEN 'temperror' THEN 16 WHEN 'none' THEN 32 ELSE 0 END
         FROM authentication_results
         WHERE set_id BETWEEN ?1 AND ?2
         ORDER BY set_id, position
@@ -131,6 +132,9 @@ struct KeyedResult {
     /// Bits of `kind`, beside what came out: 0 something else, 1 pass, 2 fail.
     static let dkim: UInt8 = 4
     static let helo: UInt8 = 8
+    /// An error that passes, and a check that found nothing to check: of what is neither pass nor fail.
+    static let temporary: UInt8 = 16
+    static let absent: UInt8 = 32
 
     var kind: UInt8
     /// names; 0: the report gives none.
@@ -144,6 +148,8 @@ struct KeyedResult {
     var isGreeting: Bool { kind & Self.helo != 0 }
     var passed: Bool { kind & 3 == 1 }
     var failed: Bool { kind & 3 == 2 }
+    var isTemporary: Bool { kind & Self.temporary != 0 }
+    var isAbsent: Bool { kind & Self.absent != 0 }
 
     /// Sets in a row of `keyed_results`: those with the keys from 64 times its key on.
     static let setsInChunk = 64
@@ -156,12 +162,8 @@ struct KeyedResult {
         let first = chunk * setsInChunk
         try rows.restart(first, first + setsInChunk - 1)
         while try rows.next() {
-            let kind = rows.int(1) == 1 ? dkim : rows.int(4) == 1 ? helo : 0
             let domain = rows.int(2)
-            sets[rows.int(0) - first].append(
-                KeyedResult(
-                    kind: kind | UInt8(rows.int(5)), domain: Int32(domain), selector: Int32(rows.int(3)),
-                    organisation: domain == 0 ? 0 : try organisation(domain)))
+            sets[rows.int(0) - first].append(KeyedResult(rows, organisation: domain == 0 ? 0 : try organisation(domain)))
         }
         return sets
     }
@@ -205,5 +207,15 @@ struct KeyedResult {
                     organisation: number(bytes, offset + 9)))
             offset += byteCount
         }
+    }
+}
+
+extension KeyedResult {
+    /// From a row of `KeyedResults.resultsSQL`.
+    init(_ rows: SQLRows, organisation: Int32) {
+        kind = (rows.int(1) == 1 ? Self.dkim : rows.int(4) == 1 ? Self.helo : 0) | UInt8(rows.int(5))
+        domain = Int32(rows.int(2))
+        selector = Int32(rows.int(3))
+        self.organisation = organisation
     }
 }

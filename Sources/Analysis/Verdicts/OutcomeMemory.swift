@@ -32,6 +32,7 @@ struct OutcomeMemory {
         let organisation = name()
         let spfName = name()
         var signatures: [Outcome.Signature] = []
+        signatures.reserveCapacity(head >> 2)
         for _ in 0..<(head >> 2) {
             let domain = word()
             let selector = word()

@@ -4,16 +4,16 @@ import GRDB
 /// Sets of authentication results as `Outcome`s, with the organisations of their names; organisations met for the first time are entered in
 /// the database, if it is being written to.
 final class Outcomes {
-    /// Question: the results of a set. Unit: one row a result, in the order of the report. Index: primary key.
-    static let resultsSQL = """
-        SELECT method, domain_id, selector_id, scope, result FROM authentication_results WHERE set_id = ?1 ORDER BY position
-        """
     static let nameSQL = "SELECT name FROM names WHERE id = ?1"
 
     private let db: Database
     private let suffixes: PublicSuffixes
     private let isWriting: Bool
-    private let results: SQLRows
+    private let rows: SQLRows
+    private let chunks: SQLRows
+    /// Sets in later chunks stand in `authentication_results` only.
+    private let lastChunk: Int
+    private var results: [KeyedResult] = []
     private let names: SQLRows
     private var outcomes = OutcomeMemory()
     private var organisations: [Int: Int] = [:]
@@ -26,7 +26,9 @@ final class Outcomes {
         self.db = db
         self.suffixes = suffixes
         self.isWriting = isWriting
-        results = try SQLRows(db, Self.resultsSQL)
+        rows = try SQLRows(db, KeyedResults.resultsSQL)
+        chunks = try SQLRows(db, KeyedResults.keyedSQL)
+        lastChunk = try Int.fetchOne(db, sql: KeyedResults.lastChunkSQL) ?? -1
         names = try SQLRows(db, Self.nameSQL)
     }
 
@@ -71,36 +73,57 @@ final class Outcomes {
     /// The set with the key `id`.
     func outcome(_ id: Int) throws -> Outcome {
         if let outcome = outcomes[id] { return outcome }
-        try results.restart(id)
-        var signatures: [(domain: Int, selector: Int, seal: Outcome.Seal)] = []
-        var spf: (domain: Int?, result: AuthenticationResult, isFrom: Bool)?
-        while try results.next() {
-            let result = AuthenticationResult(rawValue: results.text(4)) ?? .unknown
-            let domain = results.optionalInt(1)
-            if results.text(0) == "dkim" {
-                guard let domain, result != .none else { continue }
-                let seal: Outcome.Seal = result == .pass ? .verified : result == .temperror ? .temporary : .broken
-                signatures.append((domain, results.optionalInt(2) ?? 0, seal))
-            } else {
-                let isFrom = results.optionalText(3) != "helo"
+        try readResults(of: id)
+        var signatures: [Outcome.Signature] = []
+        signatures.reserveCapacity(results.count)
+        var spf: KeyedResult?
+        for result in results {
+            if result.isDKIM {
+                guard result.domain != 0, !result.isAbsent else { continue }
+                signatures.append(
+                    Outcome.Signature(
+                        domain: Int(result.domain), selector: Int(result.selector), organisation: try organisation(of: result),
+                        seal: result.passed ? .verified : result.isTemporary ? .temporary : .broken))
+            } else if spf == nil || (!result.isGreeting && spf?.isGreeting == true) {
                 // The envelope's sender counts; HELO only where there is nothing else.
-                if spf == nil || (isFrom && spf?.isFrom == false) { spf = (domain, result, isFrom) }
+                spf = result
             }
         }
         let kind: Outcome.SPF =
-            switch spf?.result {
-            case .some(.pass): .pass
-            case .some(.temperror): .temporary
-            case nil, .some(AuthenticationResult.none): .none
-            default: .fail
+            switch spf {
+            case nil: .none
+            case .some(let result): result.passed ? .pass : result.isTemporary ? .temporary : result.isAbsent ? .none : .fail
             }
+        let name = spf.flatMap { $0.domain == 0 ? nil : $0 }
         let outcome = Outcome(
-            spf: kind, spfOrganisation: try spf?.domain.map { try organisation(of: $0) }, spfName: spf?.domain,
-            signatures: try signatures.map {
-                Outcome.Signature(domain: $0.domain, selector: $0.selector, organisation: try organisation(of: $0.domain), seal: $0.seal)
-            })
+            spf: kind, spfOrganisation: try name.map { try organisation(of: $0) }, spfName: name.map { Int($0.domain) },
+            signatures: signatures)
         outcomes.remember(outcome, id)
         return outcome
+    }
+
+    private func organisation(of result: KeyedResult) throws -> Int {
+        result.organisation != 0 ? Int(result.organisation) : try organisation(of: Int(result.domain))
+    }
+
+    /// Reads the results of a set, with the organisations of their names where they are known.
+    private func readResults(of id: Int) throws {
+        results.removeAll(keepingCapacity: true)
+        let (chunk, set) = (id / KeyedResult.setsInChunk, id % KeyedResult.setsInChunk)
+        if chunk <= lastChunk {
+            try chunks.restart(chunk)
+            if try chunks.next() {
+                var isRead = false
+                chunks.withBytes(0) { bytes in
+                    guard KeyedResult.isChunk(bytes) else { return }
+                    KeyedResult.unpack(bytes, chunk: 0, set: set, to: &results)
+                    isRead = true
+                }
+                if isRead { return }
+            }
+        }
+        try rows.restart(id, id)
+        while try rows.next() { results.append(KeyedResult(rows, organisation: 0)) }
     }
 
     /// Gives the memory back that shapes took.
