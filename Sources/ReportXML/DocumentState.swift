@@ -26,6 +26,9 @@ struct DocumentState: ~Copyable {
     /// What follows the root is not well-formed: nothing to mend, but the context has seen it.
     var hasErrorBehindRoot = false
     private var tail: [UInt8] = []
+    var isUTF16 = false
+    var isLittleEndian = false
+    private var halfUnit: UInt8?
 
     init(limits: XMLLimits, latestEnd: Int, table: UnsafeMutablePointer<Element>, scratch: Scratch, tokenCount: Int) {
         builder = ReportBuilder(limits: limits, latestEnd: latestEnd, table: table, scratch: scratch)
@@ -48,17 +51,34 @@ struct DocumentState: ~Copyable {
     }
 
     mutating func noteTrailing(_ bytes: UnsafeRawBufferPointer) {
+        if isUTF16 {
+            noteTrailingUnits(bytes)
+            return
+        }
         noteBehindTorn(bytes)
         // Megabytes of the same blank are what a bomb consists of.
-        guard let base = bytes.baseAddress, bytes[0] > 0x20 || memcmp(base, base + 1, bytes.count - 1) != 0 else { return }
+        guard let base = bytes.baseAddress, bytes.count > 0, bytes[0] > 0x20 || memcmp(base, base + 1, bytes.count - 1) != 0 else { return }
         if bytes.contains(where: { $0 > 0x20 }) { builder.note(.trailingContent) }
+    }
+
+    /// As above, but a blank has two bytes, and a piece may end between them.
+    private mutating func noteTrailingUnits(_ bytes: UnsafeRawBufferPointer) {
+        for byte in bytes {
+            guard let first = halfUnit else {
+                halfUnit = byte
+                continue
+            }
+            halfUnit = nil
+            let unit = isLittleEndian ? UInt16(byte) << 8 | UInt16(first) : UInt16(first) << 8 | UInt16(byte)
+            if unit > 0x20 { builder.note(.trailingContent) }
+        }
     }
 
     /// Keeps the last bytes: whether a closing tag had begun decides if a cut can be tolerated.
     mutating func keepTail(of piece: UnsafeRawBufferPointer) {
         guard builder.depth <= 1 else { return }
         if piece.count < 64 { tail.append(contentsOf: piece) } else { tail = Array(piece.suffix(64)) }
-        if tail.count > 128 { tail.removeFirst(tail.count - 64) }
+        if tail.count > 64 { tail.removeFirst(tail.count - 64) }
     }
 
     /// `</` and a beginning of `feedback`, prefix aside, is all that follows the last complete tag.

@@ -1,9 +1,9 @@
 /// What the first bytes of a document say about how to read it.
 struct Prolog {
-    /// Bytes to leave out: blanks before the declaration. libxml2 raises no event for them, so a long run would look like a flood.
-    var skippedBytes = 0
     var hasByteOrderMark = false
     var hasDeclaration = false
+    /// Bytes up to the end of the declaration; 0 if there is none, or if it says UTF-8.
+    var declarationBytes = 0
     var isUTF16 = false
     /// The declared encoding, upper case; nil if none or UTF-8 is declared.
     var encoding: String?
@@ -21,7 +21,10 @@ struct Prolog {
     /// Whether the declared encoding is one that reports may have.
     var isKnown: Bool { encoding.map { Self.known.contains($0) } ?? true }
 
-    /// Reads the head of a document: at least 512 bytes of it, or all.
+    /// So many bytes are looked at, or all that there are.
+    static let headBytes = 1024
+
+    /// Reads the head of a document, at least `headBytes` of it or all, without blanks before it (`dropBlanks`).
     init(_ head: UnsafeRawBufferPointer) {
         var index = 0
         if Self.begins(head, 0, "\u{FEFF}") {
@@ -33,11 +36,8 @@ struct Prolog {
             hasDeclaration = true
             return
         }
-        let start = index
-        while index < head.count, head[index] <= 0x20 { index += 1 }
-        if index > start { skippedBytes = index }
         guard Self.begins(head, index, "<?xml") else { return }
-        hasDeclaration = index == start
+        hasDeclaration = true
         guard let end = head[index...].prefix(400).firstIndex(of: UInt8(ascii: ">")) else { return }
         while index < end, !Self.begins(head, index, "encoding") { index += 1 }
         guard index < end else { return }
@@ -48,6 +48,16 @@ struct Prolog {
         // By far the most: no text has to be made of it.
         if value.count == 5, Self.begins(head, index + 1, "UTF-8") || Self.begins(head, index + 1, "utf-8") { return }
         encoding = String(decoding: value, as: UTF8.self).uppercased()
+        declarationBytes = end + 1
+    }
+
+    /// Drops the blanks at the beginning, also those behind a byte order mark; true if there were any. libxml2 takes a declaration behind them for
+    /// an error, and as many as anybody likes may stand there, in any number of pieces.
+    static func dropBlanks(_ head: inout [UInt8]) -> Bool {
+        let start = head.starts(with: "\u{FEFF}".utf8) ? 3 : 0
+        let end = head[start...].firstIndex { $0 > 0x20 } ?? head.count
+        head.removeSubrange(start..<end)
+        return end > start
     }
 
     private static func begins(_ bytes: UnsafeRawBufferPointer, _ index: Int, _ text: StaticString) -> Bool {

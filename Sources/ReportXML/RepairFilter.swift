@@ -1,10 +1,11 @@
 /// Mends the ways in which reports are not well-formed, on their way into the second pass: a raw `<`, `&` or `]]>` in a text, bytes that are not
 /// UTF-8, characters that XML forbids, and whatever stands before the root.
 ///
-/// Only names of the vocabulary are taken for tags; every other `<` is text. It works on pieces of any size and holds back at most
+/// Only names of the vocabulary are taken for tags; every other `<` is text. It works on pieces of any size and holds back less than
 /// `longestHeld` bytes.
 struct RepairFilter {
-    /// A tag's name, an entity or a character is decided within this many bytes.
+    /// A tag's name, an entity or a character is decided within this many bytes from where it begins. Nobody looks further, even where more is
+    /// held: what comes out must not depend on the pieces that the document arrives in.
     private static let longestHeld = 96
 
     /// What was mended: raw markup, characters, the prolog.
@@ -19,6 +20,7 @@ struct RepairFilter {
     private let names: Set<[UInt8]>
     private var held: [UInt8] = []
     private var inRoot = false
+    private var inDeclaration = false
     private var inTag = false
     private var inCDATA = false
 
@@ -98,18 +100,24 @@ struct RepairFilter {
         }
     }
 
-    /// Drops what stands before `<feedback`, but for the XML declaration, which the parser has had already.
+    /// Drops what stands before `<feedback`, but for the XML declaration, which the parser has had already. A declaration ends with `>`, and before
+    /// the next `<` at the latest.
     private mutating func skipProlog(at index: Int, into output: inout [UInt8]) -> Int {
         if held[index] == UInt8(ascii: "<") {
-            if isTag(at: index), nameAfterPrefix(at: index + 1) == Array("feedback".utf8) {
+            inDeclaration = starts(with: "<?xml", at: index)
+            if inDeclaration { return 1 }
+            if isTag(at: index), localName(at: index + 1, of: index) == Array("feedback".utf8) {
                 inRoot = true
                 inTag = true
                 output.append(held[index])
                 return 1
             }
             if starts(with: "<!DOCTYPE", at: index) { sawDoctype = true }
-            if starts(with: "<?xml", at: index), let end = held[index...].firstIndex(of: UInt8(ascii: ">")) { return end - index + 1 }
             if index + 4 < held.count, held[index + 1] != UInt8(ascii: "!"), held[index + 1] != UInt8(ascii: "?") { droppedSchema = true }
+            return 1
+        }
+        if inDeclaration {
+            inDeclaration = held[index] != UInt8(ascii: ">")
             return 1
         }
         if !isBlank(held[index]), held[index] < 0x80, !droppedSchema { droppedJunk = true }
@@ -127,15 +135,17 @@ struct RepairFilter {
     private func isTag(at index: Int) -> Bool {
         var start = index + 1
         if start < held.count, held[start] == UInt8(ascii: "/") { start += 1 }
-        guard let name = nameAfterPrefix(at: start) else { return false }
+        guard let name = localName(at: start, of: index) else { return false }
         return names.contains(name)
     }
 
-    /// The local name that begins at `start`, if a tag can go on after it.
-    private func nameAfterPrefix(at start: Int) -> [UInt8]? {
+    /// The local name that begins at `start`, in the tag that begins at `index`, if a tag can go on after it.
+    private func localName(at start: Int, of index: Int) -> [UInt8]? {
+        let window = index + Self.longestHeld
         var end = start
-        while end < held.count, end - start < Self.longestHeld, isNameByte(held[end]) { end += 1 }
-        guard end > start else { return nil }
+        while end < min(held.count, window), isNameByte(held[end]) { end += 1 }
+        guard end > start, end < window else { return nil }
+        // A document may end within a tag.
         if end < held.count {
             guard isBlank(held[end]) || held[end] == UInt8(ascii: ">") || held[end] == UInt8(ascii: "/") else { return nil }
         }
@@ -157,8 +167,9 @@ struct RepairFilter {
         let body = String(decoding: held[(index + 1)..<end], as: UTF8.self)
         if ["amp", "lt", "gt", "quot", "apos"].contains(body) { return true }
         guard body.hasPrefix("#") else { return false }
+        // `+` is a part of a number for Swift, for XML it is not.
         let number = body.hasPrefix("#x") ? UInt32(body.dropFirst(2), radix: 16) : UInt32(body.dropFirst())
-        guard let number else { return false }
+        guard let number, !body.contains("+") else { return false }
         return [0x9, 0xA, 0xD].contains(number) || (0x20...0xD7FF).contains(number) || (0xE000...0xFFFD).contains(number)
             || (0x10000...0x10FFFF).contains(number)
     }

@@ -9,9 +9,11 @@ struct ReportBuilder: ~Copyable {
     let latestEnd: Int
 
     // MARK: progress
-    /// Bytes given to libxml2, and how many of them when the last event came.
-    var pushedBytes = 0
-    var bytesAtLastEvent = 0
+    /// Since the last event of another kind: bytes of CDATA sections, and errors that were read over.
+    private var cdataBytes = 0
+    private var errors = 0
+    /// How many `]` the text before ended with, if text is what came last.
+    var closingBrackets = 0
     var line = 1
     /// The refusal that ends the document; the parser stops as soon as it is set.
     var failure: ReportError?
@@ -111,7 +113,7 @@ struct ReportBuilder: ~Copyable {
 
     @inline(__always)
     mutating func startElement(token: UInt8, hasPrefix: Bool, attributes: Int, namespaces: Int, tokenCount: Int) {
-        bytesAtLastEvent = pushedBytes
+        otherEvent()
         let parent = stack[depth]
         let element = parent == .unknown ? .unknown : table[Int(parent.rawValue) * tokenCount + Int(token)]
         guard depth < limits.maxDepth else {
@@ -176,7 +178,7 @@ struct ReportBuilder: ~Copyable {
 
     @inline(__always)
     mutating func characters(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
-        bytesAtLastEvent = pushedBytes
+        otherEvent()
         let element = stack[depth]
         textTotal &+= count
         let room = limits.maxOtherTextBytes &- textCount
@@ -201,7 +203,35 @@ struct ReportBuilder: ~Copyable {
         }
     }
 
-    mutating func otherEvent() { bytesAtLastEvent = pushedBytes }
+    /// One without a meaning for a report, or any other.
+    @inline(__always)
+    mutating func otherEvent() {
+        cdataBytes = 0
+        errors = 0
+        closingBrackets = 0
+    }
+
+    /// A piece of a CDATA section. Sections without anything between them count as one: pieces do not say where one ends.
+    mutating func cdata(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
+        let before = cdataBytes
+        characters(bytes, count)
+        cdataBytes = before &+ count
+        checkCDATA(waiting: 0)
+    }
+
+    /// Of `waiting` bytes two may belong to its end.
+    mutating func checkCDATA(waiting: Int) {
+        guard cdataBytes + max(0, waiting - 2) > limits.maxMarkupBytes else { return }
+        fail(.markupTooLong, "a CDATA section of more than \(limits.maxMarkupBytes) bytes (limits.markup_bytes)")
+    }
+
+    /// An error that is read over. They cost more than anything else does, and there may be one for each byte.
+    mutating func countError() {
+        errors &+= 1
+        if errors > limits.maxMarkupBytes {
+            fail(.malformed, "more than \(limits.maxMarkupBytes) errors without a tag or text between them")
+        }
+    }
 
     /// The text of the element without the blanks around it.
     @inline(__always)
@@ -214,7 +244,7 @@ struct ReportBuilder: ~Copyable {
     }
 
     mutating func endElement() {
-        bytesAtLastEvent = pushedBytes
+        otherEvent()
         guard depth > 0 else { return }
         let element = stack[depth]
         depth -= 1

@@ -97,11 +97,12 @@ public final class ReportParser {
     private func take(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing XMLContext) {
         if state.pointee.hasBegun {
             feed(bytes, state, context)
-        } else if bytes.count >= 1024, state.pointee.head.isEmpty {
+        } else if bytes.count >= Prolog.headBytes, state.pointee.head.isEmpty, bytes[0] == UInt8(ascii: "<") {
             beginContent(bytes, state, context)
         } else {
             state.pointee.head.append(contentsOf: bytes)
-            if state.pointee.head.count >= 1024 { beginHeld(state, context) }
+            if Prolog.dropBlanks(&state.pointee.head) { state.pointee.builder.note(.looseProlog) }
+            if state.pointee.head.count >= Prolog.headBytes { beginHeld(state, context) }
         }
     }
 
@@ -116,13 +117,10 @@ public final class ReportParser {
     private func beginContent(
         _ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing XMLContext
     ) {
-        // Nothing but blanks so far: they are dropped, and the head is still to come.
-        if let first = bytes.first, first <= 0x20, bytes.allSatisfy({ $0 <= 0x20 }) {
-            state.pointee.builder.note(.looseProlog)
-            return
-        }
         let prolog = Prolog(bytes)
         state.pointee.hasBegun = true
+        state.pointee.isUTF16 = prolog.isUTF16
+        state.pointee.isLittleEndian = bytes.first == 0xFF
         if prolog.hasByteOrderMark { state.pointee.builder.note(.byteOrderMark) }
         if !prolog.hasDeclaration { state.pointee.builder.note(.looseProlog) }
         guard prolog.isKnown else {
@@ -137,7 +135,11 @@ public final class ReportParser {
                 declaration.withUnsafeBytes { push($0, state, context) }
             }
         }
-        feed(UnsafeRawBufferPointer(rebasing: bytes[prolog.skippedBytes...]), state, context)
+        // libxml2 converts one line of the piece in which it learns of another encoding, and leaves the rest for the next: that must not be late,
+        // least of all where no piece follows.
+        let first = state.pointee.filter == nil ? prolog.isUTF16 ? min(bytes.count, 4) : prolog.declarationBytes : 0
+        if first > 0 { push(UnsafeRawBufferPointer(rebasing: bytes[..<first]), state, context) }
+        feed(UnsafeRawBufferPointer(rebasing: bytes[first...]), state, context)
     }
 
     private func feed(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing XMLContext) {
@@ -163,6 +165,9 @@ public final class ReportParser {
     }
 
     /// Gives libxml2 1 KiB at a time and stops at the first sign that the document is no report.
+    ///
+    /// A tag waits in libxml2 until it has come to its end. How long it may be must not depend on the pieces of the document: so near to the limit
+    /// that one more piece could pass it, pieces are smaller, down to a byte (of which conversion to UTF-8 makes three at most).
     private func push(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing XMLContext) {
         var offset = 0
         while offset < bytes.count {
@@ -170,15 +175,18 @@ public final class ReportParser {
                 state.pointee.noteTrailing(UnsafeRawBufferPointer(rebasing: bytes[offset...]))
                 return
             }
-            let count = min(1024, bytes.count - offset)
-            state.pointee.builder.pushedBytes &+= count
+            let room = max(1, (limits.maxMarkupBytes - context.waitingBytes) / 3)
+            let count = min(1024, bytes.count - offset, room)
             let piece = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
             context.push(piece, state)
             offset += count
             guard state.pointee.isReadable else { return }
-            if state.pointee.builder.pushedBytes &- state.pointee.builder.bytesAtLastEvent > limits.maxMarkupBytes,
-                !state.pointee.builder.rootIsClosed
-            {
+            if context.hasStopped, !state.pointee.builder.rootIsClosed {
+                let found = state.pointee.xmlError ?? "bytes that are not of the declared encoding"
+                state.pointee.builder.fail(.malformed, found)
+                return
+            }
+            if context.waitingBytes >= limits.maxMarkupBytes, !state.pointee.builder.rootIsClosed, !context.isInCDATA {
                 // A raw `&` makes libxml2 wait for a `;` that may be far away: no flood, but something to mend.
                 if pass == .strict, context.isWaiting(at: "&") {
                     state.pointee.builder.fail(.malformed, "an & that begins no entity")
@@ -192,6 +200,7 @@ public final class ReportParser {
                     .markupTooLong, "more than \(limits.maxMarkupBytes) bytes without a tag or text coming to an end (limits.markup_bytes)")
                 return
             }
+            if context.isInCDATA { state.pointee.builder.checkCDATA(waiting: context.waitingBytes) }
             state.pointee.keepTail(of: piece)
         }
     }
@@ -222,7 +231,8 @@ public final class ReportParser {
         if !state.pointee.builder.rootIsClosed {
             if state.pointee.isReadable { context.finish(state) }
             context.wearOut()
-            try endWithoutRoot(state)
+            // What libxml2 had not converted yet may have held its end.
+            if !state.pointee.builder.rootIsClosed || !state.pointee.isReadable { try endWithoutRoot(state, context) }
         }
         if let filter = state.pointee.filter { noteRepairs(filter, state) }
         if state.pointee.hasErrorBehindRoot { context.wearOut() }
@@ -230,7 +240,7 @@ public final class ReportParser {
     }
 
     /// The root was not closed. Only the end of its own closing tag may be missing: after any other cut nobody knows what is gone.
-    private func endWithoutRoot(_ state: UnsafeMutablePointer<DocumentState>) throws(ReportError) {
+    private func endWithoutRoot(_ state: UnsafeMutablePointer<DocumentState>, _ context: borrowing XMLContext) throws(ReportError) {
         if let failure = state.pointee.builder.failure { throw failure }
         let isCut =
             state.pointee.xmlError == nil || (state.pointee.xmlErrorAtEnd && !state.pointee.xmlErrorIsReference) || pass == .repairing
@@ -240,7 +250,9 @@ public final class ReportParser {
         guard state.pointee.builder.sawRoot else {
             throw ReportError(code: .malformed, line: state.pointee.xmlErrorLine, found: state.pointee.xmlError ?? "no element at all")
         }
-        guard state.pointee.builder.depth == 1, state.pointee.endsInClosingTag else {
+        // An error is what stops the strict pass, where the document ends too early.
+        let isStopped = context.hasStopped && (state.pointee.xmlError == nil || pass == .repairing)
+        guard state.pointee.builder.depth == 1, state.pointee.endsInClosingTag, !isStopped else {
             throw ReportError(
                 code: .truncated, line: state.pointee.builder.line,
                 found: "the document ends inside \(state.pointee.builder.depth) open elements; what is missing cannot be counted")

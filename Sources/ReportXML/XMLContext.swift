@@ -36,6 +36,18 @@ final class XMLContext {
         return memcmp(current, text.utf8Start, text.utf8CodeUnitCount) == 0
     }
 
+    /// Bytes, in UTF-8, that libxml2 was given and has not read, because the end of what they begin has not come yet.
+    var waitingBytes: Int {
+        guard let input = pointer?.pointee.input, let current = input.pointee.cur, let end = input.pointee.end else { return 0 }
+        return end - current
+    }
+
+    /// Whether what waits is the content of a CDATA section.
+    var isInCDATA: Bool { pointer?.pointee.instate == XML_PARSER_CDATA_SECTION }
+
+    /// libxml2 gave up and drops whatever follows. Not every cause is an error that it tells: bytes that it cannot convert are none.
+    var hasStopped: Bool { pointer?.pointee.disableSAX != 0 }
+
     func reset(_ state: UnsafeMutablePointer<DocumentState>, recovering: Bool) {
         guard let pointer else { return }
         documents += 1
@@ -53,7 +65,7 @@ final class XMLContext {
 
     func push(_ bytes: UnsafeRawBufferPointer, _ state: UnsafeMutablePointer<DocumentState>) {
         guard let pointer else { return }
-        var session = Session(state: state, context: pointer, names: names)
+        var session = Session(state: state, context: pointer, names: names, endsInCR: bytes.last == 0x0D)
         withUnsafeMutablePointer(to: &session) { session in
             pointer.pointee.userData = UnsafeMutableRawPointer(session)
             _ = xmlParseChunk(pointer, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count), 0)
@@ -77,6 +89,8 @@ final class XMLContext {
         let state: UnsafeMutablePointer<DocumentState>
         let context: xmlParserCtxtPtr
         let names: UnsafeMutablePointer<(address: UInt, token: UInt8, isAlias: UInt8)>
+        /// libxml2 looks at a carriage return at the end of a piece only with the next.
+        var endsInCR = false
 
         @inline(__always)
         func token(_ name: UnsafePointer<xmlChar>) -> (token: UInt8, isAlias: UInt8) {
@@ -129,20 +143,25 @@ final class XMLContext {
             session.stopIfFailed()
         }
         let characters: charactersSAXFunc = { user, bytes, count in
-            guard let session = user?.assumingMemoryBound(to: Session.self).pointee, let bytes else { return }
+            guard let session = user?.assumingMemoryBound(to: Session.self).pointee, let bytes, count > 0 else { return }
+            let brackets = session.state.pointee.builder.closingBrackets
             session.state.pointee.builder.characters(bytes, Int(count))
+            if brackets > 0 || bytes[Int(count) - 1] == UInt8(ascii: "]") { session.noteBrackets(bytes, Int(count), behind: brackets) }
         }
         sax.characters = characters
-        sax.cdataBlock = characters
-        sax.ignorableWhitespace = characters
-        sax.comment = { user, text in
-            guard let session = user?.assumingMemoryBound(to: Session.self).pointee else { return }
-            session.noteOther(text, nil, markup: "<!---->".utf8.count)
+        sax.cdataBlock = { user, bytes, count in
+            guard let session = user?.assumingMemoryBound(to: Session.self).pointee, let bytes else { return }
+            session.state.pointee.builder.cdata(bytes, Int(count))
             session.stopIfFailed()
         }
-        sax.processingInstruction = { user, target, data in
+        sax.ignorableWhitespace = characters
+        sax.comment = { user, _ in
             guard let session = user?.assumingMemoryBound(to: Session.self).pointee else { return }
-            session.noteOther(target, data, markup: "<? ?>".utf8.count)
+            session.state.pointee.builder.otherEvent()
+        }
+        sax.processingInstruction = { user, _, _ in
+            guard let session = user?.assumingMemoryBound(to: Session.self).pointee else { return }
+            session.state.pointee.builder.otherEvent()
             session.countNames()
             session.stopIfFailed()
         }
@@ -166,23 +185,36 @@ extension XMLContext.Session {
         if String(cString: uri) == "urn:ietf:params:xml:ns:dmarc-2.0" { state.pointee.builder.markRFC9990() }
     }
 
-    /// A comment or an instruction, with as many bytes beside its texts. While it arrives it can only be seen that too much came without an event,
-    /// and how much that is depends on the pieces.
-    func noteOther(_ first: UnsafePointer<xmlChar>?, _ second: UnsafePointer<xmlChar>?, markup: Int) {
-        state.pointee.builder.otherEvent()
-        let limit = state.pointee.builder.limits.maxMarkupBytes
-        let length = [first, second].reduce(markup) { $0 + Int($1.map { xmlStrlen($0) } ?? 0) }
-        guard length > limit, !state.pointee.builder.rootIsClosed else { return }
-        state.pointee.builder.fail(.markupTooLong, "a comment or an instruction of more than \(limit) bytes (limits.markup_bytes)")
+    /// A text with `]]` at its end, and `>` at the beginning of what follows: libxml2 misses that, so whether the text is well-formed would depend
+    /// on where a piece ends. What a reference stands for is not meant.
+    func noteBrackets(_ bytes: UnsafePointer<UInt8>, _ count: Int, behind brackets: Int) {
+        guard let input = context.pointee.input, let start = input.pointee.base, let current = input.pointee.cur else { return }
+        let isInInput = bytes >= start && bytes < input.pointee.end
+        guard isInInput || (current > start && current[-1] == bytes[count - 1]) else { return }
+        let text = UnsafeBufferPointer(start: bytes, count: count)
+        let leading = text.prefix { $0 == UInt8(ascii: "]") }.count
+        if brackets > 0, brackets + leading > 1, leading < count, text[leading] == UInt8(ascii: ">") {
+            state.pointee.builder.fail(.malformed, "]]> in a text")
+        }
+        state.pointee.builder.closingBrackets =
+            leading == count ? brackets + count : text.reversed().prefix { $0 == UInt8(ascii: "]") }.count
     }
 
     /// What waits behind the end of the root, in the piece that it came in. Pieces that follow are looked at before they come here, and what is
     /// found must not depend on where they begin.
     func noteRest() {
-        guard let input = context.pointee.input, let current = input.pointee.cur, let end = input.pointee.end, current < end else { return }
+        guard let input = context.pointee.input, let current = input.pointee.cur, let end = input.pointee.end else { return }
         let rest = UnsafeRawBufferPointer(start: current, count: end - current)
         state.pointee.noteBehindTorn(rest)
         if rest.contains(where: { $0 > 0x20 }) { state.pointee.builder.note(.trailingContent) }
+        noteUnconverted(input.pointee.buf?.pointee.raw)
+    }
+
+    /// What is not converted to UTF-8 yet, because it cannot be or because only a part of it is here.
+    private func noteUnconverted(_ raw: xmlBufPtr?) {
+        guard let raw, let content = xmlBufContent(raw) else { return }
+        state.pointee.noteTrailing(UnsafeRawBufferPointer(start: content, count: Int(xmlBufUse(raw))))
+        if endsInCR { withUnsafeBytes(of: UInt8(0x0D)) { state.pointee.noteTrailing($0) } }
     }
 
     /// An element of reports stands where it has no meaning.
@@ -221,6 +253,7 @@ extension XMLContext.Session {
         if state.pointee.isRecovering, error.code == Int32(XML_ERR_MISPLACED_CDATA_END.rawValue) {
             state.pointee.builder.fail(.malformed, "]]> in a text")
         }
+        if state.pointee.isRecovering { state.pointee.builder.countError() }
         let isMismatch = error.code == Int32(XML_ERR_TAG_NAME_MISMATCH.rawValue)
         guard state.pointee.xmlError == nil || isMismatch else { return }
         var message = error.message.map { String(cString: $0) } ?? "error \(error.code)"

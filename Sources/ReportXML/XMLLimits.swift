@@ -6,8 +6,8 @@ public struct XMLLimits: Sendable, Equatable {
     public var maxAttributes = 32
     /// Different names of elements, attributes, prefixes, namespaces and instructions; a report has about 60.
     public var maxNames = 1000
-    /// Bytes of input without an event of the parser. A start tag is parsed only once its `>` has arrived, and libxml2's time is quadratic in
-    /// the attributes of one element: this stops attribute floods, endless names, comments and CDATA sections before any of that work.
+    /// Bytes, in UTF-8, of a tag, a comment, an instruction or the content of a CDATA section. A start tag is parsed only once its `>` has arrived,
+    /// and libxml2's time is quadratic in the attributes of one element: this stops floods of attributes and endless names before any of that work.
     public var maxMarkupBytes = 4096
     /// Text of a field that identifies a report or a record (org_name, report_id, domains).
     public var maxIdentityTextBytes = 1024
