@@ -88,7 +88,10 @@ struct Judge<Source: Knowledge> {
     func survey(_ flows: [Flow]) throws -> Survey {
         var survey = Survey()
         let flows = flows.filter(\.isWitnessed)
-        let named = Set(flows.lazy.filter { !$0.shape.isUnnamed }.map { TallyKey(source: $0.source, domain: $0.domain) })
+        var named: Set<TallyKey> = []
+        if flows.contains(where: \.shape.isUnnamed) {
+            named = Set(flows.lazy.filter { !$0.shape.isUnnamed }.map { TallyKey(source: $0.source, domain: $0.domain) })
+        }
         for flow in flows {
             let key = TallyKey(source: flow.source, domain: flow.domain)
             try add(flow, isSilent: flow.shape.isUnnamed && named.contains(key), to: &survey.tallies[key, default: Tally()])
@@ -116,14 +119,23 @@ struct Judge<Source: Knowledge> {
     /// Verdicts on all flows of one network, in their order. Flows of one source stand together.
     func judge(_ flows: [Flow]) throws -> [Judgement] {
         let survey = try survey(flows)
-        var judgements = try flows.map { flow in
-            try judge(flow, survey.surroundings(flow.source, flow.domain))
+        var judgements: [Judgement] = []
+        judgements.reserveCapacity(flows.count)
+        var reporterBits: [Int] = []
+        reporterBits.reserveCapacity(flows.count)
+        // Flows of one source for one domain stand together.
+        var latest: (source: IPAddress, domain: Int, surroundings: Surroundings)?
+        for flow in flows {
+            let known = latest.flatMap { $0.source == flow.source && $0.domain == flow.domain ? $0.surroundings : nil }
+            let surroundings = known ?? survey.surroundings(flow.source, flow.domain)
+            if known == nil { latest = (flow.source, flow.domain, surroundings) }
+            judgements.append(try judge(flow, surroundings))
+            reporterBits.append(surroundings.tally.reporterBits)
         }
         settleErrors(flows, &judgements)
         settleUnnamed(flows, &judgements)
         for (index, flow) in flows.enumerated() {
-            let seenBy = survey.surroundings(flow.source, flow.domain).tally.reporterBits
-            limit(&judgements[index], reporters: Levels.count(seenBy), isWitnessed: flow.isWitnessed)
+            limit(&judgements[index], reporters: Levels.count(reporterBits[index]), isWitnessed: flow.isWitnessed)
         }
         return judgements
     }
@@ -147,14 +159,18 @@ struct Judge<Source: Knowledge> {
 
     /// A report that leaves out the selector, or SPF, sees the same mail as those that give it.
     private func settleUnnamed(_ flows: [Flow], _ judgements: inout [Judgement]) {
-        guard flows.contains(where: { $0.shape.isUnnamed || $0.shape.isWithoutSPF }) else { return }
+        let open = Set(
+            flows.lazy.filter { $0.shape.isUnnamed || $0.shape.isWithoutSPF }.map { TallyKey(source: $0.source, domain: $0.domain) })
+        guard !open.isEmpty else { return }
         func key(_ flow: Flow, anySPF: Bool) -> ShapeKey {
             ShapeKey(
                 source: flow.source, domain: flow.domain, beside: anySPF ? nil : flow.shape.beside, seal: flow.shape.seal)
         }
         var usual: [ShapeKey: [Verdict: (records: Int, judgement: Judgement)]] = [:]
         for (flow, judgement) in zip(flows, judgements)
-        where flow.isWitnessed && !flow.shape.isUnnamed && !flow.shape.isWithoutSPF && flow.shape.seal != .none {
+        where flow.isWitnessed && !flow.shape.isUnnamed && !flow.shape.isWithoutSPF && flow.shape.seal != .none
+            && open.contains(TallyKey(source: flow.source, domain: flow.domain))
+        {
             for anySPF in [false, true] {
                 let key = key(flow, anySPF: anySPF)
                 let known = usual[key]?[judgement.verdict]
@@ -174,10 +190,12 @@ struct Judge<Source: Knowledge> {
 
     /// A look-up that failed for a while says nothing about who it is: what the source did otherwise does.
     private func settleErrors(_ flows: [Flow], _ judgements: inout [Judgement]) {
-        guard flows.contains(where: \.shape.isTemporary) else { return }
+        let open = Set(flows.lazy.filter(\.shape.isTemporary).map { TallyKey(source: $0.source, domain: $0.domain) })
+        guard !open.isEmpty else { return }
         var usual: [TallyKey: [Verdict: (records: Int, confidence: Int)]] = [:]
         for (flow, judgement) in zip(flows, judgements) where flow.isWitnessed && !flow.shape.isTemporary {
             let key = TallyKey(source: flow.source, domain: flow.domain)
+            guard open.contains(key) else { continue }
             let sum = usual[key]?[judgement.verdict] ?? (0, 0)
             usual[key, default: [:]][judgement.verdict] = (sum.records + flow.records, max(sum.confidence, judgement.confidence))
         }
