@@ -36,15 +36,6 @@ struct ForeignParty {
 
     /// The known service that a name belongs to.
     func service(ofName name: String) -> String? { services.service(of: name)?.name }
-
-    /// Whether there can be services that the name of the organisation `name` does not tell by itself: those below it.
-    func isAboveServices(_ name: String) -> Bool { services.namesAbove.contains(name[...]) }
-
-    /// All names that are above services, or their own; nil if there are services that organisations lie below, as below a public suffix.
-    var namesOfServices: Set<Substring>? {
-        for domain in services.all.flatMap(\.domains) where suffixes.organisation(of: "x." + domain) == "x." + domain { return nil }
-        return services.namesAbove
-    }
 }
 
 /// What a party is called: texts are looked up only for those that are shown.
@@ -66,11 +57,11 @@ enum PartyName: Hashable, Sendable {
     }
 }
 
-/// Whom the sets of results of a policy domain speak for: a known service, else the first foreign organisation. Only names of organisations
-/// with services are looked up, each once.
+/// Whom the sets of results of a policy domain speak for: a known service, else the first foreign organisation. Only names of services are looked
+/// up, each once.
 struct KeyedParties {
     private struct Party {
-        /// The number of its service, else of its organisation; -1: the names of the organisation are to be told apart.
+        /// The number of its service, else of its organisation.
         var number: Int
         var isService: Bool
     }
@@ -81,8 +72,6 @@ struct KeyedParties {
     private var results: KeyedResults
     private var texts: NameLookup
     private var numbers: [PartyName: Int] = [:]
-    /// Keys of the names that services have, or that are above them; nil: only the text of an organisation tells.
-    private var keysOfServices: Set<Int>?
     private var places = KeyedPlaces()
     private var organisations = KeyedPlaces()
     private var parties: [Party] = []
@@ -93,12 +82,6 @@ struct KeyedParties {
         party = ForeignParty(suffixes)
         results = try KeyedResults(db, suffixes)
         texts = NameLookup(db)
-        guard let names = party.namesOfServices else { return }
-        var keys: Set<Int> = []
-        for name in names {
-            if let key = try Int.fetchOne(db.cachedStatement(sql: KeyedResults.keySQL), arguments: [String(name)]) { keys.insert(key) }
-        }
-        keysOfServices = keys
     }
 
     /// The number of the organisation of a policy domain.
@@ -128,20 +111,13 @@ struct KeyedParties {
 
     private mutating func party(of result: KeyedResult) throws -> Party {
         // Below 0 it has no key in the database.
-        guard result.organisation > 0 else { return try party(ofName: Int(result.domain)) }
+        guard result.organisation > 0, !result.isOfService else { return try party(ofName: Int(result.domain)) }
         let organisation = Int(result.organisation)
-        if let place = organisations[organisation] {
-            return parties[place].number >= 0 ? parties[place] : try party(ofName: Int(result.domain))
-        }
+        if let place = organisations[organisation] { return parties[place] }
+        let found = Party(number: number(of: .key(organisation)), isService: false)
         organisations[organisation] = parties.count
-        parties.append(Party(number: try hasServices(organisation) ? -1 : number(of: .key(organisation)), isService: false))
-        return try party(of: result)
-    }
-
-    private mutating func hasServices(_ organisation: Int) throws -> Bool {
-        if let keysOfServices { return keysOfServices.contains(organisation) }
-        let name = try texts.name(organisation) ?? ""
-        return party.isAboveServices(name) || party.service(ofName: name) != nil
+        parties.append(found)
+        return found
     }
 
     private mutating func party(ofName key: Int) throws -> Party {

@@ -78,7 +78,7 @@ struct KeyedResults {
         if try keyed.next() { keyed.withBytes(0) { if KeyedResult.isChunk($0) { bytes.append(contentsOf: $0) } } }
         // Not in there yet, or no chunk.
         if bytes.count == begin {
-            let sets = try KeyedResult.sets(ofChunk: chunk, rows, organisation: { try organisation(of: $0) })
+            let sets = try KeyedResult.sets(ofChunk: chunk, rows, party: { try party(of: $0) })
             bytes.append(contentsOf: KeyedResult.pack(sets))
         }
         chunks[chunk] = begin
@@ -108,6 +108,11 @@ struct KeyedResults {
         return found
     }
 
+    private mutating func party(of name: Int) throws -> KeyedResult.Party {
+        KeyedResult.Party(
+            organisation: try organisation(of: name), isService: Services.known.service(of: try names.name(name) ?? "") != nil)
+    }
+
     /// The key of the organisation of a name: in `names`, a negative number if it is not in there, 0 for an empty name.
     mutating func organisation(of name: Int) throws -> Int32 {
         if let known = organisations[name] { return known }
@@ -135,6 +140,8 @@ struct KeyedResult {
     /// An error that passes, and a check that found nothing to check: of what is neither pass nor fail.
     static let temporary: UInt8 = 16
     static let absent: UInt8 = 32
+    /// The domain belongs to a known service.
+    static let service: UInt8 = 64
 
     var kind: UInt8
     /// names; 0: the report gives none.
@@ -150,6 +157,7 @@ struct KeyedResult {
     var failed: Bool { kind & 3 == 2 }
     var isTemporary: Bool { kind & Self.temporary != 0 }
     var isAbsent: Bool { kind & Self.absent != 0 }
+    var isOfService: Bool { kind & Self.service != 0 }
 
     /// Sets in a row of `keyed_results`: those with the keys from 64 times its key on.
     static let setsInChunk = 64
@@ -157,13 +165,13 @@ struct KeyedResult {
     private static let byteCount = 13
 
     /// The results of the sets of a chunk, from the rows of `KeyedResults.resultsSQL`.
-    static func sets(ofChunk chunk: Int, _ rows: SQLRows, organisation: (Int) throws -> Int32) throws -> [[KeyedResult]] {
+    static func sets(ofChunk chunk: Int, _ rows: SQLRows, party: (Int) throws -> Party) throws -> [[KeyedResult]] {
         var sets = [[KeyedResult]](repeating: [], count: setsInChunk)
         let first = chunk * setsInChunk
         try rows.restart(first, first + setsInChunk - 1)
         while try rows.next() {
             let domain = rows.int(2)
-            sets[rows.int(0) - first].append(KeyedResult(rows, organisation: domain == 0 ? 0 : try organisation(domain)))
+            sets[rows.int(0) - first].append(KeyedResult(rows, domain == 0 ? Party() : try party(domain)))
         }
         return sets
     }
@@ -211,11 +219,20 @@ struct KeyedResult {
 }
 
 extension KeyedResult {
+    /// What is known of the name in a result.
+    struct Party {
+        /// As in `KeyedResult`.
+        var organisation: Int32 = 0
+        /// Whether it belongs to a known service.
+        var isService = false
+    }
+
     /// From a row of `KeyedResults.resultsSQL`.
-    init(_ rows: SQLRows, organisation: Int32) {
-        kind = (rows.int(1) == 1 ? Self.dkim : rows.int(4) == 1 ? Self.helo : 0) | UInt8(rows.int(5))
+    init(_ rows: SQLRows, _ party: Party) {
+        kind =
+            (rows.int(1) == 1 ? Self.dkim : rows.int(4) == 1 ? Self.helo : 0) | UInt8(rows.int(5)) | (party.isService ? Self.service : 0)
         domain = Int32(rows.int(2))
         selector = Int32(rows.int(3))
-        self.organisation = organisation
+        organisation = party.organisation
     }
 }

@@ -21,12 +21,13 @@ final class DomainFactsReader {
     /// Candidates for a regular sender that are looked up in the flows.
     static let mostCandidates = 24
 
-    /// Question: who reported when, and which policy. Unit: one row a counted report. Index: `reports_domain_day`,
+    /// Question: who reported when, and which policy. Unit: one row a counted report, in the order of days. Index: `reports_domain_day`,
     /// covering.
     static let reportsSQL = """
         SELECT id, reporter_id, day, policy_id
         FROM reports
         WHERE domain_id = ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
+        ORDER BY day
         """
 
     /// Question: the largest key of a set of results. Unit: one row. Index: rowid, one seek.
@@ -149,13 +150,15 @@ final class DomainFactsReader {
     /// Reporters and policies; returns the place of each report's reporter among all reporters, for masks of 128 bits.
     private func addReports(of domain: PolicyDomain, to facts: inout DomainFacts) throws -> [Int: Int] {
         struct Seen {
-            var days: Set<Int> = []
+            let reporter: Int
+            var days: [Int] = []
             var reports = 0
-            var policies: [Int: Int] = [:]
+            /// One for each day, as these.
+            var policies: [Int] = []
         }
         var places: [Int: Int] = [:]
         var reporterOf: [Int: Int] = [:]
-        var seen: [Int: Seen] = [:]
+        var seen: [Seen] = []
         let rows = try SQLRows(
             db, Self.reportsSQL,
             [.integer(domain.id), .integer(period.since.number - Self.historyDays), .integer(period.until.number)])
@@ -164,22 +167,26 @@ final class DomainFactsReader {
             // `scope.reports` holds reports of the period only: with `--reporter` there is no look before it.
             guard scope.includes(report: report) else { continue }
             let place = places[reporter] ?? places.count
-            places[reporter] = place
-            reporterOf[report] = min(place, 127)
-            seen[reporter, default: Seen()].days.insert(day)
-            if day >= period.since.number { seen[reporter, default: Seen()].reports += 1 }
-            // Several reports of a day: the last in the order of the alphabet, so that the order of arrival does not matter.
-            if let other = seen[reporter]?.policies[day], other == policy || (policyTags[other] ?? "") >= (policyTags[policy] ?? "") {
-                continue
+            if place == seen.count {
+                places[reporter] = place
+                seen.append(Seen(reporter: reporter))
             }
-            seen[reporter, default: Seen()].policies[day] = policy
+            reporterOf[report] = min(place, 127)
+            if day >= period.since.number { seen[place].reports += 1 }
+            // They come in the order of days.
+            if seen[place].days.last != day {
+                seen[place].days.append(day)
+                seen[place].policies.append(policy)
+            } else if let other = seen[place].policies.last, other != policy, (policyTags[other] ?? "") < (policyTags[policy] ?? "") {
+                // Several reports of a day: the last in the order of the alphabet, so that the order of arrival does not matter.
+                seen[place].policies[seen[place].policies.count - 1] = policy
+            }
         }
-        for (reporter, seen) in seen {
-            let name = reporterNames[reporter] ?? ""
-            facts.reporters.append(
-                DomainFacts.Reporter(name: name, days: seen.days.sorted().map { Day($0) }, reports: seen.reports))
+        for seen in seen {
+            let name = reporterNames[seen.reporter] ?? ""
+            facts.reporters.append(DomainFacts.Reporter(name: name, days: seen.days.map { Day($0) }, reports: seen.reports))
             var lastTags: String?
-            for (day, policy) in seen.policies.sorted(by: { $0.key < $1.key }) {
+            for (day, policy) in zip(seen.days, seen.policies) {
                 guard var run = policies[policy], let tags = policyTags[policy] else { continue }
                 run.reporter = name
                 run.since = Day(day)

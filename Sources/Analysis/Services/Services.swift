@@ -31,8 +31,6 @@ public struct Services: Sendable {
     /// All of them, as in the file.
     public let all: [Service]
     private let byDomain: [Substring: Int]
-    /// All entries and all names above them. A name that is not one of them, and that belongs to no service, has none below it either.
-    let namesAbove: Set<Substring>
     /// What tells one table from another.
     let version: Int
 
@@ -54,12 +52,6 @@ public struct Services: Sendable {
         self.all = all
         self.byDomain = byDomain
         version = text.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xFFFF_FFFF }
-        var names: Set<Substring> = []
-        for domain in byDomain.keys {
-            var name: Substring? = domain
-            while let found = name, names.insert(found).inserted { name = Self.parent(of: found) }
-        }
-        namesAbove = names
     }
 
     /// The service that a canonical name belongs to: of the longest entry that is the name or stands above it.

@@ -8,6 +8,7 @@ final class Outcomes {
 
     private let db: Database
     private let suffixes: PublicSuffixes
+    private let services = Services.known
     private let isWriting: Bool
     private let rows: SQLRows
     private let chunks: SQLRows
@@ -16,6 +17,7 @@ final class Outcomes {
     private var results: [KeyedResult] = []
     private let names: SQLRows
     private var outcomes = OutcomeMemory()
+    /// The keys of organisations by those of names, times two, and 1 where the name belongs to a known service.
     private var organisations: [Int: Int] = [:]
     private var keys: [String: Int] = [:]
     private var own: [Int: Int] = [:]
@@ -42,18 +44,27 @@ final class Outcomes {
     }
 
     /// The key of the organisation of the name with the key `id`.
-    func organisation(of id: Int) throws -> Int {
-        if let key = organisations[id] { return key }
+    func organisation(of id: Int) throws -> Int { try known(id) >> 1 }
+
+    /// The same, and whether the name belongs to a known service.
+    func party(of id: Int) throws -> KeyedResult.Party {
+        let known = try known(id)
+        return KeyedResult.Party(organisation: Int32(known >> 1), isService: known & 1 == 1)
+    }
+
+    private func known(_ id: Int) throws -> Int {
+        if let known = organisations[id] { return known }
         try names.restart(id)
         let name = try names.next() ? names.text(0) : ""
         let key = try self.key(of: suffixes.organisation(of: name))
         if organisations.count >= Self.mostRemembered { organisations.removeAll() }
-        organisations[id] = key
+        let known = key << 1 | (services.service(of: name) == nil ? 0 : 1)
+        organisations[id] = known
         if isWriting {
             try db.cachedStatement(sql: "INSERT OR IGNORE INTO organisation_names (organisation_id, name_id) VALUES (?, ?)")
                 .execute(arguments: [key, id])
         }
-        return key
+        return known
     }
 
     private func key(of name: String) throws -> Int {
@@ -123,7 +134,7 @@ final class Outcomes {
             }
         }
         try rows.restart(id, id)
-        while try rows.next() { results.append(KeyedResult(rows, organisation: 0)) }
+        while try rows.next() { results.append(KeyedResult(rows, KeyedResult.Party())) }
     }
 
     /// Gives the memory back that shapes took.

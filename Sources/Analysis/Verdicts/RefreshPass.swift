@@ -61,7 +61,7 @@ final class RefreshPass {
         let rows = try SQLRows(db, KeyedResults.resultsSQL)
         let insert = try HotStatement(db, "INSERT INTO keyed_results (chunk, results) VALUES (?, ?)")
         for chunk in first..<max(first, sets / KeyedResult.setsInChunk) {
-            let results = try KeyedResult.sets(ofChunk: chunk, rows) { $0 == empty ? 0 : Int32(try outcomes.organisation(of: $0)) }
+            let results = try KeyedResult.sets(ofChunk: chunk, rows) { $0 == empty ? KeyedResult.Party() : try outcomes.party(of: $0) }
             insert.bind(1, chunk)
             insert.bind(2, bytes: KeyedResult.pack(results))
             try insert.run()
