@@ -84,7 +84,8 @@ let package = Package(
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "CLI", "Analysis", "DMARC", "DatabaseFixtures", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CLI", "Analysis", "CLinux", "DMARC", "DatabaseFixtures",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "GRDB", package: "GRDB.swift"),
             ],
             exclude: ["Golden", "Situations"], swiftSettings: strict),
         .testTarget(

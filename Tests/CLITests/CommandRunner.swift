@@ -9,7 +9,7 @@ struct Outcome: Equatable {
 }
 
 /// Runs commands in this process against a database of their own.
-final class CommandRunner {
+final class CommandRunner: Sendable {
     /// 2026-11-21T12:00:00Z.
     static let now = 1_795_262_400
 

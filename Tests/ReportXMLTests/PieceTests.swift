@@ -95,7 +95,8 @@ struct PieceTests {
 
     @Test("how many blanks follow a cut")
     func cut() {
-        let sound = Sample.whole([Sample.record()]).dropLast(2)
+        // Of more than one piece for libxml2.
+        let sound = Sample.whole([Sample.record(), Sample.record()]).dropLast(2)
         for blanks in [0, 1, 52, 53, 54, 55, 63, 64, 65, 127, 128, 129] {
             expectSame(Array((sound + Self.x(blanks, " ")).utf8), "\(blanks)")
         }
