@@ -97,13 +97,6 @@ public struct WhatIf: Sendable {
         WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
         """
 
-    /// As `recordsSQL`, for records of which nothing else can change what becomes of them.
-    static let treatmentsSQL = """
-        SELECT source, messages, verdict, disposition
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
-        """
-
     /// Question: the policy that each report of a domain shows. Unit: one row a report. Index: `reports_domain_day`.
     static let policiesSQL = """
         SELECT id, policy_id FROM reports WHERE domain_id = ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
@@ -130,9 +123,10 @@ public struct WhatIf: Sendable {
             guard let period = scope.period else { return answer }
             let parts = try shared.split(scope.domains, db) { db, next in
                 var part = Part()
+                let packed = try PackedRecords(db)
                 var outcomes = try OutcomeLookup(db, scope.domains, settings, .ofVerdicts(db))
                 while let domain = next() {
-                    let (table, slots) = try outcomeSums(db, scope, of: domain, in: period, settings, &outcomes)
+                    let (table, slots) = try outcomeSums(db, packed, scope, of: domain, in: period, settings, &outcomes)
                     part.add(domain, table, slots, onlyAffected: limit != nil)
                 }
                 return part
@@ -216,7 +210,7 @@ public struct WhatIf: Sendable {
 
     /// Messages of each source of a domain by verdict and outcome, in one number: the verdict as stored, times 256, and the outcome.
     private static func outcomeSums(
-        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ settings: WhatIfSettings,
+        _ db: Database, _ packed: PackedRecords, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ settings: WhatIfSettings,
         _ outcomes: inout OutcomeLookup
     ) throws -> (SourceTable, VerdictSlots<Int>) {
         var table = SourceTable()
@@ -224,7 +218,7 @@ public struct WhatIf: Sendable {
         for countedAs in 0...1 {
             // Where not all reports are asked for, the report is needed anyway.
             if scope.reports == nil, scope.leftOut.isEmpty, countedAs == 0 ? settings.keepsPasses : settings.keepsFailures {
-                try addTreated(db, of: domain, countedAs, in: period, &table, &sums, &outcomes)
+                try addTreated(packed, of: domain, countedAs, in: period, &table, &sums, &outcomes)
             } else {
                 try addRecords(db, scope, of: domain, countedAs, in: period, settings, &table, &sums, &outcomes)
             }
@@ -232,23 +226,20 @@ public struct WhatIf: Sendable {
         return (table, sums)
     }
 
-    /// Of records whose verdict stays as it is, whatever else they say, only the treatment matters; each column costs time.
+    /// Of records whose verdict stays as it is, whatever else they say, only the treatment matters.
     private static func addTreated(
-        _ db: Database, of domain: PolicyDomain, _ countedAs: Int, in period: Period, _ table: inout SourceTable,
+        _ packed: PackedRecords, of domain: PolicyDomain, _ countedAs: Int, in period: Period, _ table: inout SourceTable,
         _ sums: inout VerdictSlots<Int>, _ outcomes: inout OutcomeLookup
     ) throws {
-        let rows = try SQLRows(
-            db, treatmentsSQL,
-            [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
         var known = [Int](repeating: -1, count: 4)
-        while try rows.next() {
-            let disposition = rows.int(3) & 3
+        try packed.forEach(of: domain.id, in: period, outcomes: countedAs...countedAs) { record, _ in
+            let disposition = record.disposition
             if known[disposition] < 0 {
                 known[disposition] = Int(
                     try outcomes.outcome(Kind(domain: domain.id, flags: disposition << 2 | (countedAs == 0 ? 3 : 0))).rawValue)
             }
-            let messages = rows.int(1)
-            sums.change(table.number(of: try rows.address(0)), (rows.int(2) & 15) << 8 | known[disposition], 0) { $0 += messages }
+            let messages = record.messages
+            sums.change(table.number(of: record.source), record.verdict << 8 | known[disposition], 0) { $0 += messages }
         }
     }
 

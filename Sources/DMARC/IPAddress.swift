@@ -33,6 +33,12 @@ public struct IPAddress: Hashable, Sendable {
         isIPv4 = false
     }
 
+    /// The parts that tell addresses of one kind apart: each one that is hashed costs time.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(low)
+        if !isIPv4 { hasher.combine(high) }
+    }
+
     /// From the stored form: 4 bytes for IPv4, 16 for IPv6, both in network order. Nil for any other length.
     public init?(bytes: UnsafeRawBufferPointer) {
         switch bytes.count {

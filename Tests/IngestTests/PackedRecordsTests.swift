@@ -52,6 +52,9 @@ struct PackedRecordsTests {
                 for grouping in ChangeGrouping.allCases { answers += try ChangeExplained.ask(store, filter, grouping: grouping).rows }
                 answers += try Reporters.ask(store, filter).rows
                 answers += try Advisory.ask(store, filter).domains
+                for settings in [WhatIfSettings(policy: .reject), WhatIfSettings(dkimMode: .strict, spfMode: .strict)] {
+                    answers += try WhatIf.ask(store, filter, settings).sources
+                }
             }
         }
         return answers

@@ -91,9 +91,14 @@ final class RecordVerdicts {
         for (key, change) in changed {
             spans[Part(domain: key.domain, countedAs: key.aligned == 0 ? 1 : 0), default: []].append(change.days)
         }
+        // Most records have a set of results of which no flow changed, which is told more quickly than the flow is looked up.
+        var sets = KeyedPlaces()
+        for key in changed.keys { sets[key.authentication] = 1 }
         for (part, days) in spans {
             for span in merged(days + (try Witnesses.otherDays(db, of: part.domain))) {
-                let places = try packing.correct(part.domain, countedAs: part.countedAs, days: span) { changed[$0]?.verdict }
+                let places = try packing.correct(part.domain, countedAs: part.countedAs, days: span) {
+                    sets[$0.authentication] == nil ? nil : changed[$0]?.verdict
+                }
                 for place in places.sorted(by: { ($0.day, $0.report) < ($1.day, $1.report) }) { try correct(changed, part, place) }
             }
         }
