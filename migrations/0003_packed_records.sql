@@ -10,3 +10,5 @@ CREATE TABLE packed_records (
 ) STRICT, WITHOUT ROWID;
 -- They are derived, as verdicts are, and come with these.
 UPDATE verdict_state SET is_stale = 1 WHERE report_id > 0;
+-- So are the results of sets in keys, which say more from now on.
+DELETE FROM keyed_results;

@@ -25,6 +25,27 @@ struct MigrationTests {
         return (fixture.schema < known.count ? [known] : []).map { (fixture, $0) } + [(fixture, known + [later])]
     }
 
+    @Test("what is derived in an older form is not read in the newer one")
+    func derived() throws {
+        let folder = try TestFolder()
+        let path = folder.path("dmarc.sqlite")
+        let known = Migrations.all.map(\.sql)
+        let old = try ReportStore(path: path, access: .readWrite, migrations: Array(known.prefix(2)))
+        try old.update { db in
+            try db.execute(
+                sql: "INSERT INTO keyed_results VALUES (0, x'00'); UPDATE verdict_state SET report_id = 7, rules = 'some', is_stale = 0")
+        }
+        let new = try ReportStore(path: path, access: .readWrite)
+        let (keyed, isStale) = try new.reader.read { db in
+            (
+                try Int.fetchOne(db, sql: "SELECT count(*) FROM keyed_results"),
+                try Int.fetchOne(db, sql: "SELECT is_stale FROM verdict_state")
+            )
+        }
+        #expect(keyed == 0)
+        #expect(isStale == 1)
+    }
+
     @Test("killed before any of its statements, and at any write of its commit", arguments: ways.indices)
     func killed(way: Int) throws {
         let (fixture, migrations) = Self.ways[way]
