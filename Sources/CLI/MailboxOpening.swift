@@ -15,8 +15,8 @@ struct MailboxTarget {
         case imap(IMAPAccount, IMAPLimits)
     }
 
-    /// The targets of a configured mailbox: an IMAP account has one for each folder.
-    static func all(of mailbox: MailboxConfiguration, _ limits: MailLimits, _ supply: SecretSupply) -> [MailboxTarget] {
+    /// The targets of a configured mailbox: an IMAP account has one for each folder, and all of them the secret that `secret` makes of its source.
+    static func all(of mailbox: MailboxConfiguration, _ limits: MailLimits, secret: (SecretSource) -> Secret) -> [MailboxTarget] {
         switch mailbox.place {
         case .path(let path):
             return [MailboxTarget(name: mailbox.name, place: .path(path), after: mailbox.after, afterRefused: mailbox.afterRefused)]
@@ -26,10 +26,11 @@ struct MailboxTarget {
             if let seconds = imap.connectSeconds { own.connectSeconds = Double(seconds) }
             if let seconds = imap.readSeconds { own.readSeconds = Double(seconds) }
             if let seconds = imap.runSeconds { own.runSeconds = Double(seconds) }
+            let shared = secret(imap.secret)
             return imap.folders.map { folder in
                 let account = IMAPAccount(
                     name: mailbox.name, host: imap.host, port: UInt16(imap.port), tls: imap.tls, caFile: imap.caFile, user: imap.user,
-                    authentication: imap.auth, secret: supply.secret(imap.secret), folder: folder, since: imap.since)
+                    authentication: imap.auth, secret: shared, folder: folder, since: imap.since)
                 return MailboxTarget(
                     name: mailbox.name + "/" + folder, place: .imap(account, own), after: mailbox.after,
                     afterRefused: mailbox.afterRefused)

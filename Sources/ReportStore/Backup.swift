@@ -31,7 +31,9 @@ extension ReportStore {
         do {
             outcome = try copy(to: temporary)
         } catch {
-            throw StoreError(error, place: path)
+            // What the system said last: the room that fails here is that of the copy, whose connection is gone.
+            let number = errno
+            throw StoreError(error, place: path, system: StoreError.meansFull(number) ? number : 0)
         }
         try Self.put(descriptor, temporary, under: path, replaces)
         return outcome
@@ -60,10 +62,13 @@ extension ReportStore {
         var configuration = Configuration()
         configuration.busyMode = .timeout(10)
         let target = try DatabaseQueue(path: temporary, configuration: configuration)
-        // One read transaction around all of it: an ingest goes on beside it, and the copy need not begin anew.
+        // One read transaction around all of it: an ingest goes on beside it, and the copy need not begin anew. SQLite begins to read with the first
+        // statement (lang_transaction.html, "deferred"): were that the copy, it would end with the copy, and what is counted would be a later state.
         let counts = try reader.read { source in
+            let counts = try Self.counts(source)
+            errno = 0
             try target.writeWithoutTransaction { copy in try source.backup(to: copy) }
-            return try Self.counts(source)
+            return counts
         }
         let outcome = try target.writeWithoutTransaction { copy in
             // The copy says of itself that it has a write-ahead log; with a journal it is one file.

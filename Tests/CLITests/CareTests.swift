@@ -62,4 +62,31 @@ struct CareTests {
         #expect(!runner.ask(["summary", "--since", "2026-01-01"]).output.contains("example.org"))
         #expect(runner.ask(["reprocess"]).status == 0 && runner.ask(["doctor"]).status == 0)
     }
+
+    private static let noFiles = [":memory:", "file:dmarc.sqlite", "file:dmarc.sqlite?mode=memory", "FILE:x", ":", ""]
+
+    @Test("what SQLite would not take for a file on disk is no database, whoever names it", arguments: noFiles)
+    func noFile(name: String) throws {
+        let runner = try CommandRunner.filled()
+        let report = CommandRunner.reports[0]
+        for command in [["ingest", report], ["summary"], ["purge", "--before", "2020-01-01"], ["reprocess"], ["status"], []] {
+            let outcome = runner.run(command + ["--database", name])
+            #expect(outcome.status == 64 && outcome.output.isEmpty, "\(command) \(outcome)")
+            #expect(outcome.errors.contains("Expected the path of a file on disk"), "\(command) \(outcome)")
+        }
+        let backup = runner.ask(["backup", name])
+        #expect(backup.status == 64 && backup.errors.contains("Expected the path of a file on disk"), "\(backup)")
+        let config = runner.directory.appendingPathComponent("config.toml")
+        try Data("database = \"\(name)\"\n".utf8).write(to: config)
+        let configured = runner.run(["ingest", report, "--config", config.path])
+        #expect(configured.status == 78 && configured.errors.contains("database: "), "\(configured)")
+        let named = runner.run(["summary"], environment: ["DMARCSTAT_CONFIG": config.path])
+        #expect(named.status == 78, "\(named)")
+    }
+
+    @Test("a home that makes the usual database something else than a file is an error of the environment")
+    func noHome() throws {
+        let outcome = try CommandRunner().run(["summary"], environment: ["HOME": "file:nowhere"])
+        #expect(outcome.status == 78 && outcome.errors.contains("HOME: "), "\(outcome)")
+    }
 }

@@ -4,6 +4,7 @@ import Foundation
 import GRDB
 import Ingest
 import ReportStore
+import Synchronization
 import Testing
 import Unpacking
 
@@ -280,6 +281,56 @@ struct BackupTests {
         }
         #expect(copied?.messages == (try collection.value("SELECT count(*) FROM messages")))
         #expect(try DatabaseCheck().run(ReportStore(path: path + ".copy", access: .readOnly)).allSatisfy { $0.wrong == 0 })
+    }
+
+    @Test("beside a writer that commits all the time each is one state, as of its beginning")
+    func busy() throws {
+        let collection = try Collection(world(9, reports: 20))
+        let path = collection.store.path
+        let other = try ReportStore(path: path, access: .readOnly)
+        let before = try collection.value("SELECT count(*) FROM messages")
+        let writer = BusyWriter(collection.store)
+        var copied: [Int] = []
+        for _ in 0..<40 { copied.append(try other.backup(to: path + ".copy", replaces: true).messages) }
+        let commits = writer.stop()
+        #expect(commits > 40, "\(commits) commits beside 40 copies: this shows nothing")
+        #expect(copied == copied.sorted() && Set(copied).count > 10, "\(copied)")
+        #expect(try collection.value("SELECT count(*) FROM messages") == before + commits)
+        #expect(try ReportStore(path: path + ".copy", access: .readOnly).value("SELECT count(*) FROM messages") == copied.last)
+    }
+}
+
+/// A writer that commits a message of the ledger over and over, until it is told to stop.
+///
+/// `@unchecked Sendable`: `commits` is written by its one thread, and read after that has signalled its end.
+private final class BusyWriter: @unchecked Sendable {
+    private let isToEnd = Atomic(false)
+    private let ended = DispatchSemaphore(value: 0)
+    private var commits = 0
+
+    init(_ store: ReportStore) {
+        Thread { [self] in
+            try? store.write { writer in
+                try writer.begin()
+                let mailbox = try writer.mailbox("busy")
+                let run = try writer.beginRun(now: 1)
+                try writer.commit()
+                while !isToEnd.load(ordering: .relaxed) {
+                    try writer.begin()
+                    _ = try writer.message(mailbox: mailbox, key: "\(commits)", run: run, now: 1, outcome: .notAReport)
+                    try writer.commit()
+                    commits += 1
+                }
+            }
+            ended.signal()
+        }.start()
+    }
+
+    /// How often it has committed.
+    func stop() -> Int {
+        isToEnd.store(true, ordering: .relaxed)
+        ended.wait()
+        return commits
     }
 }
 

@@ -24,6 +24,7 @@ struct BackupCommand: ContextCommand {
     @OptionGroup var database: DatabaseOptions
 
     func run(_ context: Context) throws {
+        if let objection = DatabaseOptions.objection(to: file) { throw CommandError.usage(objection) }
         let path = try database.path(context)
         let store = try ReportStore(path: path, access: .readOnly)
         let outcome = try store.backup(to: file, replaces: force)

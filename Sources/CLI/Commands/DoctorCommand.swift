@@ -69,7 +69,9 @@ struct DoctorCommand: ContextCommand {
         findings += try databaseFindings(database.path(context), configuration)
         let supply = SecretSupply(context)
         for mailbox in configuration.mailboxes {
-            for target in MailboxTarget.all(of: mailbox, configuration.limits.mail, supply) { findings += check(target, context) }
+            for target in MailboxTarget.all(of: mailbox, configuration.limits.mail, secret: supply.secret) {
+                findings += check(target, context)
+            }
         }
         let rows = findings.map { finding in Self.fields.map { $0.cell(finding, presentation) } }
         try presentation.present(Table(name: "doctor", columns: Self.fields.map(\.column), rows: rows))

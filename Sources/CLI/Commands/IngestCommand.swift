@@ -67,15 +67,16 @@ struct IngestCommand: ContextCommand {
         let presentation = try Presentation(output, context)
         try requireClock(context)
         let configuration = try database.configuration(context)
-        let targets = try targets(configuration, context)
         let path = try database.path(context)
+        if !dryRun { StopRequest.listen() }
+        // Secrets are fetched here, before anything is locked.
+        let targets = try targets(configuration, context)
         if dryRun { return try survey(targets, path, configuration, presentation, context) }
         try requireSomething(targets, context)
         let store = try ReportStore(path: path, access: .readWrite)
         let lock = try StoreLock(database: path, waitSeconds: 10)
         let containment = try IsolatedReader.containment(database: path, configuration.limits, context)
         let meter = ProgressMeter(context)
-        StopRequest.listen()
         var tally = Tally()
         var failure: ExitStatus?
         for target in targets where !StopRequest.wasMade {
@@ -176,7 +177,7 @@ struct IngestCommand: ContextCommand {
             guard case .imap(let imap) = mailbox.place else { continue }
             try supply.check(imap.secret, place: configuration.path ?? "", key: "mailbox[\(index + 1)].password_file")
         }
-        return chosen.flatMap { MailboxTarget.all(of: $0, configuration.limits.mail, supply) }.map { target in
+        return chosen.flatMap { MailboxTarget.all(of: $0, configuration.limits.mail, secret: supply.fetched) }.map { target in
             var target = target
             if let after { target.after = after.action }
             if let afterRefused { target.afterRefused = afterRefused.action }

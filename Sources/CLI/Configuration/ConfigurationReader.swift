@@ -68,6 +68,7 @@ struct ConfigurationReader {
         try requireKnown(table, ["database", "domains", "keep_raw", "public_suffix_list", "authenticity", "limits", "mailbox"], "")
         var configuration = Configuration()
         configuration.database = try text(table, "database", "")
+        if let objection = configuration.database.flatMap(DatabaseOptions.objection) { throw wrong("database", objection) }
         configuration.publicSuffixList = try text(table, "public_suffix_list", "")
         configuration.keepsRaw = try boolean(table, "keep_raw", "") ?? true
         configuration.ownDomains = try ownDomains(table)

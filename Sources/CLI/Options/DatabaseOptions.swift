@@ -19,9 +19,36 @@ struct DatabaseOptions: ParsableArguments {
 
     /// The path: the flag, else what the configuration says, else `$XDG_DATA_HOME/dmarcstat/dmarc.sqlite`, for root
     /// `/var/lib/dmarcstat/dmarc.sqlite`.
+    ///
+    /// What SQLite would take for something else than a file on disk is refused, wherever it comes from.
     func path(_ context: Context) throws -> String {
-        if let database { return database }
-        if let configured = try configuration(context).database { return configured }
+        if let database {
+            if let objection = Self.objection(to: database) { throw CommandError.usage("--database \(objection)") }
+            return database
+        }
+        let configuration = try configuration(context)
+        if let configured = configuration.database { return configured }
+        let usual = try usualPath(context)
+        if let objection = Self.objection(to: usual) {
+            throw ConfigurationError(code: .wrongValue, place: "the environment", key: "", found: "HOME: \(objection)")
+        }
+        return usual
+    }
+
+    /// Why a file of this name cannot be a database: SQLite keeps `:memory:` nowhere, reads `file:` as an address with options (sqlite.org/uri.html),
+    /// and deletes what has no name when it is closed. Nil: it can.
+    static func objection(to path: String) -> String? {
+        let next = "Expected the path of a file on disk, such as \(path.isEmpty ? "" : "./")dmarc.sqlite."
+        if path.isEmpty { return "is empty. \(next)" }
+        if path.hasPrefix(":") {
+            return "\(path): SQLite keeps what begins with a colon in memory, and it would be gone with this command. \(next)"
+        }
+        if path.lowercased().hasPrefix("file:") { return "\(path): SQLite takes a name that begins with file: for an address. \(next)" }
+        if path.utf8.contains(0) { return "holds a NUL. \(next)" }
+        return nil
+    }
+
+    private func usualPath(_ context: Context) throws -> String {
         if context.userID == 0, context.variable("XDG_DATA_HOME") == nil { return "/var/lib/dmarcstat/dmarc.sqlite" }
         // The XDG specification: a relative path is to be ignored.
         if let data = context.variable("XDG_DATA_HOME"), data.hasPrefix("/") { return data + "/dmarcstat/dmarc.sqlite" }
