@@ -4,6 +4,7 @@
     evaluate.py --binary .build/release/dmarcstat                    everything: some minutes
     evaluate.py --binary .build/release/dmarcstat --quick            own worlds, two seeds, reduced: for the tests
     evaluate.py --binary … --floors floors.tsv --check               exit 1, naming each figure below its floor
+    evaluate.py --binary … --attackers                               forged reports as well: attackers.py
     evaluate.py --self-test                                          proves that the scorer can fail
 
 What is counted, and what the worlds cannot decide, is in README.md. Standard library only.
@@ -23,6 +24,8 @@ import sys
 import tempfile
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+
+import attackers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROJECT = os.path.dirname(HERE)
@@ -468,7 +471,7 @@ def self_test():
             checks.append(why)
         else:
             raise Trouble("self-test: %s was accepted" % why)
-    print("self-test: %d checks hold" % len(checks))
+    print("self-test: %d checks hold" % (len(checks) + attackers.self_test()))
 
 
 def main(argv=None):
@@ -476,6 +479,7 @@ def main(argv=None):
     p.add_argument("--binary", metavar="PATH")
     p.add_argument("--generator", metavar="PATH", help="gen_corpus.py (default: ../shared/tools, if it is there)")
     p.add_argument("--seeds", type=seeds, default=seeds("1-6"), help="1-6 (default), 2, 1,4")
+    p.add_argument("--attackers", action="store_true", help="also what forged reports can move; with --groups attackers, that alone")
     p.add_argument("--groups", help="only these groups of worlds, e.g. own-small,gen-large")
     p.add_argument("--quick", action="store_true", help="own worlds only, two seeds, reduced")
     p.add_argument("--floors", metavar="FILE")
@@ -504,7 +508,7 @@ def main(argv=None):
         todo = cases(a)
         if a.groups:
             todo = [c for c in todo if c.group in a.groups.split(",")]
-        if not todo:
+        if not todo and not a.attackers:
             raise Trouble("there is nothing to evaluate")
         scores = {}
         with ThreadPoolExecutor(max(1, a.jobs)) as pool:
@@ -521,6 +525,10 @@ def main(argv=None):
         for group in sorted(scores, key=lambda g: (not g.startswith(("own", "quick")), g.endswith("-all"), g)):
             misses += report(group, scores[group], not a.no_situations, a.worst, sys.stdout)
             figures.update({(group, v, m): x for (v, m), x in scores[group].figures().items()})
+        if a.attackers:
+            held, sane = attackers.run(binary, keep, a.quick, jobs=a.jobs)
+            figures.update({("attackers-" + world, c, "held"): x for (world, c), x in held.items()})
+            misses += sum(x < 1 for x in held.values()) + (not sane)
         print("%d figures below the must column" % misses)
         failed = False
         if a.floors:
@@ -532,7 +540,7 @@ def main(argv=None):
             if a.lift:
                 write_floors(a.floors, raised(floors, figures))
         return 1 if failed or (a.must and misses) else 0
-    except Trouble as trouble:
+    except (Trouble, attackers.Trouble) as trouble:
         print("evaluate.py: %s" % trouble, file=sys.stderr)
         return 2
 
