@@ -7,8 +7,7 @@ struct MailboxTarget {
     /// For people.
     var name: String
     var place: Place
-    var after: AfterAction
-    var afterRefused: AfterAction
+    var actions: MailActions
 
     enum Place {
         case path(String)
@@ -19,7 +18,7 @@ struct MailboxTarget {
     static func all(of mailbox: MailboxConfiguration, _ limits: MailLimits, secret: (SecretSource) -> Secret) -> [MailboxTarget] {
         switch mailbox.place {
         case .path(let path):
-            return [MailboxTarget(name: mailbox.name, place: .path(path), after: mailbox.after, afterRefused: mailbox.afterRefused)]
+            return [MailboxTarget(name: mailbox.name, place: .path(path), actions: mailbox.actions)]
         case .imap(let imap):
             var own = IMAPLimits()
             own.maxMessageBytes = limits.maxMessageBytes
@@ -32,8 +31,7 @@ struct MailboxTarget {
                     name: mailbox.name, host: imap.host, port: UInt16(imap.port), tls: imap.tls, caFile: imap.caFile, user: imap.user,
                     authentication: imap.auth, secret: shared, folder: folder, since: imap.since)
                 return MailboxTarget(
-                    name: mailbox.name + "/" + folder, place: .imap(account, own), after: mailbox.after,
-                    afterRefused: mailbox.afterRefused)
+                    name: mailbox.name + "/" + folder, place: .imap(account, own), actions: mailbox.actions)
             }
         }
     }
@@ -42,12 +40,8 @@ struct MailboxTarget {
     func open(_ context: Context, _ limits: MailLimits, _ isKnown: @escaping @Sendable (String) -> Bool) throws(MailError) -> any Mailbox {
         switch place {
         case .path(let path):
-            let targets = [after, afterRefused].compactMap { action -> String? in
-                if case .move(let folder) = action { return folder }
-                return nil
-            }
             return try openMailbox(
-                path: path, standardInput: context.standardInput, limits: limits, excluding: targets,
+                path: path, standardInput: context.standardInput, limits: limits, excluding: actions.folders,
                 shouldStop: { StopRequest.wasMade }, isKnown: isKnown)
         case .imap(let account, let imapLimits):
             let mailbox = IMAPMailbox(account: account, limits: imapLimits, isKnown: isKnown)

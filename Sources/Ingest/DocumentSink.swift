@@ -278,6 +278,9 @@ final class DocumentSink {
         _ = emit(.reportEnds(document))
     }
 
+    /// Whether a report was found in the message. To be asked when the message is finished.
+    var hasReport: Bool { hasBegun || !message.documents.isEmpty }
+
     func finishMessage() -> ReadMessage {
         endStreamed()
         message.documents = held.map { document, part, facts in

@@ -9,18 +9,20 @@ public struct IngestOptions: Sendable {
     public var workers = 2
     /// Whether attachments are kept in the database, in their containers.
     public var keepsRaw = true
-    /// What is done with messages that were handled (stored, duplicate or not a report), once that is durable.
+    /// What is done with messages all of whose reports are stored or duplicates, once that is durable.
     public var after = AfterAction.leave
-    /// What is done with messages that were refused.
+    /// What is done with messages of which anything was refused, beside a stored report as well.
     public var afterRefused = AfterAction.leave
+    /// What is done with messages that hold no report.
+    public var afterOther = AfterAction.leave
     /// The present, in seconds since 1970.
     public var now: Int
     /// Descriptor that `-` reads from.
     public var standardInput: Int32 = 0
     /// What keeps a message that ends the process from ending every run; nil: nothing does.
     public var containment: Containment?
-    /// Whether what earlier runs left to be marked, moved or deleted is done.
-    var settlesLeftOver = true
+    /// Whether this reads kept messages again: nothing is done in their mailboxes, and what is still not stored stays kept.
+    var isRetry = false
     /// Records and other rows that may wait before a commit.
     public var workPerCommit = 200_000
     /// How the senders of reports are checked; nil: no mail server is trusted, and nothing is checked.

@@ -13,6 +13,9 @@ public struct Limits: Sendable, Equatable {
     public var unpacking = UnpackLimits()
     /// Limits on a document.
     public var xml = XMLLimits()
+    /// Bytes of whole messages that the database keeps because something of them was not stored, compressed, all together. Default 256 MiB:
+    /// strangers choose what is refused.
+    public var maxKeptBytes = 256 << 20
 
     /// The defaults.
     public init() {}
@@ -76,6 +79,9 @@ public struct Limits: Sendable, Equatable {
         Limit(
             "parser_milliseconds", .milliseconds, 30_000, 1...3_600_000, "parser-time", \.xml.maxMilliseconds,
             "time of the processor for reading the XML of one document"),
+        Limit(
+            "kept_bytes", .bytes, 256 << 20, 0...(1 << 40), "not-kept", \.maxKeptBytes,
+            "whole mails of which something was not stored, kept compressed in the database, all together"),
     ]
 }
 

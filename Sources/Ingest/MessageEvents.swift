@@ -41,7 +41,7 @@ struct ReadMessage: Sendable {
     var refusedDocuments = 0
     /// What it is if no report is in it: the code.
     var kind = "not-a-report-mail"
-    /// The whole message, if it was refused for ending the process that read it: a better parser may read it.
+    /// The whole message, if something of it is not stored: a better parser may read it.
     var kept: KeptMessage?
     /// Our fault, or the system's: it stays where it is for the next run.
     var isDeferred = false

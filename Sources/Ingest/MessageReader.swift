@@ -45,7 +45,14 @@ final class MessageReader {
                 readMail(bytes, sink)
             }
         }
-        return sink.finishMessage()
+        var read = sink.finishMessage()
+        // A mail of which all was stored is in the database with its documents.
+        if !read.refusals.isEmpty || !sink.hasReport, options.keeps(refused: !read.refusals.isEmpty) { read.kept = kept(message.form) }
+        return read
+    }
+
+    private func kept(_ form: MessageForm) -> KeptMessage {
+        KeptMessage(isMail: form == .mail, bytes: buffer.withUnsafeBytes { Unpacker.gzipCompressed($0) })
     }
 
     /// What is not read in this process, because it took another one down.
@@ -55,7 +62,7 @@ final class MessageReader {
         case .sound: break
         case .fatal(let reason, let detail):
             message.refusals.append(Refusal(scope: .message, code: reason.rawValue, place: message.place, detail: detail))
-            message.kept = KeptMessage(isMail: form == .mail, bytes: buffer.withUnsafeBytes { Unpacker.gzipCompressed($0) })
+            message.kept = kept(form)
         case .notExamined(let detail):
             message.isDeferred = true
             message.refusals.append(Refusal(scope: .message, code: "not-examined", place: message.place, detail: detail))

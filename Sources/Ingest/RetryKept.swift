@@ -3,7 +3,8 @@ import Mail
 import ReportStore
 import Unpacking
 
-/// Reads the messages again that were refused for ending the process that read them: each is looked at in a process of its own first.
+/// Reads the messages again of which something was not stored. Those that had ended the process which read them are looked at in a process
+/// of their own first.
 public struct RetryKept: Sendable {
     /// Bytes of messages, compressed, that are held at a time.
     private static let batchBytes = 4 << 20
@@ -20,9 +21,10 @@ public struct RetryKept: Sendable {
     public init(store: ReportStore, options: IngestOptions, shouldStop: @escaping @Sendable () -> Bool = { false }) {
         self.store = store
         var options = options
-        options.settlesLeftOver = false
+        options.isRetry = true
         options.after = .leave
         options.afterRefused = .leave
+        options.afterOther = .leave
         self.options = options
         self.shouldStop = shouldStop
     }

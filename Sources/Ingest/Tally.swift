@@ -17,6 +17,8 @@ public struct Tally: Sendable, Equatable {
     public var deferrals: [Refusal] = []
     /// Messages that could not be marked, moved or deleted afterwards: place and reason.
     public var unsettled: [MailError] = []
+    /// Messages that were to be deleted and were not, because what was not stored of them could not be kept: their places.
+    public var withheld: [String] = []
 
     /// Mailboxes that could not be read to their end, and why.
     public var failures: [MailError] = []
@@ -72,6 +74,7 @@ public struct Tally: Sendable, Equatable {
         refusals += other.refusals.prefix(max(0, Self.maxRefusals - refusals.count))
         failures += other.failures
         deferrals += other.deferrals.prefix(max(0, Self.maxRefusals - deferrals.count))
+        withheld += other.withheld.prefix(max(0, Self.maxRefusals - withheld.count))
         unsettled += other.unsettled.prefix(max(0, Self.maxRefusals - unsettled.count))
     }
 }

@@ -26,6 +26,12 @@ final class WritingSession {
     /// The message whose large report is arriving.
     private var current: (key: String, place: String, id: Int64)?
     private var outcomes: [DocumentOutcome] = []
+    /// Of the message at hand: records were refused in a report that was stored, and whether such a report came without its document.
+    private var lostRecords: (any: Bool, unkept: Bool) = (false, false)
+    /// What had become of it, where it is read again.
+    private var earlier: MessageOutcome?
+    /// Bytes of all kept messages, once that had to be known.
+    private var keptBytes: Int?
 
     init(_ writer: ReportWriter, _ mailbox: any Mailbox, _ options: IngestOptions) throws {
         self.writer = writer
@@ -34,9 +40,14 @@ final class WritingSession {
         try writer.begin()
         mailboxID = try writer.mailbox(mailbox.identifier)
         run = try writer.beginRun(now: options.now)
-        for (id, key, outcome) in options.settlesLeftOver ? try writer.unsettled(mailbox: mailboxID) : [] {
-            let action = outcome == .refused ? options.afterRefused : options.after
-            if action == .leave { settled.append(id) } else { leftOver.append(Unsettled(id: id, key: key, action: action)) }
+        for (id, key, place, fate) in options.isRetry ? [] : try writer.unsettled(mailbox: mailboxID) {
+            switch options.settlement(of: fate) {
+            case .act(let action): leftOver.append(Unsettled(id: id, key: key, action: action))
+            case .withheld:
+                withhold(place)
+                settled.append(id)
+            case .leave: settled.append(id)
+            }
         }
         try writer.commit()
     }
@@ -122,7 +133,9 @@ final class WritingSession {
     }
 
     private func enter(_ key: String, _ outcome: MessageOutcome) throws -> Int64 {
-        try writer.message(mailbox: mailboxID, key: key, run: run, now: options.now, outcome: outcome)
+        let earlier = options.isRetry ? try writer.outcome(key, mailbox: mailboxID) : nil
+        self.earlier = earlier
+        return try writer.message(mailbox: mailboxID, key: key, run: run, now: options.now, outcome: outcome, earlier: earlier)
     }
 
     private func origin(_ document: ReadDocument, _ message: Int64, _ place: String) -> ReportWriter.Origin {
@@ -134,6 +147,8 @@ final class WritingSession {
     private func handle(_ message: ReadMessage) throws {
         // Gone between listing and reading: another program's doing, and none of ours.
         if message.isVanished { return }
+        // What was kept stays as it is for the next time.
+        if options.isRetry, message.isDeferred { return }
         if current == nil { try noteWriting(message.key) }
         let expected: MessageOutcome =
             message.isDeferred ? .deferred : !message.documents.isEmpty ? .stored : message.refusals.isEmpty ? .notAReport : .refused
@@ -147,11 +162,15 @@ final class WritingSession {
         }
         let outcome = outcome(of: message)
         if outcome != expected || current != nil { try writer.setOutcome(outcome, message: id) }
-        try record(message, outcome, id)
+        let isKept = try record(message, outcome, id)
         tally.messages[outcome, default: 0] += 1
+        let fate = MessageFate(
+            outcome: outcome, hasRefusal: !message.refusals.isEmpty || lostRecords.any,
+            isKept: isKept || (message.refusals.isEmpty && lostRecords.any && !lostRecords.unkept))
         current = nil
         outcomes.removeAll(keepingCapacity: true)
-        try noteUnsettled(message.key, id, outcome)
+        lostRecords = (false, false)
+        try noteUnsettled(message, id, fate)
     }
 
     /// Counts a document that was read.
@@ -167,6 +186,10 @@ final class WritingSession {
         tally.stored.reports += 1
         tally.stored.records += document.report.recordCount
         tally.stored.messages += document.report.messageCount
+        if !document.report.refusedRecords.isEmpty {
+            lostRecords.any = true
+            if document.bytes == nil { lostRecords.unkept = true }
+        }
         if options.ownDomains.isForeign(document.report.header.policy.domain) { tally.stored.foreign += 1 }
         for (reason, count) in document.report.refusedRecords where tally.refusals.count < Tally.maxRefusals {
             tally.refusals.append(
@@ -183,26 +206,45 @@ final class WritingSession {
         for outcome in outcomes {
             if case .duplicate = outcome { hasDuplicate = true } else { return .stored }
         }
+        // Read again: the report that it brought the first time is a duplicate of itself.
+        if hasDuplicate, earlier == .stored { return .stored }
         if !message.refusals.isEmpty { return .refused }
         return hasDuplicate ? .duplicate : .notAReport
     }
 
-    /// Enters what was not stored, and why.
-    private func record(_ message: ReadMessage, _ outcome: MessageOutcome, _ id: Int64) throws {
+    /// Enters what was not stored, and why. Returns whether the message is kept whole.
+    private func record(_ message: ReadMessage, _ outcome: MessageOutcome, _ id: Int64) throws -> Bool {
         var refusals = message.refusals
         if outcome == .notAReport {
             refusals = [Refusal(scope: .message, code: message.kind, place: message.place, detail: Self.explanations[message.kind] ?? "")]
         }
         for refusal in refusals { try writer.refuse(refusal, message: id) }
-        if let kept = message.kept { try writer.keep(kept, message: id) }
+        let isKept = try message.kept.map { try keep($0, id) } ?? false
         tally.documents.seen += message.refusedDocuments
         tally.documents.refused += message.refusedDocuments
-        guard outcome != .notAReport else { return }
+        guard outcome != .notAReport else { return isKept }
         if outcome == .deferred {
             tally.deferrals += refusals.prefix(max(0, Tally.maxRefusals - tally.deferrals.count))
-            return
+            return isKept
         }
         tally.refusals += refusals.prefix(max(0, Tally.maxRefusals - tally.refusals.count))
+        return isKept
+    }
+
+    /// Keeps a message whole, if there is room. What is read again had its room.
+    private func keep(_ kept: KeptMessage, _ id: Int64) throws -> Bool {
+        if !options.isRetry {
+            let used = try keptBytes ?? writer.keptBytes()
+            keptBytes = used
+            guard used + kept.bytes.count <= options.limits.maxKeptBytes else { return false }
+            keptBytes = used + kept.bytes.count
+        }
+        try writer.keep(kept, message: id)
+        return true
+    }
+
+    private func withhold(_ place: String) {
+        if tally.withheld.count < Tally.maxRefusals { tally.withheld.append(place) }
     }
 
     private static let explanations = [
@@ -234,11 +276,14 @@ final class WritingSession {
     /// After the last oddity of a mailbox that was looked through to its end.
     func settlePlaces() throws { try writer.clearDeferredPlaces(mailbox: mailboxID, except: run) }
 
-    private func noteUnsettled(_ key: String, _ id: Int64, _ outcome: MessageOutcome) throws {
-        let action = outcome == .refused ? options.afterRefused : options.after
-        guard outcome != .deferred, action != .leave else { return }
-        try writer.setSettled(false, message: id)
-        unsettled.append(Unsettled(id: id, key: key, action: action))
+    private func noteUnsettled(_ message: ReadMessage, _ id: Int64, _ fate: MessageFate) throws {
+        switch options.settlement(of: fate) {
+        case .leave: return
+        case .withheld: withhold(message.place)
+        case .act(let action):
+            try writer.setSettled(false, message: id)
+            unsettled.append(Unsettled(id: id, key: message.key, action: action))
+        }
     }
 
     // MARK: - The end

@@ -1,7 +1,7 @@
 import Foundation
 import GRDB
 
-/// A message that was refused for ending the process that read it.
+/// A message of which something was not stored, as it came.
 public struct KeptMessage: Sendable {
     /// A mail; else a file that counts as one.
     public var isMail: Bool
@@ -36,11 +36,29 @@ extension ReportWriter {
             arguments: [kept.isMail, kept.bytes.withUnsafeBytes { Data($0) }, message])
     }
 
-    /// A message that was kept is read again: the run that refused it has one less.
-    func takeOver(message: Int64) throws {
-        let sql = "UPDATE runs SET taken_over = taken_over + 1 WHERE id = (SELECT run_id FROM kept_messages WHERE message_id = ?)"
-        try db.execute(sql: sql, arguments: [message])
+    /// A message that was kept is read again, and belongs to the run that does so. The run before it still counts it if it had refused it,
+    /// and says that it went over; any other outcome goes with the message.
+    func takeOver(message: Int64, from outcome: MessageOutcome) throws {
+        let column: String
+        switch outcome {
+        case .refused: column = "taken_over = taken_over + 1"
+        case .stored: column = "seen = seen - 1, stored = stored - 1"
+        case .duplicate: column = "seen = seen - 1, duplicate = duplicate - 1"
+        case .notAReport: column = "seen = seen - 1, not_a_report = not_a_report - 1"
+        case .deferred: column = "deferred = deferred"
+        }
+        try db.execute(
+            sql: """
+                UPDATE runs SET \(column)
+                WHERE finished_utc IS NOT NULL AND id = (SELECT run_id FROM kept_messages WHERE message_id = ?)
+                """, arguments: [message])
         try db.execute(sql: "DELETE FROM kept_messages WHERE message_id = ?", arguments: [message])
+    }
+
+    /// Bytes of all kept messages together, compressed.
+    public func keptBytes() throws -> Int {
+        // Question: how much room is taken. Unit: bytes. Index: none; lengths are read, and no content.
+        try Int.fetchOne(db, sql: "SELECT coalesce(sum(length(bytes)), 0) FROM kept_messages") ?? 0
     }
 }
 

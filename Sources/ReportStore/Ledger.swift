@@ -18,6 +18,23 @@ public enum MessageOutcome: Int, CaseIterable, Sendable {
     }
 }
 
+/// What became of all of a message: what decides what may be done with it where it lies.
+public struct MessageFate: Hashable, Sendable {
+    /// Its outcome: the best that any of its documents came to.
+    public var outcome: MessageOutcome
+    /// Whether anything of it was refused: itself, a document, or records of a report that was stored.
+    public var hasRefusal: Bool
+    /// Whether what was not stored of it is in the database all the same, as it came.
+    public var isKept: Bool
+
+    /// All parts.
+    public init(outcome: MessageOutcome, hasRefusal: Bool, isKept: Bool) {
+        self.outcome = outcome
+        self.hasRefusal = hasRefusal
+        self.isKept = isKept
+    }
+}
+
 /// What became of a document: unpacked XML.
 public enum DocumentOutcome: Sendable {
     /// New, and counted.

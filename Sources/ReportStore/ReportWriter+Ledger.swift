@@ -46,18 +46,21 @@ extension ReportWriter {
         return counts
     }
 
-    /// Enters a message, with the outcome expected; `setOutcome` corrects it. A message that was deferred before is entered anew.
-    public func message(mailbox: Int64, key: String, run: Int64, now: Int, outcome: MessageOutcome) throws -> Int64 {
+    /// Enters a message, with the outcome expected; `setOutcome` corrects it. A message that was deferred before is entered anew, and so is
+    /// one that was kept and is read again: `earlier` is its outcome until now.
+    public func message(
+        mailbox: Int64, key: String, run: Int64, now: Int, outcome: MessageOutcome, earlier: MessageOutcome? = nil
+    ) throws -> Int64 {
         insertMessage.bind(1, mailbox)
         insertMessage.bind(2, key)
         insertMessage.bind(3, run)
         insertMessage.bind(4, now)
         insertMessage.bind(5, outcome.rawValue)
         let id = try insertMessage.integer() ?? 0
-        // It was deferred before: what was said of it then is settled now.
+        // It was deferred before, or kept: what was said of it then is settled now.
         if id < firstNewMessageID {
             try clearRefusals(message: id)
-            try takeOver(message: id)
+            if let earlier { try takeOver(message: id, from: earlier) }
         }
         return id
     }
@@ -86,12 +89,48 @@ extension ReportWriter {
         try setSettledStatement.run()
     }
 
-    /// Messages of a mailbox that an earlier run stored but did not come to mark, move or delete.
-    public func unsettled(mailbox: Int64) throws -> [(id: Int64, key: String, outcome: MessageOutcome)] {
-        let sql = "SELECT id, key, outcome FROM messages WHERE mailbox_id = ? AND is_settled = 0 ORDER BY id"
+    /// Messages of a mailbox that an earlier run entered but did not come to mark, move or delete; and where each was then.
+    public func unsettled(mailbox: Int64) throws -> [(id: Int64, key: String, place: String, fate: MessageFate)] {
+        // Question: what is still to be done, and what became of each. Unit: messages. Index: messages_unsettled, refusals_message.
+        let sql = """
+            SELECT m.id, m.key, m.outcome, min(r.scope), k.message_id IS NOT NULL, coalesce(min(r.place), m.key)
+            FROM messages m LEFT JOIN refusals r ON r.message_id = m.id LEFT JOIN kept_messages k ON k.message_id = m.id
+            WHERE m.mailbox_id = ? AND m.is_settled = 0 GROUP BY m.id ORDER BY m.id
+            """
+        var withoutRaw: Set<Int64>?
         return try Row.fetchAll(db, sql: sql, arguments: [mailbox]).compactMap { row in
-            MessageOutcome(rawValue: row[2]).map { (row[0], row[1], $0) }
+            guard let outcome = MessageOutcome(rawValue: row[2]) else { return nil }
+            // `records` comes last in the alphabet: where it is the least there is nothing else.
+            let scope: String? = row[3]
+            var isKept: Bool = row[4]
+            if !isKept, scope == Refusal.Scope.records.rawValue {
+                // Only records of stored reports were refused: they are in the documents of these.
+                let missing = try withoutRaw ?? messagesWithoutRaw(mailbox: mailbox)
+                withoutRaw = missing
+                isKept = !missing.contains(row[0])
+            }
+            // What is no report has a line that says so, which is no refusal.
+            let hasRefusal = outcome != .notAReport && scope != nil
+            return (row[0], row[1], row[5], MessageFate(outcome: outcome, hasRefusal: hasRefusal, isKept: isKept))
         }
+    }
+
+    /// Unsettled messages with a report that lacks records and whose document was not kept. Reads all reports: asked for only where
+    /// records were refused.
+    private func messagesWithoutRaw(mailbox: Int64) throws -> Set<Int64> {
+        try Set(
+            Int64.fetchAll(
+                db,
+                sql: """
+                    SELECT DISTINCT message_id FROM reports WHERE raw_id IS NULL AND refused_records > 0 AND message_id IN
+                        (SELECT id FROM messages WHERE mailbox_id = ? AND is_settled = 0)
+                    """, arguments: [mailbox]))
+    }
+
+    /// What became of a message so far; nil: it is not known.
+    public func outcome(_ key: String, mailbox: Int64) throws -> MessageOutcome? {
+        let sql = "SELECT outcome FROM messages WHERE mailbox_id = ? AND key = ?"
+        return try Int.fetchOne(db, sql: sql, arguments: [mailbox, key]).flatMap(MessageOutcome.init)
     }
 
     /// Corrects the outcome of a message.

@@ -57,6 +57,7 @@ struct ConfigurationTests {
             since = "2026-01-01"
             after = "move:DMARC/done"
             after_refused = "delete"
+            after_other = "mark-seen"
             connect_seconds = 5
             read_seconds = 6
             run_seconds = 7
@@ -65,14 +66,17 @@ struct ConfigurationTests {
         #expect(!configuration.keepsRaw)
         #expect(configuration.trustedServers == ["mx.example.nl"])
         #expect(configuration.mailboxes.count == 2)
-        #expect(configuration.mailboxes.first == MailboxConfiguration(name: "local", place: .path("/var/mail/dmarc"), after: .markSeen))
+        let local = MailboxConfiguration(name: "local", place: .path("/var/mail/dmarc"), actions: MailActions(after: .markSeen))
+        #expect(configuration.mailboxes.first == local)
         let expected = IMAPConfiguration(
             host: "imap.example.nl", port: 1143, tls: .startTLS, caFile: "/etc/ca.pem", user: "dmarc@example.nl", auth: .oauthbearer,
             secret: .command("helper --for 'dmarc box'"), folders: ["INBOX", "DMARC/Prüfberichte"], since: 20454, connectSeconds: 5,
             readSeconds: 6, runSeconds: 7)
         #expect(
             configuration.mailboxes.last
-                == MailboxConfiguration(name: "rua", place: .imap(expected), after: .move("DMARC/done"), afterRefused: .delete))
+                == MailboxConfiguration(
+                    name: "rua", place: .imap(expected),
+                    actions: MailActions(after: .move("DMARC/done"), afterRefused: .delete, afterOther: .markSeen)))
     }
 
     @Test("trusts servers by name, one or several, and nobody otherwise")
@@ -102,7 +106,7 @@ struct ConfigurationTests {
             return
         }
         #expect(imap.tls == .implicit && imap.port == 993 && imap.folders == ["INBOX"])
-        #expect(mailbox.after == .leave && mailbox.afterRefused == .leave)
+        #expect(mailbox.actions == MailActions() && !mailbox.actions.change)
         let startTLS = try #require(try parse(Self.imap + "tls = \"starttls\"").mailboxes.first)
         guard case .imap(let other) = startTLS.place else { return }
         #expect(other.port == 143)

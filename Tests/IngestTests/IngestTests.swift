@@ -345,10 +345,14 @@ struct IngestTests {
         #expect(try names("new") == ["1.a.host", "2.b.host", "3.c.host"])
         let second = try ReportStore(path: ":memory:", access: .readWrite)
         _ = try ingest(second, folder.path) { $0.after = .markSeen }
-        #expect(try names("new") == ["2.b.host"])
-        #expect(try names("cur") == ["1.a.host:2,S", "3.c.host:2,S"])
+        #expect(try names("new") == ["2.b.host", "3.c.host"])
+        #expect(try names("cur") == ["1.a.host:2,S"])
         let third = try ReportStore(path: ":memory:", access: .readWrite)
         _ = try ingest(third, folder.path) { $0.afterRefused = .delete }
+        #expect(try names("new") == ["3.c.host"])
+        #expect(try names("cur") == ["1.a.host:2,S"])
+        let fourth = try ReportStore(path: ":memory:", access: .readWrite)
+        _ = try ingest(fourth, folder.path) { $0.afterOther = .markSeen }
         #expect(try names("new") == [])
         #expect(try names("cur") == ["1.a.host:2,S", "3.c.host:2,S"])
     }

@@ -120,8 +120,7 @@ struct DoctorCommand: ContextCommand {
         do throws(IngestError) {
             let (new, _) = try Ingest.survey(store: nil) { isKnown throws(MailError) in try target.open(context, MailLimits(), isKnown) }
             var findings = [DoctorFinding(subject: target.name, check: "list", found: "\(new) messages in \(path)", status: .done)]
-            let changes = target.after != .leave || target.afterRefused != .leave
-            if changes, access(path, W_OK) != 0 {
+            if target.actions.change, access(path, W_OK) != 0 {
                 findings.append(
                     DoctorFinding(
                         subject: target.name, check: "permission to change", found: systemWords(errno),
@@ -146,12 +145,8 @@ extension DoctorCommand {
     private func checkServer(
         _ account: IMAPAccount, _ limits: IMAPLimits, _ target: MailboxTarget, now: Int
     ) -> [DoctorFinding] {
-        let folders = [target.after, target.afterRefused].compactMap { action -> String? in
-            if case .move(let folder) = action { return folder }
-            return nil
-        }
-        let changes = target.after != .leave || target.afterRefused != .leave
-        return probe(account, limits: limits, targets: folders).map { step in
+        let changes = target.actions.change
+        return probe(account, limits: limits, targets: target.actions.folders).map { step in
             var finding = DoctorFinding(subject: target.name, check: step.name.rawValue, found: step.found, status: .done)
             switch step.outcome {
             case .passed: break

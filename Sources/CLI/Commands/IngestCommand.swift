@@ -32,11 +32,16 @@ struct IngestCommand: ContextCommand {
     @OptionGroup var database: DatabaseOptions
 
     @Option(
-        name: .long, help: ArgumentHelp("What is done with handled mail: leave, mark-seen, move:FOLDER or delete.", valueName: "action"))
+        name: .long,
+        help: ArgumentHelp(
+            "What is done with mail whose reports are all stored: leave, mark-seen, move:FOLDER or delete.", valueName: "action"))
     var after: SettleAction?
 
-    @Option(name: .long, help: ArgumentHelp("The same for refused mail.", valueName: "action"))
+    @Option(name: .long, help: ArgumentHelp("The same for mail of which anything was refused.", valueName: "action"))
     var afterRefused: SettleAction?
+
+    @Option(name: .long, help: ArgumentHelp("The same for mail without a report: notes, bounces, other reports.", valueName: "action"))
+    var afterOther: SettleAction?
 
     @Option(name: .long, help: ArgumentHelp("Only this mailbox of the configuration; may be given several times.", valueName: "name"))
     var mailbox: [String] = []
@@ -158,7 +163,7 @@ struct IngestCommand: ContextCommand {
     private func targets(_ configuration: Configuration, _ context: Context) throws -> [MailboxTarget] {
         if !paths.isEmpty {
             return paths.map { path in
-                MailboxTarget(name: path, place: .path(path), after: after?.action ?? .leave, afterRefused: afterRefused?.action ?? .leave)
+                MailboxTarget(name: path, place: .path(path), actions: actions(MailActions()))
             }
         }
         let names = configuration.mailboxes.map(\.name)
@@ -179,10 +184,16 @@ struct IngestCommand: ContextCommand {
         }
         return chosen.flatMap { MailboxTarget.all(of: $0, configuration.limits.mail, secret: supply.fetched) }.map { target in
             var target = target
-            if let after { target.after = after.action }
-            if let afterRefused { target.afterRefused = afterRefused.action }
+            target.actions = actions(target.actions)
             return target
         }
+    }
+
+    /// The flags over what is configured.
+    private func actions(_ configured: MailActions) -> MailActions {
+        MailActions(
+            after: after?.action ?? configured.after, afterRefused: afterRefused?.action ?? configured.afterRefused,
+            afterOther: afterOther?.action ?? configured.afterOther)
     }
 
     private func options(_ target: MailboxTarget, _ configuration: Configuration, _ containment: Containment?, _ context: Context)
@@ -192,8 +203,9 @@ struct IngestCommand: ContextCommand {
         options.limits = configuration.limits
         options.workers = workers ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         options.keepsRaw = configuration.keepsRaw && !noRaw
-        options.after = target.after
-        options.afterRefused = target.afterRefused
+        options.after = target.actions.after
+        options.afterRefused = target.actions.afterRefused
+        options.afterOther = target.actions.afterOther
         options.standardInput = context.standardInput
         options.containment = containment
         options.trust = configuration.trust
@@ -255,6 +267,12 @@ struct IngestCommand: ContextCommand {
         }
         for error in tally.unsettled.prefix(20) {
             context.say("dmarcstat: \(error.place): stored, but not moved or marked: \(error.found). The next run tries again.")
+        }
+        if let first = tally.withheld.first {
+            let others = tally.withheld.count > 1 ? " and \(tally.withheld.count - 1) more" : ""
+            context.say(
+                "dmarcstat: \(first)\(others): not deleted, because what was not stored could not be kept in the database (keep_raw,"
+                    + " limits.kept_bytes, limits.message_bytes). Next: look at it, and delete it by hand.")
         }
         guard presentation.isText else {
             try presentation.present(IngestTable.make(tally))

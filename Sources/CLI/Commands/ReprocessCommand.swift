@@ -73,7 +73,7 @@ struct ReprocessCommand: ContextCommand {
         if StopRequest.wasMade { throw AlreadySaid(status: .tryAgain) }
     }
 
-    /// What came of messages that were refused for ending the process that read them.
+    /// What came of messages that were kept because something of them was not stored.
     struct Retried {
         var messages = 0
         var recovered = 0
@@ -118,7 +118,7 @@ struct ReprocessCommand: ContextCommand {
     }
 
     private static let retriedFields: [Field<Retried>] = [
-        .number("kept_messages", "Messages that had ended their reader") { row, _ in .integer(row.messages) },
+        .number("kept_messages", "Messages kept whole for another look") { row, _ in .integer(row.messages) },
         .number("recovered", "  read now") { row, _ in .integer(row.recovered) },
     ]
 

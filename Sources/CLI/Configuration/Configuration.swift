@@ -41,10 +41,8 @@ struct MailboxConfiguration: Equatable {
     var name: String
     /// Where it is.
     var place: Place
-    /// What is done with handled messages.
-    var after = AfterAction.leave
-    /// What is done with refused messages.
-    var afterRefused = AfterAction.leave
+    /// What is done with its mails.
+    var actions = MailActions()
 
     enum Place: Equatable {
         /// A maildir, an mbox, a folder: whatever is at the path.

@@ -133,7 +133,7 @@ struct ConfigurationReader {
         return limits
     }
 
-    private static let common = ["name", "kind", "after", "after_refused"]
+    private static let common = ["name", "kind", "after", "after_refused", "after_other"]
     private static let imapKeys = [
         "host", "port", "tls", "ca_file", "user", "auth", "password_command", "password_file", "password_credential", "token_command",
         "folders",
@@ -149,8 +149,9 @@ struct ConfigurationReader {
         }
         let place: MailboxConfiguration.Place = kind == "imap" ? .imap(try imap(table, prefix)) : .path(try required(table, "path", prefix))
         var mailbox = MailboxConfiguration(name: try required(table, "name", prefix), place: place)
-        mailbox.after = try action(table, "after", prefix)
-        mailbox.afterRefused = try action(table, "after_refused", prefix)
+        mailbox.actions.after = try action(table, "after", prefix)
+        mailbox.actions.afterRefused = try action(table, "after_refused", prefix)
+        mailbox.actions.afterOther = try action(table, "after_other", prefix)
         return mailbox
     }
 

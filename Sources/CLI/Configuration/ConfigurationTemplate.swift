@@ -32,8 +32,9 @@ enum ConfigurationTemplate {
         # name = "local"
         # kind = "maildir"
         # path = "/var/mail/dmarc"
-        # after = "leave"                   # what is done with handled mail: "leave", "mark-seen", "move:FOLDER", "delete"
-        # after_refused = "leave"           # the same for mail that was refused
+        # after = "leave"                   # what is done with mail that was stored: "leave", "mark-seen", "move:FOLDER", "delete"
+        # after_refused = "leave"           # the same for mail of which anything was refused, beside a stored report as well
+        # after_other = "leave"             # the same for mail without a report: a person's note, a bounce, another kind of report
 
         # An IMAP folder.
         # [[mailbox]]
@@ -50,6 +51,7 @@ enum ConfigurationTemplate {
         # since = "2026-01-01"              # older mail is not looked at
         # after = "leave"
         # after_refused = "leave"
+        # after_other = "leave"
         # connect_seconds = 10              # for a connection
         # read_seconds = 60                 # for an answer
         # run_seconds = 3600                # for a run
