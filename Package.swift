@@ -33,6 +33,7 @@ let package = Package(
             name: "Migrations", path: "migrations", exclude: ["README.md"],
             resources: [
                 .embedInCode("0001_initial.sql"), .embedInCode("0002_reports_covering.sql"), .embedInCode("0003_packed_records.sql"),
+                .embedInCode("0004_voices.sql"),
             ], swiftSettings: strict),
         .target(
             name: "ReportStore",

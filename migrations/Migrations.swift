@@ -8,5 +8,6 @@ public enum Migrations {
         ("0001_initial", String(decoding: PackageResources._001_initial_sql, as: UTF8.self)),
         ("0002_reports_covering", String(decoding: PackageResources._002_reports_covering_sql, as: UTF8.self)),
         ("0003_packed_records", String(decoding: PackageResources._003_packed_records_sql, as: UTF8.self)),
+        ("0004_voices", String(decoding: PackageResources._004_voices_sql, as: UTF8.self)),
     ]
 }
