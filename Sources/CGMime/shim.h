@@ -6,6 +6,13 @@ static inline GMimePart        *cgmime_part(GMimeObject *o)         { return GMI
 static inline GMimeObject      *cgmime_object_of_message(GMimeMessage *m) { return GMIME_OBJECT(m); }
 static inline GMimeObject      *cgmime_object_of_part(GMimePart *p) { return GMIME_OBJECT(p); }
 static inline GByteArray       *cgmime_mem_bytes(GMimeStream *s)    { return g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(s)); }
+static inline int               cgmime_seconds(const char *date, long *seconds) {
+    GDateTime *time = g_mime_utils_header_decode_date(date);
+    if (time == NULL) return 0;
+    *seconds = g_date_time_to_unix(time);
+    g_date_time_unref(time);
+    return 1;
+}
 static inline void              cgmime_unref(void *o)               { g_object_unref(o); }
 
 /* A stream over bytes that stay ours and are only read: nothing is copied, nothing is freed. The array and the bytes

@@ -40,6 +40,9 @@ public struct MailFacts: Sendable, Equatable {
     public var messageID = ""
     /// The Date as written.
     public var date = ""
+    /// When the topmost field Received says that the mail came in, in seconds since 1970; nil if it does not say. Anybody can write such a
+    /// field; that of the own server stands on top.
+    public var receivedAt: Int?
     /// The media type of the mail itself in lower case, such as `multipart/mixed`; "" if there is no Content-Type.
     public var topMediaType = ""
     /// Whether a part is text/html.
@@ -50,6 +53,9 @@ public struct MailFacts: Sendable, Equatable {
     public var isFailureReport = false
     /// A TLS report (RFC 8460).
     public var isTLSReport = false
+
+    /// When the mail says that it was written, in seconds since 1970; nil if it does not say.
+    public var dateAt: Int? { secondsSince1970(date) }
 
     /// Facts of a mail that says nothing.
     public init() {}

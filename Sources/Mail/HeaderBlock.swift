@@ -4,7 +4,7 @@ import Glibc
 struct HeaderBlock {
     /// A field of interest.
     enum Field {
-        case contentType, encoding, disposition, subject, from, messageID, date, authentication
+        case contentType, encoding, disposition, subject, from, messageID, date, received, authentication
     }
 
     private(set) var contentType: Range<Int>?
@@ -19,7 +19,9 @@ struct HeaderBlock {
     /// Every field Authentication-Results, from the top; at most `maxAuthentications`.
     private(set) var authentications: [Range<Int>] = []
     /// Where the topmost field Received begins.
-    private(set) var received: Int?
+    private(set) var receivedStart: Int?
+    /// Its value.
+    private(set) var received: Range<Int>?
     /// Where the body begins.
     var end = 0
     /// Whether it reads the same for any reader: each line a field or its continuation, no field of MIME twice or
@@ -124,8 +126,9 @@ struct HeaderBlock {
             authentications.append(colon + 1..<lineEnd)
             return .authentication
         case UInt8(ascii: "r") where isTop && isName("received"):
-            received = received ?? start
-            return nil
+            guard receivedStart == nil else { return nil }
+            receivedStart = start
+            field = .received
         default:
             return nil
         }
@@ -134,7 +137,7 @@ struct HeaderBlock {
             switch field {
             case .contentType, .encoding, .disposition: isPlain = false
             case .from: isFromRepeated = true
-            case .subject, .messageID, .date, .authentication: break
+            case .subject, .messageID, .date, .received, .authentication: break
             }
             return nil
         }
@@ -152,6 +155,7 @@ struct HeaderBlock {
             case .from: from
             case .messageID: messageID
             case .date: date
+            case .received: received
             case .authentication: authentications.last
             }
         }
@@ -164,6 +168,7 @@ struct HeaderBlock {
             case .from: from = newValue
             case .messageID: messageID = newValue
             case .date: date = newValue
+            case .received: received = newValue
             case .authentication:
                 if let newValue, !authentications.isEmpty { authentications[authentications.count - 1] = newValue }
             }

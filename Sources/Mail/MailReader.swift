@@ -60,6 +60,7 @@ public final class MailReader {
         var facts = tree.facts
         // Read from the bytes themselves, by one reader only.
         facts.authorDomain = scan.facts.authorDomain
+        facts.receivedAt = scan.facts.receivedAt
         facts.authentication = scan.facts.authentication
         return facts
     }

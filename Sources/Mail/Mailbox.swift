@@ -14,15 +14,19 @@ public struct Message: Sendable {
     public let place: String
     /// What it is known to be.
     public let form: MessageForm
+    /// When the mailbox says that the message came in, in seconds since 1970; nil where it does not say.
+    public let deliveredAt: Int?
     private let content: @Sendable (inout [UInt8]) throws(MailError) -> Void
 
     /// A message whose bytes `content` puts into a buffer, in place of what the buffer holds.
     public init(
-        key: String, place: String, form: MessageForm, content: @escaping @Sendable (inout [UInt8]) throws(MailError) -> Void
+        key: String, place: String, form: MessageForm, deliveredAt: Int? = nil,
+        content: @escaping @Sendable (inout [UInt8]) throws(MailError) -> Void
     ) {
         self.key = key
         self.place = place
         self.form = form
+        self.deliveredAt = deliveredAt
         self.content = content
     }
 

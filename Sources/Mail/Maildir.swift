@@ -70,7 +70,7 @@ final class Maildir: Mailbox {
 
     private func message(_ listing: MaildirListing, _ index: Int) -> Message {
         let place = listing.place(index, below: place)
-        return Message(key: listing.key(index), place: place, form: .mail) {
+        return Message(key: listing.key(index), place: place, form: .mail, deliveredAt: listing.deliveredAt(index)) {
             [root, limits] (buffer: inout [UInt8]) throws(MailError) in
             let path = listing.path(index)
             let limit = limits.maxMessageBytes

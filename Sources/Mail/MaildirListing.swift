@@ -152,6 +152,23 @@ final class MaildirListing: Sendable {
         return prefix.isEmpty ? unique : prefix + unique
     }
 
+    /// The time that the unique name begins with (https://cr.yp.to/proto/maildir.html), in seconds since 1970; nil if it begins with no
+    /// number that can be one.
+    func deliveredAt(_ index: Int) -> Int? {
+        let start = Int(entries[index].start)
+        var seconds = 0
+        // More digits are a number of another kind, and few of them a name that somebody thought of.
+        for byte in names[start..<start + Int(entries[index].uniqueCount)] {
+            guard (0x30...0x39).contains(byte) else { break }
+            seconds = seconds * 10 + Int(byte & 15)
+            if seconds > Self.plausibleTimes.upperBound { return nil }
+        }
+        return Self.plausibleTimes.contains(seconds) ? seconds : nil
+    }
+
+    /// 2001 to 2286: ten digits.
+    private static let plausibleTimes = 1_000_000_000...9_999_999_999
+
     /// For people: `BELOW/new/NAME`.
     func place(_ index: Int, below root: String) -> String {
         let entry = entries[index]

@@ -150,6 +150,7 @@ struct MimeScan {
         facts.from = headerText(header.from)
         facts.messageID = headerText(header.messageID)
         facts.date = headerText(header.date)
+        if let received = header.received { facts.receivedAt = receivedAt(UnsafeRawBufferPointer(rebasing: bytes[received])) }
         if let from = header.from, !header.isFromRepeated { facts.authorDomain = authorDomain(bytes[from]) }
         facts.authentication = trusted.results(of: header, bytes)
     }

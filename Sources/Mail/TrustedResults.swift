@@ -17,7 +17,7 @@ struct TrustedResults {
         guard let servers else { return nil }
         var counted: [AuthenticationResults] = []
         for field in header.authentications {
-            let isOnTop = header.received.map { field.lowerBound < $0 } ?? false
+            let isOnTop = header.receivedStart.map { field.lowerBound < $0 } ?? false
             if !isOnTop, !counted.isEmpty { break }
             // The own server's, spoilt by what it quotes: what stands below may be forged.
             guard let results = AuthenticationResults.parse(bytes[field]) else { break }

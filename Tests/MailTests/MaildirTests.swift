@@ -33,6 +33,23 @@ struct MaildirTests {
         #expect(mailbox.identifier == URL(fileURLWithPath: box).resolvingSymlinksInPath().path)
     }
 
+    @Test("says when a message came in, if its name begins with a time")
+    func delivered() throws {
+        let names = [
+            "1780272000.M1P2.host:2,S", "1780272001_0.3.host,U=1", "1000000000", "9999999999.x", "10000000000.x", "17802720001.x",
+            "99999.x",
+            "00001780272000.x", "99999999999999999999.x", "x1780272000", "-1780272000",
+        ]
+        for name in names { try temporary.write("box/cur/\(name)", "x") }
+        let times = try Dictionary(uniqueKeysWithValues: allMessages(try open(box)).map { ($0.key, $0.deliveredAt) })
+        #expect(times.count == names.count)
+        #expect(
+            times.compactMapValues(\.self) == [
+                "1780272000.M1P2.host": 1_780_272_000, "1780272001_0.3.host,U=1": 1_780_272_001, "1000000000": 1_000_000_000,
+                "9999999999.x": 9_999_999_999, "00001780272000.x": 1_780_272_000,
+            ])
+    }
+
     @Test("passes over known messages and counts them")
     func known() throws {
         for number in 1...5 { try temporary.write("box/new/\(number)", "x") }

@@ -56,6 +56,31 @@ struct MimeTests {
     }
 
     @Test(
+        "the topmost field Received and the date say when a mail came",
+        arguments: [
+            ("Received: from a by b; Mon, 1 Jun 2026 00:00:10 +0000 (UTC)", 1_780_272_010),
+            ("Received: from a (helo; x)\n by b for <c@d.example>;\n\tMon, 01 Jun 2026 02:00:10 +0200", 1_780_272_010),
+            ("Received: by b; Mon, 1 Jun 2026 00:00:10 GMT (UTC; summer)", 1_780_272_010),
+            ("Received: from Mon, 1 Jan 2001 00:00:00 +0000; by b; Mon, 1 Jun 2026 00:00:10 -0000", 1_780_272_010),
+            ("RECEIVED: by b; 1 Jun 26 00:00:10 Z\nReceived: by a; Mon, 1 Jan 2001 00:00:00 +0000", 1_780_272_010),
+            ("Received: by b; Mon, 31 Feb 2026 25:00:00 +0000", nil), ("Received: by b; soon", nil), ("Received: by b", nil),
+            ("Received: by b\nReceived: by a; Mon, 1 Jun 2026 00:00:00 +0000", nil), ("Received:", nil),
+            ("X-Received: x; 1 Jun 26 00:00:10 Z", nil),
+            ("Received: by b; \(String(repeating: "x", count: 300)) 1 Jun 26 00:00:10 Z", nil),
+        ] as [(String, Int?)])
+    func times(_ fields: String, _ received: Int?) {
+        for mail in readEachWay(
+            "\(fields)\nDate: Sun, 31 May 2026 23:00:00 +0000\nFrom: a@b.example\n\nReceived: by x; 1 Jun 26 00:00:10 Z\n")
+        {
+            #expect(mail.facts.receivedAt == received)
+            #expect(mail.facts.dateAt == 1_780_268_400)
+        }
+        for mail in readEachWay("From: a@b.example\nDate: when I like\n\nDate: Sun, 31 May 2026 23:00:00 +0000\n") {
+            #expect(mail.facts.receivedAt == nil && mail.facts.dateAt == nil)
+        }
+    }
+
+    @Test(
         "undoes transfer encodings",
         arguments: [
             ("base64", base64), ("BASE64", String(base64.prefix(30)) + "\n" + base64.dropFirst(30) + "\n"),
