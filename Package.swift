@@ -23,7 +23,8 @@ let package = Package(
         .systemLibrary(name: "CLibPSL", pkgConfig: "libpsl", providers: [.apt(["libpsl-dev", "publicsuffix"])]),
         // A few calls of the C library and the kernel that Swift does not import.
         .systemLibrary(name: "CLinux"),
-        .target(name: "DMARC", swiftSettings: strict),
+        // The table of well-known reporters is embedded, so that the binary needs no file beside it.
+        .target(name: "DMARC", resources: [.embedInCode("Reporters/reporters.tsv")], swiftSettings: strict),
         .target(name: "ReportXML", dependencies: ["DMARC", "CLibXML2"], swiftSettings: strict),
         .target(name: "Unpacking", dependencies: ["CLibArchive", "CZlib"], swiftSettings: strict),
         .target(name: "Mail", dependencies: ["CGMime"], swiftSettings: strict),

@@ -6,10 +6,8 @@ import Ingest
 enum FileReports {
     /// All reports at `path`, and what was refused there. Needs no database and stores nothing.
     static func read(_ path: String, _ configuration: Configuration, _ context: Context) throws -> [ShownReport] {
-        var options = IngestOptions(now: context.now)
-        options.limits = configuration.limits
+        var options = configuration.ingestOptions(now: context.now)
         options.standardInput = context.standardInput
-        options.trust = configuration.trust
         do throws(IngestError) {
             return try readReports(path: path, options: options).map { read in
                 let detail = read.report.map { ReportDetail($0, read.batches, read.sender) }

@@ -34,13 +34,54 @@ public struct ReportSender: Hashable, Sendable {
     public var authenticity: Authenticity?
     /// Domain of the mail's author, canonical; nil: there was no mail, or not one author.
     public var mailFromDomain: String?
+    /// Who speaks (`Voice.name`), empty where nobody is named; nil: nobody, because it is a mismatch, or it is not known.
+    public var voice: String?
+    /// When the mail arrived, in seconds since 1970; nil: no mail, or it is not known.
+    public var arrivedAt: Int?
+    /// Whose report stays in the figures; nil: by `authenticity`.
+    public var rank: Rank?
+
+    /// Whose report stays in the figures where two have one identity: the greater goes before (docs/decisions/0005-conflicts.md).
+    public enum Rank: Int, CaseIterable, Comparable, Sendable {
+        /// A mismatch.
+        case mismatch = 0
+        /// Checked, and nothing shows that the mail is from its author.
+        case unverified = 1
+        /// From another organisation than the report names, be it a gateway's, or not checked.
+        case elsewhere = 2
+        /// Not checked, and nothing contradicts it; or it came in no mail.
+        case unchecked = 3
+        /// Verified.
+        case verified = 4
+
+        /// By what they are worth.
+        public static func < (a: Rank, b: Rank) -> Bool { a.rawValue < b.rawValue }
+
+        /// That of a report which was stored before ranks were noted.
+        public init(_ authenticity: Authenticity?) {
+            switch authenticity {
+            case nil: self = .unchecked
+            case .verified: self = .verified
+            case .unverified: self = .unverified
+            case .mismatch: self = .mismatch
+            }
+        }
+    }
 
     /// The word in all output: what was not checked is unverified.
     public var word: String { (authenticity ?? .unverified).word }
 
     /// Nothing is known unless it is given.
-    public init(authenticity: Authenticity? = nil, mailFromDomain: String? = nil) {
+    public init(
+        authenticity: Authenticity? = nil, mailFromDomain: String? = nil, voice: String? = nil, arrivedAt: Int? = nil, rank: Rank? = nil
+    ) {
         self.authenticity = authenticity
         self.mailFromDomain = mailFromDomain
+        self.voice = voice
+        self.arrivedAt = arrivedAt
+        self.rank = rank
     }
+
+    /// The rank, whether it was noted or not.
+    public var standing: Rank { rank ?? Rank(authenticity) }
 }

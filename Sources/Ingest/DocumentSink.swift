@@ -20,7 +20,8 @@ final class DocumentSink {
 
     private let parser: ReportParser
     private let options: IngestOptions
-    private let senderCheck: SenderCheck?
+    private let senderCheck: SenderCheck
+    private let deliveredAt: Int?
     private let emit: (IngestEvent) -> Bool
     private var message: ReadMessage
 
@@ -49,12 +50,13 @@ final class DocumentSink {
     private var held: [(ReadDocument, Attachment?, DocumentFacts)] = []
 
     init(
-        parser: ReportParser, options: IngestOptions, senderCheck: SenderCheck?, message: ReadMessage,
+        parser: ReportParser, options: IngestOptions, senderCheck: SenderCheck, message: ReadMessage, deliveredAt: Int?,
         emit: @escaping (IngestEvent) -> Bool
     ) {
         self.parser = parser
         self.options = options
         self.senderCheck = senderCheck
+        self.deliveredAt = deliveredAt
         self.message = message
         self.emit = emit
     }
@@ -262,11 +264,25 @@ final class DocumentSink {
     }
 
     private func sender(_ report: ParsedReport, _ part: Attachment?) -> ReportSender {
-        var sender = ReportSender(mailFromDomain: mail?.authorDomain.map(DomainName.canonical))
-        sender.authenticity = senderCheck?.judge(
-            report.header, author: mail?.authorDomain, results: mail?.authentication ?? [], isForwarded: part?.insideMessage ?? false,
+        // Where servers are trusted a report without a mail was checked, too: nobody vouches for it.
+        let results = mail?.authentication ?? (options.trustedServers == nil ? nil : [])
+        var sender = senderCheck.sender(
+            report.header, isMail: mail != nil, author: mail?.authorDomain, results: results, isForwarded: part?.insideMessage ?? false,
             fileName: part?.name ?? attachmentName)
+        sender.arrivedAt = arrival(report.header.window)
         return sender
+    }
+
+    /// When the mail arrived, by whoever can be believed most (docs/decisions/0013-voices.md); nil: there is none.
+    private func arrival(_ window: ReportWindow) -> Int? {
+        guard let mail else { return nil }
+        // A trusted server writes its field on top of all that came with the mail.
+        let times = options.trustedServers == nil ? [deliveredAt, mail.receivedAt] : [mail.receivedAt, deliveredAt]
+        for time in times + [mail.dateAt] {
+            // Nothing arrives before what it speaks of.
+            if let time, time >= window.begin { return min(time, options.now) }
+        }
+        return options.now
     }
 
     /// Ends the large report before: only now is it known what else its mail held, unless another one follows.

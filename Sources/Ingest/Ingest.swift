@@ -86,6 +86,7 @@ public struct Ingest: Sendable {
         do {
             return try store.write { writer in
                 do {
+                    writer.organisation = options.organisations()
                     try writer.adopt(options.ownDomains)
                     let session = try WritingSession(writer, mailbox, options)
                     known.set(try writer.knownMessages(mailbox: session.mailboxID))

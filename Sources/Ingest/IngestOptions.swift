@@ -25,28 +25,20 @@ public struct IngestOptions: Sendable {
     var isRetry = false
     /// Records and other rows that may wait before a commit.
     public var workPerCommit = 200_000
-    /// How the senders of reports are checked; nil: no mail server is trusted, and nothing is checked.
-    public var trust: Trust?
+    /// The names under which the own servers write `Authentication-Results`, "" for fields without a name; nil: no mail server is trusted,
+    /// and nothing is checked.
+    public var trustedServers: [String]?
+    /// Makes, for one thread, what tells a canonical name's organisational domain.
+    public var organisations: @Sendable () -> (String) -> String
 
     /// Whose reports count; those about other domains are stored and left out of all figures.
     public var ownDomains = OwnDomains()
 
-    /// Whom to believe about the mails.
-    public struct Trust: Sendable {
-        /// The names under which the own servers write `Authentication-Results`; "" for fields without a name.
-        public var servers: [String]
-        /// Makes, for one thread, what tells a canonical name's organisational domain.
-        public var organisations: @Sendable () -> (String) -> String
-
-        /// Both parts.
-        public init(servers: [String], organisations: @escaping @Sendable () -> (String) -> String) {
-            self.servers = servers
-            self.organisations = organisations
-        }
+    /// The defaults, at `now`. Whose word a report is depends on organisational domains, so there is no default for them.
+    public init(now: Int, organisations: @escaping @Sendable () -> (String) -> String) {
+        self.now = now
+        self.organisations = organisations
     }
-
-    /// The defaults, at `now`.
-    public init(now: Int) { self.now = now }
 }
 
 /// How far an ingest has come.

@@ -10,14 +10,14 @@ final class MessageReader {
     private let unpacker: Unpacker
     private let mailReader: MailReader
     private let parser: ReportParser
-    private let senderCheck: SenderCheck?
+    private let senderCheck: SenderCheck
     private var buffer: [UInt8] = []
 
     init(options: IngestOptions) {
         self.options = options
         unpacker = Unpacker(limits: options.limits.unpacking)
-        mailReader = MailReader(limits: options.limits.mail, trustedServers: options.trust?.servers)
-        senderCheck = options.trust.map { SenderCheck(organisation: $0.organisations()) }
+        mailReader = MailReader(limits: options.limits.mail, trustedServers: options.trustedServers)
+        senderCheck = SenderCheck(organisation: options.organisations())
         parser = ReportParser(limits: options.limits.xml)
     }
 
@@ -37,7 +37,8 @@ final class MessageReader {
             return refuse(result, objection, message.form)
         }
         unpacker.beginMessage()
-        let sink = DocumentSink(parser: parser, options: options, senderCheck: senderCheck, message: result, emit: emit)
+        let sink = DocumentSink(
+            parser: parser, options: options, senderCheck: senderCheck, message: result, deliveredAt: message.deliveredAt, emit: emit)
         buffer.withUnsafeBytes { bytes in
             if message.form == .file, sniff(bytes) != .none || !looksLikeMail(bytes) {
                 readFile(bytes, name: name, sink)

@@ -6,24 +6,74 @@ struct SenderCheck {
     /// A canonical name's organisational domain.
     let organisation: (String) -> String
 
+    /// What is known of the mail that a report came in, but for its time.
+    ///
     /// - Parameters:
+    ///   - isMail: whether it came in a mail; else the owner put it where it is.
     ///   - author: domain in From, as written; nil: there is no mail, or not one author.
-    ///   - results: what trusted servers found out about the mail.
+    ///   - results: what trusted servers found out about the mail; nil: none is trusted.
     ///   - isForwarded: the report lies in a message inside the mail, so the mail's author only passed it on.
     ///   - fileName: name of the attachment.
+    func sender(
+        _ header: ReportHeader, isMail: Bool, author: String?, results: [AuthenticationResults]?, isForwarded: Bool, fileName: String
+    ) -> ReportSender {
+        var sender = ReportSender(mailFromDomain: author.map(DomainName.canonical))
+        let domain = author.flatMap(DomainName.named)
+        if let results {
+            sender.authenticity = judge(header, author: author, results: results, isForwarded: isForwarded, fileName: fileName)
+        } else if let domain, !isForwarded, isOfOther(header, domain) {
+            // Who mails for whom is known, whoever else is asked.
+            sender.authenticity = .mismatch
+        }
+        if sender.authenticity != .mismatch { sender.voice = Voice.name(author: domain, email: header.email, organisation: organisation) }
+        sender.rank =
+            switch sender.authenticity {
+            case .verified: .verified
+            case .mismatch: .mismatch
+            case .unverified:
+                !isMail ? .unchecked : domain.map { !isForwarded && isAuthentic($0, results ?? []) } == true ? .elsewhere : .unverified
+            case nil: !isMail || agrees(header, domain, isForwarded: isForwarded, fileName: fileName) ? .unchecked : .elsewhere
+            }
+        return sender
+    }
+
+    /// Whether the report has the name of a reporter who never sends reports from `author`.
+    private func isOfOther(_ header: ReportHeader, _ author: String) -> Bool {
+        KnownReporters.known.reporter(named: header.reporter).map { !$0.mails(from: author) } ?? false
+    }
+
+    /// Whether nothing says that the report is somebody else's than its mail's author's.
+    private func agrees(_ header: ReportHeader, _ author: String?, isForwarded: Bool, fileName: String) -> Bool {
+        guard let author, !isForwarded, !KnownReporters.personal.contains(author) else { return false }
+        return reporter(header, fileName).map { $0 == family(author) } ?? true
+    }
+
+    /// Whom the report names; nil: nobody.
+    private func reporter(_ header: ReportHeader, _ fileName: String) -> String? {
+        if let named = named(header) { return named }
+        if let address = header.email.flatMap(DomainName.ofAddress) { return family(address) }
+        let receiver = MailDeviations.isReportName(fileName, of: header) ? fileName.split(separator: "!").first : nil
+        return receiver.flatMap { DomainName.named(String($0)) }.map(family)
+    }
+
+    private func named(_ header: ReportHeader) -> String? {
+        if let known = KnownReporters.known.reporter(named: header.reporter) { return known.domains.first }
+        return DomainName.named(header.reporter).map(family)
+    }
+
+    /// The verdict where a mail server is trusted; the parameters are those of `sender`.
     func judge(
         _ header: ReportHeader, author: String?, results: [AuthenticationResults], isForwarded: Bool, fileName: String
     ) -> Authenticity {
-        guard let author = author.flatMap(domain), !isForwarded else { return .unverified }
+        guard let author = author.flatMap(DomainName.named), !isForwarded else { return .unverified }
+        if isOfOther(header, author) { return .mismatch }
+        guard let reporter = reporter(header, fileName) else { return .unverified }
         let sender = family(author)
-        let named = domain(header.reporter).map(family)
-        let address = header.email.flatMap(domainOfAddress).map(family)
-        let receiver = MailDeviations.isReportName(fileName, of: header) ? fileName.split(separator: "!").first : nil
-        guard let reporter = named ?? address ?? receiver.flatMap({ domain(String($0)) }).map(family) else { return .unverified }
         let isAuthentic = isAuthentic(author, results)
-        if reporter == sender { return isAuthentic && !Self.personal.contains(author) ? .verified : .unverified }
+        if reporter == sender { return isAuthentic && !KnownReporters.personal.contains(author) ? .verified : .unverified }
+        let address = header.email.flatMap(DomainName.ofAddress).map(family)
         // A gateway that reports in its customer's name; an organisation with an address elsewhere.
-        if named != nil { return address == sender ? .unverified : .mismatch }
+        if named(header) != nil { return address == sender ? .unverified : .mismatch }
         return isAuthentic || address == nil ? .unverified : .mismatch
     }
 
@@ -31,7 +81,7 @@ struct SenderCheck {
     private func isAuthentic(_ author: String, _ results: [AuthenticationResults]) -> Bool {
         let results = results.flatMap(\.results)
         let sender = organisation(author)
-        func isSender(_ name: String?) -> Bool { name.flatMap(domainOfAddress).map(organisation) == sender }
+        func isSender(_ name: String?) -> Bool { name.flatMap(DomainName.ofAddress).map(organisation) == sender }
         let dmarc = results.filter { $0.method == "dmarc" }
         // One that contradicts the others may be the only one that is no forgery.
         if dmarc.contains(where: { $0.result == "fail" }) { return false }
@@ -44,48 +94,9 @@ struct SenderCheck {
         return !spf.isEmpty && spf.allSatisfy { $0.result == "pass" && isSender($0["smtp.mailfrom"]) }
     }
 
-    // MARK: - Names
-
-    /// The canonical name, if `text` is the name of a domain.
-    private func domain(_ text: String) -> String? {
-        let name = DomainName.canonical(text)
-        let labels = name.split(separator: ".", omittingEmptySubsequences: false)
-        let isName = labels.allSatisfy { label in
-            !label.isEmpty
-                && label.utf8.allSatisfy {
-                    (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
-                }
-        }
-        guard labels.count >= 2, name.utf8.count <= 253, isName, labels.last?.utf8.allSatisfy({ (0x30...0x39).contains($0) }) == false
-        else { return nil }
-        return name
-    }
-
-    /// The domain of `john@a.example`, `<john@a.example>`, `@a.example` or `a.example`.
-    private func domainOfAddress(_ text: String) -> String? {
-        let host = text.utf8.lastIndex(of: UInt8(ascii: "@")).map { text[text.index(after: $0)...] } ?? text[...]
-        return domain(String(host.drop { $0.isWhitespace || $0 == "<" }.prefix { !$0.isWhitespace && $0 != ">" }))
-    }
-
     /// The organisational domain, or where one organisation has several that it reports under, one of them.
     private func family(_ name: String) -> String {
-        let organisation = organisation(name)
-        return Self.families[organisation] ?? organisation
+        let known = KnownReporters.known
+        return (known.reporter(of: name) ?? known.reporter(of: organisation(name)))?.domains.first ?? organisation(name)
     }
-
-    /// Of large reporters whose mails and reports name different domains.
-    private static let families = [
-        "outlook.com": "microsoft.com", "hotmail.com": "microsoft.com", "aol.com": "yahoo.com", "yahooinc.com": "yahoo.com",
-        "secureserver.net": "godaddy.com", "fastmaildmarc.com": "fastmail.com", "xs4all.net": "xs4all.nl",
-        "mimecastreport.com": "mimecast.com", "mimecast.org": "mimecast.com",
-    ]
-
-    /// Domains in which anybody can have an address: such a mail proves a customer, not the provider.
-    private static let personal: Set<String> = [
-        "126.com", "163.com", "aol.com", "bk.ru", "fastmail.com", "gmail.com", "gmx.at", "gmx.ch", "gmx.com", "gmx.de", "gmx.net",
-        "googlemail.com", "hotmail.com", "icloud.com", "inbox.ru", "list.ru", "live.com", "mac.com", "mail.ru", "me.com", "msn.com",
-        "outlook.com", "proton.me", "protonmail.com", "qq.com", "t-online.de", "web.de", "xs4all.nl", "yahoo.com", "yandex.com",
-        "yandex.ru",
-        "ymail.com", "zoho.com",
-    ]
 }

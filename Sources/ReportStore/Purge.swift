@@ -328,17 +328,18 @@ private struct UnusedValues {
             names.insert(row[0])
             names.insert(row[1])
         }
-        deleted += try delete(from: "names", without: names)
         deleted += try delete(from: "override_sets", without: overrides)
         var policies = try Marks(db, "policies")
         var reporters = try Marks(db, "reporters")
         var domains = try Marks(db, "domains")
-        let reports = try Row.fetchCursor(db, sql: "SELECT policy_id, reporter_id, domain_id FROM reports")
+        let reports = try Row.fetchCursor(db, sql: "SELECT policy_id, reporter_id, domain_id, voice_id FROM reports")
         while let row = try reports.next() {
             policies.insert(row[0])
             reporters.insert(row[1])
             domains.insert(row[2])
+            names.insert(row[3])
         }
+        deleted += try delete(from: "names", without: names)
         for table in ["kept_daily", "kept_sources"] {
             let kept = try Int.fetchCursor(db, sql: "SELECT DISTINCT domain_id FROM \(table)")
             while let domain = try kept.next() { domains.insert(domain) }

@@ -2,27 +2,31 @@ import DMARC
 import GRDB
 
 extension Authenticity: DatabaseValueConvertible {}
+extension ReportSender.Rank: DatabaseValueConvertible {}
 
 /// Whom a report came from (docs/decisions/0009-authenticity.md).
 extension ReportWriter {
-    /// A stored report came once more: the best of its mails counts. What was stored before anything was checked can only gain.
-    func improve(_ stored: Rival, _ sender: ReportSender, _ header: ReportHeader) throws {
-        guard let new = sender.authenticity else { return }
-        let old = stored.sender.authenticity
-        guard old.map({ new.isBetter(than: $0) }) ?? (new == .verified) else { return }
-        try db.execute(
-            sql: "UPDATE reports SET authenticity = ?, mail_from_domain = ? WHERE id = ?",
-            arguments: [new, sender.mailFromDomain, stored.id])
-        guard old != nil, new == .verified else { return }
-        // It was no witness, and is one now: verdicts that know it are to be made anew; and it may have lost against a forgery.
-        try db.execute(sql: "UPDATE verdict_state SET is_stale = 1 WHERE report_id >= ?", arguments: [stored.id])
-        if !stored.isCounted {
-            try settleIdentity(interning.domain(header.policy.domain), interning.reporter(header.reporter), header)
+    /// A stored report came once more: the best of its mails counts. Whoever was checked cannot gain by a mail that was not.
+    func improve(_ stored: Rival, _ sender: ReportSender, _ header: ReportHeader, isContested: Bool) throws {
+        let old = stored.sender
+        // It came in no mail: that says nothing of those that came in one.
+        guard sender.arrivedAt != nil, sender.standing > old.standing, sender.authenticity != nil || old.authenticity != .unverified else {
+            return
         }
+        // Another copy never makes a report older.
+        let arrived = old.arrivedAt.map { max($0, sender.arrivedAt ?? $0) } ?? sender.arrivedAt
+        try db.execute(
+            sql: "UPDATE reports SET authenticity = ?, mail_from_domain = ?, voice_id = ?, arrived_utc = ?, sender_rank = ? WHERE id = ?",
+            arguments: [
+                sender.authenticity, sender.mailFromDomain, sender.voice.map { try interning.name($0) }, arrived, sender.rank, stored.id,
+            ])
+        // What was learned from it, or not, is to be learned anew.
+        if old.voice != sender.voice || Self.isWitness(old) != Self.isWitness(sender) {
+            try db.execute(sql: "UPDATE verdict_state SET is_stale = 1 WHERE report_id >= ?", arguments: [stored.id])
+        }
+        // It may have lost against a forgery, or have let one stand beside it.
+        if isContested { try settleIdentity(interning.domain(header.policy.domain), interning.reporter(header.reporter), header) }
     }
 
-    /// Whether what a stored report says can be evidence: it is verified, or was never checked.
-    func isWitness(_ id: Int64) throws -> Bool {
-        try Bool.fetchOne(db, sql: "SELECT authenticity IS NULL OR authenticity = 1 FROM reports WHERE id = ?", arguments: [id]) ?? false
-    }
+    private static func isWitness(_ sender: ReportSender) -> Bool { sender.authenticity == nil || sender.authenticity == .verified }
 }

@@ -3,27 +3,68 @@ import GRDB
 
 /// Two reports with one identity and different content (docs/decisions/0005-conflicts.md).
 extension ReportWriter {
-    /// Decides which of two reports with one identity is counted: a superset replaces its subset, otherwise the first stays.
-    /// The new report's records are in, not counted. Returns whether it is counted now.
-    func settleConflict(_ report: inout OpenReport) throws -> Bool {
-        guard let counted = report.rivals.first(where: \.isCounted) else { return false }
-        let window = report.header.window
-        guard try replaces(report.id, counted.id, domain: report.domain, window) else { return false }
-        // Only a superset has all of the other one's sources on all of its days.
-        if try !isWitness(counted.id), try isWitness(report.id) {
-            replaced.domains.insert(report.domain)
-            replaced.isChanged = true
-        }
-        try setCounted(false, counted.id, domain: report.domain, window.days)
-        try setCounted(true, report.id, domain: report.domain, window.days)
-        return true
+    /// One of several reports with one identity.
+    struct Contender {
+        var id: Int64
+        var rank: ReportSender.Rank
+        /// Nil: nobody's.
+        var voice: String?
     }
 
-    /// Whether the report `new` takes the place of `old`, which has the same identity: whether it contains every record of it, with at least its
-    /// count, and says more. But a witness goes before what was checked and is not verified, whatever they say.
-    func replaces(_ new: Int64, _ old: Int64, domain: Int64, _ window: ReportWindow) throws -> Bool {
-        let isTrusted = (new: try isWitness(new), old: try isWitness(old))
-        if isTrusted.new != isTrusted.old { return isTrusted.new }
+    /// Reports of one voice that a further one is compared with, of those that nobody vouches for. What comes after that many counts as well.
+    private static let maxCompared = 16
+
+    /// Decides which reports of an identity are counted, now that another one came. Its records are in, not counted.
+    func settleConflict(_ report: OpenReport, _ sender: ReportSender) throws -> DocumentOutcome {
+        // Reports about domains of others are in no figure, whoever sends them.
+        if report.isForeign { return .conflict(replaced: false) }
+        let before = report.rivals.filter(\.isCounted).map(\.contender)
+        let new = Contender(id: report.id, rank: sender.standing, voice: sender.voice)
+        let after = try contend(new, before, report.domain, report.header)
+        let days = report.header.window.days
+        let isCounted = after.contains { $0.id == new.id }
+        var replacedAny = false
+        for old in before where !after.contains(where: { $0.id == old.id }) {
+            replacedAny = true
+            // Only a superset has all of the other one's sources on all of its days.
+            if old.rank != new.rank || old.voice != new.voice {
+                replaced.domains.insert(report.domain)
+                replaced.isChanged = true
+            }
+            try setCounted(false, old.id, domain: report.domain, days)
+        }
+        if isCounted { try setCounted(true, new.id, domain: report.domain, days) }
+        return isCounted && !replacedAny ? .stored : .conflict(replaced: isCounted)
+    }
+
+    /// The reports that are counted once `new` has come to `counted`, in the order in which they came.
+    ///
+    /// Whoever is worth more goes before, whichever came first. Where the reporter's name is no domain, each voice has an identity of its
+    /// own. Among equals of different voices nobody can tell who is right, and nobody hides anybody; nor among those of one voice that
+    /// nothing vouches for. Else the documented rules decide: a superset takes the place, otherwise the first stays.
+    func contend(_ new: Contender, _ counted: [Contender], _ domain: Int64, _ header: ReportHeader) throws -> [Contender] {
+        // What is nobody's contends with everybody.
+        let isApart = DomainName.named(header.reporter) == nil
+        let isRival = { (other: Contender) in !isApart || other.voice == new.voice || other.voice == nil || new.voice == nil }
+        if counted.contains(where: { isRival($0) && $0.rank > new.rank }) { return counted }
+        var left = counted.filter { !isRival($0) || $0.rank == new.rank }
+        let equals = left.filter { isRival($0) && $0.voice == new.voice }
+        if new.rank > .unverified {
+            if let old = equals.first {
+                guard try replaces(new.id, old.id, domain: domain, header.window) else { return counted }
+                left.removeAll { $0.id == old.id }
+            }
+        } else {
+            for old in equals.prefix(Self.maxCompared) {
+                if try replaces(old.id, new.id, domain: domain, header.window, orEquals: true) { return counted }
+                if try replaces(new.id, old.id, domain: domain, header.window) { left.removeAll { $0.id == old.id } }
+            }
+        }
+        return left + [new]
+    }
+
+    /// Whether the report `new` contains every record of `old`, which has the same identity, with at least its count, and says more.
+    func replaces(_ new: Int64, _ old: Int64, domain: Int64, _ window: ReportWindow, orEquals: Bool = false) throws -> Bool {
         let days = window.days
         let missing = try Bool.fetchOne(
             db,
@@ -52,12 +93,14 @@ extension ReportWriter {
             arguments: [
                 "domain": domain, "first": days.lowerBound.number, "last": days.upperBound.number, "old": old, "new": new,
             ])
-        return try missing == false && isLarger(new, than: old, domain: domain, window)
+        return try missing == false && isLarger(new, than: old, domain: domain, window, orEquals: orEquals)
     }
 
     /// Whether the new report says more than the counted one, and on each day of a long window has all of its sources: rounding may leave a
     /// source without a share on a day. Two reports of the same records differ in their policy only; the first stays.
-    private func isLarger(_ new: Int64, than old: Int64, domain: Int64, _ window: ReportWindow) throws -> Bool {
+    private func isLarger(
+        _ new: Int64, than old: Int64, domain: Int64, _ window: ReportWindow, orEquals: Bool
+    ) throws -> Bool {
         let days = window.days
         let sums = """
             SELECT coalesce(sum(messages), 0), count(DISTINCT sequence) FROM records
@@ -68,7 +111,8 @@ extension ReportWriter {
             guard let row = try Row.fetchOne(db, sql: sums, arguments: arguments) else { return (0, 0) }
             return (row[0], row[1])
         }
-        guard try sum(new) > sum(old) else { return false }
+        let (newSum, oldSum) = try (sum(new), sum(old))
+        guard newSum > oldSum || orEquals && newSum == oldSum else { return false }
         guard window.isSpread else { return true }
         let lost = try Bool.fetchOne(
             db,

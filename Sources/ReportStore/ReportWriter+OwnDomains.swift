@@ -67,13 +67,15 @@ extension ReportWriter {
         let identities = try Row.fetchAll(
             db,
             sql: """
-                SELECT reporter_id, report_id, begin_utc, end_utc FROM reports WHERE domain_id = ? AND report_id <> ''
-                GROUP BY 1, 2, 3, 4 HAVING count(*) > 1
+                SELECT p.reporter_id, o.name, p.report_id, p.begin_utc, p.end_utc
+                FROM reports p JOIN reporters o ON o.id = p.reporter_id
+                WHERE p.domain_id = ? AND p.report_id <> '' GROUP BY 1, 2, 3, 4, 5 HAVING count(*) > 1
                 """, arguments: [domain])
         for row in identities {
             var header = ReportHeader()
-            header.reportID = row[1]
-            header.window = ReportWindow(begin: row[2], end: row[3])
+            header.reporter = row[1]
+            header.reportID = row[2]
+            header.window = ReportWindow(begin: row[3], end: row[4])
             try settleIdentity(domain, row[0], header)
         }
     }

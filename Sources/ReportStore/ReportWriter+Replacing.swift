@@ -75,7 +75,8 @@ extension ReportWriter {
                 SELECT p.id, p.domain_id, d.name, p.reporter_id, o.name, p.report_id, p.begin_utc, p.end_utc, p.digest, p.version, p.email,
                     p.contact_info, p.generator, p.errors, p.standard, p.records, p.messages, p.deviations, p.refused_records, p.message_id,
                     p.raw_id, p.member, y.p, y.sp, y.np, y.adkim, y.aspf, y.pct, y.fo, y.testing, y.discovery_method,
-                    p.is_counted, p.authenticity, p.mail_from_domain
+                    p.is_counted, p.authenticity, p.mail_from_domain,
+                    (SELECT name FROM names WHERE id = p.voice_id), p.arrived_utc, p.sender_rank
                 FROM reports p JOIN domains d ON d.id = p.domain_id JOIN reporters o ON o.id = p.reporter_id
                     JOIN policies y ON y.id = p.policy_id
                 WHERE p.id > ? ORDER BY p.id LIMIT ?
@@ -110,8 +111,9 @@ extension ReportWriter {
                     id: row[0], header: header, digest: try row.digest(8), records: row[15], messages: row[16],
                     deviations: Deviations(rawValue: UInt64(bitPattern: row[17])), refusedRecords: row[18], rawID: row[20], member: row[21],
                     isCounted: row[31],
-                    sender: ReportSender(authenticity: row[32], mailFromDomain: row[33]), message: row[19], domain: row[1], reporter: row[3]
-                ))
+                    sender: ReportSender(
+                        authenticity: row[32], mailFromDomain: row[33], voice: row[34], arrivedAt: row[35], rank: row[36]),
+                    message: row[19], domain: row[1], reporter: row[3]))
         }
         return (found, rows.count < limit ? nil : rows.last?[0])
     }
@@ -211,24 +213,14 @@ extension ReportWriter {
     func settleIdentity(_ domain: Int64, _ reporter: Int64, _ header: ReportHeader) throws {
         // Without an id the content is part of the identity, so there is no conflict.
         guard !header.reportID.isEmpty, try !isForeign(domain) else { return }
-        let rows = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT id, is_counted FROM reports
-                WHERE domain_id = ? AND begin_utc = ? AND reporter_id = ? AND report_id = ? AND end_utc = ? ORDER BY id
-                """, arguments: [domain, header.window.begin, reporter, header.reportID, header.window.end])
-        guard var winner: Int64 = rows.first?[0] else { return }
-        for row in rows.dropFirst() {
-            let id: Int64 = row[0]
-            if try replaces(id, winner, domain: domain, header.window) { winner = id }
-        }
+        let rivals = try rivals(of: header, domain: domain, reporter: reporter)
+        var counted: [Contender] = []
+        for rival in rivals { counted = try contend(rival.contender, counted, domain, header) }
         let days = header.window.days
-        for row in rows {
-            let id: Int64 = row[0]
-            let isCounted: Bool = row[1]
-            guard isCounted != (id == winner) else { continue }
-            if isCounted { replaced.domains.insert(domain) }
-            try setCounted(!isCounted, id, domain: domain, days)
+        for rival in rivals {
+            guard rival.isCounted != counted.contains(where: { $0.id == rival.id }) else { continue }
+            if rival.isCounted { replaced.domains.insert(domain) }
+            try setCounted(!rival.isCounted, rival.id, domain: domain, days)
             note(domain, days)
         }
     }

@@ -24,6 +24,8 @@ public final class ReportWriter {
     var recordsInTransaction = 0
     /// Set by `adopt`.
     var ownDomains = OwnDomains()
+    /// A canonical name's organisational domain: whose word a report is that was stored before that was noted.
+    public var organisation: (String) -> String = { $0 }
 
     /// A report whose records are arriving.
     struct OpenReport {
@@ -51,6 +53,8 @@ public final class ReportWriter {
         var digest: ContentDigest
         var isCounted: Bool
         var sender: ReportSender
+
+        var contender: Contender { Contender(id: id, rank: sender.standing, voice: sender.voice) }
     }
 
     /// Rows that the shares of one report's long window may need beyond one for each record; after that a record falls on one day.
@@ -75,8 +79,8 @@ public final class ReportWriter {
             """
             INSERT INTO reports (id, reporter_id, domain_id, report_id, begin_utc, end_utc, day, is_spread, is_counted, digest, policy_id,
                 standard, version, email, contact_info, generator, errors, records, messages, passed, deviations, refused_records,
-                message_id, raw_id, member, authenticity, mail_from_domain)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                message_id, raw_id, member, authenticity, mail_from_domain, voice_id, arrived_utc, sender_rank)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         insertMessage = try HotStatement(
             db,
@@ -169,7 +173,7 @@ public final class ReportWriter {
     public func store(_ report: ParsedReport, _ batches: [RecordBatch], origin: Origin) throws -> DocumentOutcome {
         let rivals = try rivals(of: report.header)
         if let known = rivals.first(where: { $0.digest == report.digest }) {
-            try improve(known, origin.sender, report.header)
+            try improve(known, origin.sender, report.header, isContested: rivals.count > 1)
             return .duplicate
         }
         try start(report.header, rivals: report.header.reportID.isEmpty ? [] : rivals, isStreamed: false)
@@ -190,9 +194,10 @@ public final class ReportWriter {
 
     /// Ends it. A duplicate leaves nothing behind.
     public func closeReport(_ report: ParsedReport, origin: Origin) throws -> DocumentOutcome {
-        if let known = try rivals(of: report.header).first(where: { $0.digest == report.digest }) {
+        let rivals = try rivals(of: report.header)
+        if let known = rivals.first(where: { $0.digest == report.digest }) {
             try abandonReport()
-            try improve(known, origin.sender, report.header)
+            try improve(known, origin.sender, report.header, isContested: rivals.count > 1)
             return .duplicate
         }
         let outcome = try finish(report, origin: origin)
@@ -209,8 +214,11 @@ public final class ReportWriter {
     }
 
     func rivals(of header: ReportHeader) throws -> [Rival] {
-        let domain = try interning.domain(header.policy.domain)
-        let reporter = try interning.reporter(header.reporter)
+        try rivals(of: header, domain: interning.domain(header.policy.domain), reporter: interning.reporter(header.reporter))
+    }
+
+    /// The stored reports of an identity, in the order in which they came.
+    func rivals(of header: ReportHeader, domain: Int64, reporter: Int64) throws -> [Rival] {
         // Nearly every report is new: whether there is any rival is asked in the cheapest way.
         findRival.bind(1, domain)
         findRival.bind(2, header.window.begin)
@@ -221,11 +229,18 @@ public final class ReportWriter {
         let rows = try Row.fetchAll(
             db,
             sql: """
-                SELECT id, digest, is_counted, authenticity, mail_from_domain FROM reports
+                SELECT id, digest, is_counted, authenticity, mail_from_domain, (SELECT name FROM names WHERE id = voice_id), arrived_utc,
+                    sender_rank, email
+                FROM reports
                 WHERE domain_id = ? AND begin_utc = ? AND reporter_id = ? AND report_id = ? AND end_utc = ? ORDER BY id
                 """, arguments: [domain, header.window.begin, reporter, header.reportID, header.window.end])
-        return try rows.map {
-            Rival(id: $0[0], digest: try $0.digest(1), isCounted: $0[2], sender: ReportSender(authenticity: $0[3], mailFromDomain: $0[4]))
+        return try rows.map { row in
+            var sender = ReportSender(authenticity: row[3], mailFromDomain: row[4], voice: row[5], arrivedAt: row[6], rank: row[7])
+            // Stored before voices were noted.
+            if sender.voice == nil, sender.authenticity != .mismatch {
+                sender.voice = Voice.name(author: sender.mailFromDomain, email: row[8], organisation: organisation)
+            }
+            return Rival(id: row[0], digest: try row.digest(1), isCounted: row[2], sender: sender)
         }
     }
 
@@ -332,7 +347,7 @@ public final class ReportWriter {
             return .stored
         }
         if report.rivals.isEmpty { return .stored }
-        return .conflict(replaced: try settleConflict(&report))
+        return try settleConflict(report, report.replacing.map(\.sender) ?? origin.sender)
     }
 
     private func insertRow(_ parsed: ParsedReport, _ report: OpenReport, _ origin: Origin) throws {
@@ -369,6 +384,9 @@ public final class ReportWriter {
         let sender = report.replacing.map(\.sender) ?? origin.sender
         insert.bind(26, sender.authenticity.map { Int64($0.rawValue) })
         insert.bind(27, sender.mailFromDomain)
+        insert.bind(28, try sender.voice.map { try interning.name($0) })
+        insert.bind(29, sender.arrivedAt.map { Int64($0) })
+        insert.bind(30, sender.rank.map { Int64($0.rawValue) })
         try insert.run()
     }
 }

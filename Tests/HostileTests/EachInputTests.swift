@@ -32,7 +32,7 @@ struct EachInputTests {
 
     private func check(_ input: HostileInput, _ expected: Expected, at path: String) throws {
         let start = Self.threadSeconds()
-        let found = try readReports(path: path, options: IngestOptions(now: Self.now))
+        let found = try readReports(path: path, options: IngestOptions(now: Self.now, organisations: { { $0 } }))
         let seconds = Self.threadSeconds() - start
         #expect(seconds < Self.cpuSeconds, "\(input.testDescription): \(seconds) s")
         let reports = found.compactMap(\.report)

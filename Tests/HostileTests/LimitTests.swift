@@ -129,7 +129,7 @@ struct LimitTests {
 
     private func read(_ bytes: [UInt8], file: String, _ values: [String: Int]) throws -> [ReadReport] {
         let folder = try HostileFolder()
-        var options = IngestOptions(now: EachInputTests.now)
+        var options = IngestOptions(now: EachInputTests.now, organisations: { { $0 } })
         for (key, value) in values {
             let limit = try #require(Limits.all.first { $0.key == key })
             #expect(limit.range.contains(value), "\(key)")

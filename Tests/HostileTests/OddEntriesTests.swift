@@ -10,7 +10,7 @@ import Testing
 struct OddEntriesTests {
     private func ingest(_ path: String, standardInput: Int32 = 0) throws -> (tally: Tally, store: ReportStore) {
         let store = try ReportStore(path: ":memory:", access: .readWrite)
-        var options = IngestOptions(now: EachInputTests.now)
+        var options = IngestOptions(now: EachInputTests.now, organisations: { { $0 } })
         options.standardInput = standardInput
         let tally = try Ingest(store: store, options: options).run(path: path)
         #expect(MessageOutcome.allCases.reduce(0) { $0 + (tally.messages[$1] ?? 0) } == tally.seen)
@@ -143,7 +143,8 @@ struct OddEntriesTests {
         try folder.write("box/new/.keep", [])
         let database = folder.path + "/dmarc.sqlite"
         let store = try ReportStore(path: database, access: .readWrite)
-        let tally = try Ingest(store: store, options: IngestOptions(now: EachInputTests.now)).run(path: folder.path + "/box")
+        let tally = try Ingest(store: store, options: IngestOptions(now: EachInputTests.now, organisations: { { $0 } })).run(
+            path: folder.path + "/box")
         #expect(tally.messages[.refused] == 10)
         let pages = try store.reader.read {
             try Int.fetchOne($0, sql: "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")

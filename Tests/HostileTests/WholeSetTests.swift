@@ -40,7 +40,8 @@ struct WholeSetTests {
     private func checkLedger(_ folder: HostileFolder, _ mails: Int, _ files: Int) throws {
         for (box, count) in [("maildir", mails), ("files", files)] {
             let store = try ReportStore(path: folder.path + "/\(box).sqlite", access: .readWrite)
-            let tally = try Ingest(store: store, options: IngestOptions(now: EachInputTests.now)).run(path: folder.path + "/\(box)")
+            let tally = try Ingest(store: store, options: IngestOptions(now: EachInputTests.now, organisations: { { $0 } })).run(
+                path: folder.path + "/\(box)")
             #expect(tally.seen == count)
             #expect(MessageOutcome.allCases.reduce(0) { $0 + (tally.messages[$1] ?? 0) } == count)
             #expect((tally.messages[.deferred] ?? 0) == 0)

@@ -37,13 +37,11 @@ struct AuthenticityTests {
     private static let today = Day(containing: now)
 
     private static func options(trusting: Bool) -> IngestOptions {
-        var options = IngestOptions(now: now)
-        if trusting {
-            options.trust = IngestOptions.Trust(servers: ["mx.example.nl"]) {
-                guard let suffixes = PublicSuffixes() else { return { $0 } }
-                return { suffixes.organisation(of: $0) }
-            }
+        var options = IngestOptions(now: now) {
+            guard let suffixes = PublicSuffixes() else { return { $0 } }
+            return { suffixes.organisation(of: $0) }
         }
+        if trusting { options.trustedServers = ["mx.example.nl"] }
         return options
     }
 

@@ -25,7 +25,7 @@ struct ForeignDomainTests {
         deinit { try? FileManager.default.removeItem(at: folder) }
 
         static func options(_ domains: OwnDomains) -> IngestOptions {
-            var options = IngestOptions(now: 1_790_000_000)
+            var options = IngestOptions(now: 1_790_000_000, organisations: { { $0 } })
             options.ownDomains = domains
             return options
         }

@@ -43,7 +43,7 @@ enum Samples {
 
     static func options() -> IngestOptions {
         // One moment for all: 2026-11-21, after the last sample.
-        IngestOptions(now: 1_795_219_200)
+        IngestOptions(now: 1_795_219_200, organisations: { { $0 } })
     }
 }
 

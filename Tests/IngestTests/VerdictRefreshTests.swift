@@ -119,7 +119,8 @@ struct VerdictRefreshTests {
             for (index, report) in batch.enumerated() {
                 try Data(report.utf8).write(to: inbox.appending(path: "\(index).xml"))
             }
-            let tally = try Ingest(store: store, options: IngestOptions(now: 1_790_000_000)).run(path: inbox.path(percentEncoded: false))
+            let tally = try Ingest(store: store, options: IngestOptions(now: 1_790_000_000, organisations: { { $0 } })).run(
+                path: inbox.path(percentEncoded: false))
             #expect(tally.refusals.isEmpty)
             _ = try VerdictRefresh(recordsInMemory: recordsInMemory).run(store)
         }

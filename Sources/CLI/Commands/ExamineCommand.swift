@@ -25,7 +25,9 @@ struct ExamineCommand: ContextCommand {
             buffer = bytes
         }
         let store = try ReportStore(path: ":memory:", access: .readWrite)
-        var options = IngestOptions(now: context.now)
+        // Nobody is believed here, but what would be read then is read.
+        var options = IngestOptions(now: context.now, organisations: { { $0 } })
+        options.trustedServers = []
         options.workers = 1
         options.keepsRaw = false
         for text in limit {
@@ -35,8 +37,6 @@ struct ExamineCommand: ContextCommand {
             }
             options.limits[keyPath: known.field] = value
         }
-        // Nobody is believed here, but what would be read then is read.
-        options.trust = IngestOptions.Trust(servers: []) { { $0 } }
         _ = try Ingest(store: store, options: options).run { _ throws(MailError) in OneMessage(message) }
     }
 

@@ -199,8 +199,7 @@ struct IngestCommand: ContextCommand {
     private func options(_ target: MailboxTarget, _ configuration: Configuration, _ containment: Containment?, _ context: Context)
         -> IngestOptions
     {
-        var options = IngestOptions(now: context.now)
-        options.limits = configuration.limits
+        var options = configuration.ingestOptions(now: context.now)
         options.workers = workers ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         options.keepsRaw = configuration.keepsRaw && !noRaw
         options.after = target.actions.after
@@ -208,8 +207,6 @@ struct IngestCommand: ContextCommand {
         options.afterOther = target.actions.afterOther
         options.standardInput = context.standardInput
         options.containment = containment
-        options.trust = configuration.trust
-        options.ownDomains = configuration.ownDomains
         return options
     }
 

@@ -62,10 +62,8 @@ struct ReprocessCommand: ContextCommand {
         defer { extendLifetime(lock) }
         let store = try ReportStore(path: path, access: .readWrite)
         StopRequest.listen()
-        var options = IngestOptions(now: context.now)
-        options.limits = configuration.limits
-        options.ownDomains = configuration.ownDomains
-        let reprocess = Reprocess(store: store, options: options, shouldStop: { StopRequest.wasMade })
+        let reprocess = Reprocess(
+            store: store, options: configuration.ingestOptions(now: context.now), shouldStop: { StopRequest.wasMade })
         let outcome = try reprocess.run(selection, isDryRun: dryRun)
         let retried = try retryKept(store, path, configuration, context)
         if !dryRun, !StopRequest.wasMade { _ = try VerdictRefresh(suffixFile: suffixFile).run(store, rebuild: true) }
@@ -84,10 +82,7 @@ struct ReprocessCommand: ContextCommand {
         _ store: ReportStore, _ path: String, _ configuration: Configuration, _ context: Context
     ) throws -> Retried {
         guard domain.isEmpty, since == nil, !StopRequest.wasMade else { return Retried() }
-        var options = IngestOptions(now: context.now)
-        options.limits = configuration.limits
-        options.trust = configuration.trust
-        options.ownDomains = configuration.ownDomains
+        var options = configuration.ingestOptions(now: context.now)
         let count = try RetryKept(store: store, options: options).count()
         guard count > 0, !dryRun,
             let containment = try IsolatedReader.containment(database: path, areAllSuspect: true, options.limits, context)

@@ -23,15 +23,18 @@ struct Configuration: Equatable {
     /// The names under which the own mail servers write `Authentication-Results`; nil: none is to be believed.
     var trustedServers: [String]?
 
-    /// How an ingest checks the senders of reports.
-    var trust: IngestOptions.Trust? {
-        guard let trustedServers else { return nil }
+    /// How an ingest is to be done, as far as the file says.
+    func ingestOptions(now: Int) -> IngestOptions {
         let file = publicSuffixList
-        return IngestOptions.Trust(servers: trustedServers) {
+        var options = IngestOptions(now: now) {
             // A list that cannot be read is an error of the verdicts; without one only equal names agree.
             guard let suffixes = PublicSuffixes(file: file) ?? PublicSuffixes() else { return { $0 } }
             return { suffixes.organisation(of: $0) }
         }
+        options.limits = limits
+        options.trustedServers = trustedServers
+        options.ownDomains = ownDomains
+        return options
     }
 }
 
