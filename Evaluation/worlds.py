@@ -109,12 +109,13 @@ class Receiver:
 
     def __init__(self, org, host, weight, bis=False, selector=True, sender=False, recipient=False, words=None, merges=False,
                  one_signature=False, scope=False, start=0, head='<?xml version="1.0" encoding="utf-8"?>', root="<feedback>",
-                 pad="  ", human=False, contact=None, drop_empty_spf=False):
+                 pad="  ", human=False, contact=None, drop_empty_spf=False, groups=False, masks=False):
         self.org, self.host, self.weight, self.bis = org, host, weight, bis
         self.selector, self.sender, self.recipient = selector or bis, sender, recipient
         self.words, self.merges, self.one_signature, self.scope = words, merges, one_signature, scope
         self.start, self.head, self.root, self.pad = start, head, root, pad
         self.human, self.contact, self.drop_empty_spf = human, contact, drop_empty_spf
+        self.groups, self.masks = groups, masks
         if bis:
             self.root = '<feedback xmlns="urn:ietf:params:xml:ns:dmarc-2.0">'
 
@@ -199,8 +200,9 @@ class Shape:
             if r.human and result == "fail":
                 inner += line(4, "human_result", "signature did not verify")
             auth += group(3, "dkim", inner)
-        if not (r.drop_empty_spf and spf_result == "none"):
-            auth += group(3, "spf", line(4, "domain", env) + (line(4, "scope", "mfrom") if r.scope else "") + line(4, "result", spf_result))
+        for name, result in spf_result if isinstance(spf_result, list) else [(env, spf_result)]:
+            if not (r.drop_empty_spf and result == "none"):
+                auth += group(3, "spf", line(4, "domain", name) + (line(4, "scope", "mfrom") if r.scope else "") + line(4, "result", result))
         return group(1, "record", group(2, "row", row) + group(2, "identifiers", who) + group(2, "auth_results", auth))
 
 
@@ -690,6 +692,13 @@ def excuse(rng, receiver, mail, failing):
     return kind, "known relay" if kind != "local_policy" and x < .3 else ""
 
 
+def masked(ip):
+    """The address as a receiver writes it that hides whose it is: the last octet of IPv4, all behind /48 of IPv6, is zero."""
+    if ":" in ip:
+        return ":".join(ip.split(":")[:3]) + "::"
+    return ip.rsplit(".", 1)[0] + ".0"
+
+
 class Ledger:
     def __init__(self):
         self.labels = defaultdict(lambda: [0, 0, Counter()])
@@ -737,15 +746,23 @@ def build(world, index, domain, day, ledger):
                 why, disposition = ("sampled_out", ""), "none"
             else:
                 disposition = policy
-            if receiver.merges:         # one row for all that ended alike; the first message's results stand for them
+            if receiver.masks:
+                mail = Mail(masked(mail.ip), mail.hf, mail.env, mail.sigs, mail.spf, mail.spf_elsewhere, mail.verdict, mail.note, mail.service, mail.hint)
+            if receiver.groups:         # one row for all that ended alike, with every result that was met
+                key = (mail.ip, mail.hf, dkim, spf, disposition)
+            elif receiver.merges:       # one row for all that ended alike; the first message's results stand for them
                 key = (mail.ip, mail.hf, dkim, spf, disposition, why and why[0], mail.verdict, mail.note)
             else:
                 key = (mail.ip, mail.hf, mail.env, sigs, mail.spf, disposition, why, mail.verdict, mail.note)
             row = rows.get(key)
             if row is None:
-                rows[key] = [count, mail, sigs, dkim, spf, disposition, why]
-            else:
-                row[0] += count
+                row = rows[key] = [0, mail, sigs, dkim, spf, disposition, why, Counter(), []]
+            elif receiver.groups:
+                row[2] += tuple(s for s in sigs if s not in row[2])
+            row[0] += count
+            row[7][mail.verdict, mail.note] += count
+            if (mail.env, mail.spf) not in row[8]:
+                row[8].append((mail.env, mail.spf))
     if not rows:
         return None
     if receiver.one_signature:          # it kept the signature that decided
@@ -761,19 +778,21 @@ def build(world, index, domain, day, ledger):
     totals["receivers"][receiver.org.replace("&amp;", "&")] += 1
     records = []
     word = ("fail", "pass")
-    for count, mail, sigs, dkim, spf, disposition, why in rows.values():
-        records.append(shape.record(mail.ip, count, disposition, word[dkim], word[spf], why, receiver.host, mail.env, mail.hf, sigs, mail.spf))
-        label = ledger.labels[domain.name, mail.ip, mail.verdict]
-        label[0] += 1
-        label[1] += count
-        label[2][mail.note or "-"] += count
+    for count, mail, sigs, dkim, spf, disposition, why, meant, envelopes in rows.values():
+        records.append(shape.record(mail.ip, count, disposition, word[dkim], word[spf], why, receiver.host, mail.env, mail.hf, sigs,
+                                    envelopes if receiver.groups else mail.spf))
+        for (verdict, note), part in meant.items():
+            label = ledger.labels[domain.name, mail.ip, verdict]
+            label[0] += 1
+            label[1] += part
+            label[2][note or "-"] += part
+            totals["verdicts"][verdict] += part
         totals["records"] += 1
         totals["messages"] += count
         totals["passed"] += count if dkim or spf else 0
         totals["spf_passed"] += count if spf else 0
         totals["dkim_passed"] += count if dkim else 0
         totals["dispositions"][disposition] += count
-        totals["verdicts"][mail.verdict] += count
     name = "%s!%s!%d!%d!%x.xml.gz" % (receiver.host, domain.name, begin, end, zlib.crc32(rid.encode()))
     return name, shape.report(rid, begin, end, domain, policy, records)
 
