@@ -2,7 +2,8 @@
 """Scores the verdicts of dmarcstat against worlds in which the right answers are known.
 
     evaluate.py --binary .build/release/dmarcstat                    everything: some minutes
-    evaluate.py --binary .build/release/dmarcstat --quick            own worlds, two seeds, reduced: for the tests
+    evaluate.py --binary .build/release/dmarcstat --quick            own worlds reduced, kinds of world small: for the tests
+    evaluate.py --binary … --groups kinds --diagnose out.md          what goes wrong in each kind of world, as a table
     evaluate.py --binary … --floors floors.tsv --check               exit 1, naming each figure below its floor
     evaluate.py --binary … --attackers                               forged reports as well: attackers.py
     evaluate.py --self-test                                          proves that the scorer can fail
@@ -26,10 +27,12 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
 import attackers
+from kinds import KINDS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROJECT = os.path.dirname(HERE)
 OWN = os.path.join(HERE, "worlds.py")
+KIND = os.path.join(HERE, "kinds.py")
 OTHER = os.path.join(PROJECT, "..", "shared", "tools", "gen_corpus.py")
 
 VERDICTS = ("authorized", "dkim-only", "forwarded", "mailing-list", "spoofed", "unaligned", "misconfigured", "unknown")
@@ -47,6 +50,7 @@ GOAL = {
 }
 MISCONFIGURED_SOURCES = 30
 CONFIDENT, CONFIDENT_MUST = .9, .99
+BINS = (0, .5, .6, .7, .8, .9, .95, 1.01)                       # of the calibration table
 # What the classes of the other generator mean as verdicts.
 CLASSES = {"own": "authorized", "esp": "authorized", "esp_spf_only": "authorized", "esp_dkim_only": "dkim-only", "forwarded": "forwarded",
            "mailing_list": "mailing-list", "unaligned": "unaligned", "spoofed": "spoofed", "impostor": EITHER}
@@ -71,7 +75,7 @@ def read_labels(path):
     with open(path, encoding="utf-8", newline="") as f:
         for row in csv.DictReader(f, delimiter="\t"):
             verdict = row.get("verdict") or CLASSES.get(row.get("class"))
-            if verdict not in VERDICTS and verdict != EITHER:
+            if not verdict or not set(verdict.split("|")) <= set(VERDICTS):
                 raise Trouble("%s: unknown label %r" % (path, row))
             key = row["domain"], address(row["source"])
             meant[key][verdict] += int(row["messages"])
@@ -108,18 +112,20 @@ def read_said(text, where):
 # --------------------------------------------------------------------------------------------------------------- scoring
 
 def settle(meant, said):
-    """An impostor may be called either: count its messages as meant for whatever was said, and as spoofed if neither was."""
-    if EITHER not in meant:
+    """A label `a|b` may be called either: its messages count as meant for whatever was said, and for the first of the two if neither was."""
+    if not any("|" in v for v in meant):
         return meant
-    plain = {v: n for v, n in meant.items() if v != EITHER}
-    left = meant[EITHER]
-    for v in ("spoofed", "unaligned"):
-        take = min(left, max(0, said.get(v, 0) - plain.get(v, 0)))
-        if take:
-            plain[v] = plain.get(v, 0) + take
-            left -= take
-    if left:
-        plain["spoofed"] = plain.get("spoofed", 0) + left
+    plain = {v: n for v, n in meant.items() if "|" not in v}
+    for label, left in sorted(meant.items()):
+        if "|" in label:
+            choices = label.split("|")
+            for v in choices:
+                take = min(left, max(0, said.get(v, 0) - plain.get(v, 0)))
+                if take:
+                    plain[v] = plain.get(v, 0) + take
+                    left -= take
+            if left:
+                plain[choices[0]] = plain.get(choices[0], 0) + left
     return plain
 
 
@@ -130,14 +136,16 @@ class Score:
         self.meant, self.said, self.hit = ([defaultdict(float), defaultdict(float)] for _ in range(3))   # [messages, pairs]
         self.pairs = defaultdict(int)                           # verdict -> sources for which it was meant
         self.confusion = [defaultdict(float), defaultdict(float)]
-        self.bins = [[0, 0.0, 0, 0.0] for _ in range(10)]       # rows, right rows, messages, right messages
+        self.bins = [[0, 0.0, 0, 0.0] for _ in BINS[1:]]        # rows, right rows, messages, right messages
+        self.all = [0, 0.0, 0, 0.0]
+        self.mistakes = defaultdict(lambda: [0.0, 0.0, set(), 0.0])     # (note, meant, said) -> messages, sum of confidence, sources, sure messages
         self.confident = [0, 0.0, 0, 0.0]
         self.notes = defaultdict(lambda: [0, 0.0, 0, 0.0])      # (verdict, note) -> messages, hit, pairs, hit by pairs
         self.wrong = []
         self.messages_meant = self.messages_said = 0
 
     def add(self, meant, notes, said, rows, where=""):
-        right = {}
+        right, sure = {}, {(d, source, v): c for d, source, v, _, c in rows}
         for pair in sorted(set(meant) | set(said)):
             s = said.get(pair, {})
             raw = meant.get(pair, {})
@@ -170,12 +178,13 @@ class Score:
                 for b, y in extra.items():
                     for k, weight in enumerate((1, 1 / total)):
                         self.confusion[k][a, b] += x * y / max(lost, gained) * weight
+                    self.mistake(raw, notes, pair, a, b, x * y / max(lost, gained), sure.get(pair + (b,), 0))
             if lost or gained:
                 self.wrong.append((lost or gained, pair, dict(raw), dict(s), where))
             for v, count in raw.items():
                 hit = hits.get(v, 0) / m[v] if v in m else None
-                if v == EITHER:
-                    hit = min(1, sum(hits[x] for x in ("spoofed", "unaligned")) / max(1, sum(m.get(x, 0) for x in ("spoofed", "unaligned"))))
+                if "|" in v:
+                    hit = min(1, sum(hits[x] for x in v.split("|")) / max(1, sum(m.get(x, 0) for x in v.split("|"))))
                 parts = notes.get(pair + (v,)) or {"-": count}
                 for note, n in parts.items():
                     entry = self.notes[v, note]
@@ -187,7 +196,7 @@ class Score:
             if not messages:
                 continue
             share = right.get((domain, source, verdict), 0)
-            entries = [self.bins[min(9, int(confidence * 10))]]
+            entries = [self.all, self.bins[next(i for i in range(len(self.bins)) if confidence < BINS[i + 1])]]
             if confidence >= CONFIDENT:
                 entries.append(self.confident)
             for e in entries:
@@ -195,6 +204,16 @@ class Score:
                 e[1] += share
                 e[2] += messages
                 e[3] += share * messages
+
+    def mistake(self, raw, notes, pair, meant, said, messages, confidence):
+        label = meant if meant in raw else next((v for v in raw if "|" in v and meant in v.split("|")), meant)
+        parts = notes.get(pair + (label,)) or {"-": 1}
+        note = max(parts, key=lambda n: (parts[n], n))
+        entry = self.mistakes[note, label, said]
+        entry[0] += messages
+        entry[1] += messages * confidence
+        entry[2].add(pair)
+        entry[3] += messages if confidence >= CONFIDENT else 0
 
     def figures(self):
         """-> {(verdict, measure): figure or None}; None: nothing was said, so there is no precision to speak of."""
@@ -215,6 +234,52 @@ class Score:
 
 def number(x, width=7):
     return "%*s" % (width, "-" if x is None else "%.4f" % x)
+
+
+def span(i):
+    """The name of a column of the calibration table."""
+    return "%g-%g" % (BINS[i], min(1, BINS[i + 1]))
+
+
+def report_kinds(scores, advice, out):
+    """One table over all kinds of world: how much is right, above all where it is said to be sure; -> number of figures below the must column"""
+    say = lambda text="": print(text, file=out)             # noqa: E731
+    misses = 0
+    say("== kinds of world: share of messages (of sources) that are right; of what is said with %g or more; DNS lines of addresses that are not the owner's" % CONFIDENT)
+    say("%-22s %-8s %9s %16s %16s %18s %10s" % ("kind", "", "messages", "all", "its subject", ">= .9: rows, messages", "DNS lines"))
+    for (kind, size), (score, subject) in sorted(scores.items()):
+        rows, right, messages, right_messages = score.confident
+        ok = not rows or right / rows >= CONFIDENT_MUST and right_messages / messages >= CONFIDENT_MUST
+        lines, foreign = advice[kind, size]
+        misses += (not ok) + (foreign > 0)
+        say("%-22s %-8s %9d %s (%s) %s (%s) %s %s %s %6d %3d %s" % (
+            kind, size, score.messages_meant, *accuracy(score), *accuracy(subject), number(right / rows if rows else None), number(right_messages / messages if messages else None),
+            "ok  " if ok else "MISS", lines, foreign, "MISS" if foreign else ""))
+    say()
+    say("calibration by kind, messages: said … right (messages)")
+    say("%-22s %s" % ("kind", " ".join("%17s" % span(i) for i in range(len(BINS) - 1))))
+    for kind in dict.fromkeys(k for k, _ in sorted(scores)):
+        total = [[sum(score.bins[i][j] for (k, _), (score, _) in scores.items() if k == kind) for j in range(4)] for i in range(len(BINS) - 1)]
+        say("%-22s %s" % (kind, " ".join("%17s" % ("-" if not b[2] else "%.3f (%d)" % (b[3] / b[2], b[2])) for b in total)))
+    say()
+    return misses
+
+
+def accuracy(score):
+    """-> share of messages, share of sources that are right, as text"""
+    return [number(sum(score.hit[k].values()) / total if total else None).strip() for k, total in ((k, sum(score.meant[k].values())) for k in (0, 1))]
+
+
+def diagnosis(scores, out):
+    """What was meant, what was said, how sure: by kind and situation, most messages first."""
+    say = lambda text="": print(text, file=out)             # noqa: E731
+    say("| kind | size | situation | meant | said | confidence | messages | sources | of them >= %g |" % CONFIDENT)
+    say("|---|---|---|---|---|--:|--:|--:|--:|")
+    for (kind, size), (score, _) in sorted(scores.items()):
+        for (note, meant, said), (messages, confidence, sources, sure) in sorted(score.mistakes.items(), key=lambda m: (-m[1][0], m[0])):
+            if messages >= max(3, score.messages_meant * .0005) or sure >= 1:
+                say("| %s | %s | %s | %s | %s | %.2f | %.0f | %d | %.0f |" % (kind, size, note, meant.replace("|", " or "), said, confidence / messages, messages,
+                                                                              len(sources), sure))
 
 
 def report(name, score, notes, worst, out):
@@ -248,7 +313,7 @@ def report(name, score, notes, worst, out):
     say("confidence: said … right by rows, by messages (rows, messages)")
     for i, (rows, right, messages, right_messages) in enumerate(score.bins):
         if rows:
-            say("  %.1f-%.1f   %s %s   (%d, %d)" % (i / 10, (i + 1) / 10, number(right / rows), number(right_messages / messages), rows, messages))
+            say("  %-9s %s %s   (%d, %d)" % (span(i), number(right / rows), number(right_messages / messages), rows, messages))
     rows, right, messages, right_messages = score.confident
     for unit, x in (("rows", figures["confident", "right-rows"]), ("messages", figures["confident", "right-messages"])):
         ok = x is not None and x >= CONFIDENT_MUST
@@ -272,14 +337,17 @@ def report(name, score, notes, worst, out):
 class Case:
     """One world: how to make it, and where."""
 
-    def __init__(self, group, script, arguments):
-        self.group, self.script, self.arguments = group, script, arguments
+    def __init__(self, group, script, arguments, kind=None):
+        self.group, self.script, self.arguments, self.kind = group, script, arguments, kind     # kind: (name, size)
 
     def make(self, keep):
         """-> (directory of reports, labels, first day, last day); made once for the same arguments and generator."""
-        with open(self.script, "rb") as f:
-            key = hashlib.sha256(f.read() + "\0".join(self.arguments).encode()).hexdigest()[:20]
-        own = self.script == OWN
+        code = b""
+        for script in (self.script, OWN) if self.script == KIND else (self.script,):
+            with open(script, "rb") as f:
+                code += f.read()
+        key = hashlib.sha256(code + "\0".join(self.arguments).encode()).hexdigest()[:20]
+        own = self.script in (OWN, KIND)
         path = os.path.join(keep, "%s-%s" % (self.group, key))
         done = os.path.join(path, "totals.json" if own else "truth.json")
         if not os.path.exists(done):
@@ -316,9 +384,21 @@ def judge(binary, case, keep):
         database = os.path.join(place, "world.sqlite")
         run([binary, "ingest", reports, "--database", database], env=environment)
         text = run([binary, "sources", "--database", database, "--since", first, "--until", last, "--format", "csv", "--limit", "all"], env=environment)
-        return read_labels(labels) + read_said(text, " ".join(case.arguments))
+        lines = case.kind and run([binary, "advise", "--database", database, "--since", first, "--until", last, "--lang", "en", "--format", "json"], env=environment)
+        return read_labels(labels) + read_said(text, " ".join(case.arguments)), lines
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def addresses(advice, meant):
+    """-> addresses that advise would put into SPF, those of them that are not the owner's by the labels"""
+    found = set()
+    for finding in json.loads(advice)["rows"]:
+        for line in finding.get("dns") or ():
+            for word in (line.get("value") or "").split():
+                if word.startswith(("ip4:", "ip6:")):
+                    found.add((finding["domain"], word[4:]))
+    return len(found), sum(not {"authorized", "misconfigured"} & {v for label in meant.get((d, address(ip)), ()) for v in label.split("|")} for d, ip in found)
 
 
 def seeds(text):
@@ -329,6 +409,15 @@ def seeds(text):
     return found
 
 
+def kinds_of_world(large, small, group="kinds-"):
+    found = []
+    for name, kind in KINDS.items():
+        for size, numbers in (("large", large), ("small", small)):
+            for seed in numbers if size in kind.sizes else ():
+                found.append(Case(group + size, KIND, ["--kind", name, "--size", size, "--seed", str(seed)], (name, size)))
+    return found
+
+
 def cases(args):
     """-> cases, in the order of the groups they are printed in"""
     found, numbers = [], args.seeds
@@ -336,10 +425,11 @@ def cases(args):
         for seed in numbers[:2]:
             found.append(Case("quick-large", OWN, ["--seed", str(seed), "--world", "varied", "--reports", "700", "--domains", "8", "--days", "120"]))
             found.append(Case("quick-small", OWN, ["--seed", str(seed), "--world", "small", "--reports", "300", "--days", "150"]))
-        return found
+        return found + kinds_of_world((), numbers[:1], "quickkinds-")
     for seed in numbers:
         for world in ("varied", "small", "tiny"):
             found.append(Case("own-large" if world == "varied" else "own-small", OWN, ["--seed", str(seed), "--world", world]))
+    found += kinds_of_world(numbers[:2], numbers[:4])
     other = args.generator or (OTHER if os.path.exists(OTHER) else None)
     if not other:
         print("evaluate.py: gen_corpus.py is not at hand: own worlds only", file=sys.stderr)
@@ -348,6 +438,8 @@ def cases(args):
     for seed in numbers:
         found.append(Case("gen-large", other, ["--reports", "3000", "--profile", "mixed", "--domains", "20", "--seed", str(seed)] + common))
         found.append(Case("gen-small", other, ["--reports", "600", "--profile", "small", "--domains", "1", "--seed", str(seed)] + common))
+    # Many domains, few reports of each: what advise would put into SPF must be the owner's.
+    found.append(Case("hosting-gen", other, ["--reports", "3000", "--profile", "small", "--domains", "250", "--seed", str(numbers[0])] + common, ("gen-250-domains", "large")))
     return found
 
 
@@ -463,6 +555,16 @@ def self_test():
     f = tiny.figures()
     check("arithmetic by hand", (f["forwarded", "precision-messages"], f["forwarded", "recall-messages"], f["spoofed", "recall-messages"],
                                  f["confident", "right-messages"], tiny.confusion[0]["spoofed", "forwarded"]) == (.6, 1, 0, .6, 4))
+    three = {"forwarded|spoofed|mailing-list": 10, "spoofed": 2}
+    check("any of several right answers", settle(three, {"mailing-list": 6, "spoofed": 6}) == {"spoofed": 6, "mailing-list": 6}
+          and settle(three, {"authorized": 12}) == {"spoofed": 2, "forwarded": 10})
+    mistakes = Score()
+    mistakes.add({("d", "1"): {"forwarded|mailing-list": 9}}, {("d", "1", "forwarded|mailing-list"): {"@x": 9}}, {("d", "1"): {"spoofed": 9}}, [("d", "1", "spoofed", 9, .95)])
+    check("a mistake is filed under its situation", [(k, v[0], v[3]) for k, v in mistakes.mistakes.items()] == [(("@x", "forwarded|mailing-list", "spoofed"), 9, 9)])
+    text = io.StringIO()
+    check("a sure mistake misses", report_kinds({("k", "small"): (mistakes, mistakes)}, {("k", "small"): (0, 0)}, text) == 1)
+    lines = json.dumps({"rows": [{"domain": "d", "dns": [{"value": "ip4:192.0.2.1 ip4:192.0.2.2 ip4:192.0.2.3"}]}, {"domain": "d"}]})
+    check("DNS lines of others are counted", addresses(lines, {("d", "192.0.2.1"): {"misconfigured": 1}, ("d", "192.0.2.2"): {"forwarded": 4}}) == (3, 2))
     for text, why in (("source,domain\n", "a missing column"), ("source,domain,messages,verdict,confidence\n1,d,1,fine,1\n", "an unknown verdict"),
                       ("source,domain,messages,verdict,confidence\n1,d,1,spoofed,1.5\n", "an impossible confidence")):
         try:
@@ -480,13 +582,14 @@ def main(argv=None):
     p.add_argument("--generator", metavar="PATH", help="gen_corpus.py (default: ../shared/tools, if it is there)")
     p.add_argument("--seeds", type=seeds, default=seeds("1-6"), help="1-6 (default), 2, 1,4")
     p.add_argument("--attackers", action="store_true", help="also what forged reports can move; with --groups attackers, that alone")
-    p.add_argument("--groups", help="only these groups of worlds, e.g. own-small,gen-large")
-    p.add_argument("--quick", action="store_true", help="own worlds only, two seeds, reduced")
+    p.add_argument("--groups", help="only these groups of worlds, e.g. own-small,gen,kinds,one-key")
+    p.add_argument("--quick", action="store_true", help="own worlds, two seeds, reduced; kinds of world, one seed")
     p.add_argument("--floors", metavar="FILE")
     p.add_argument("--check", action="store_true", help="exit 1 if a figure is below its floor")
     p.add_argument("--raise", dest="lift", action="store_true", help="write today's figures as floors, where they are higher")
     p.add_argument("--must", action="store_true", help="exit 1 if a figure is below the must column")
     p.add_argument("--keep", metavar="DIR", help="where worlds are kept between runs (default .build/evaluation)")
+    p.add_argument("--diagnose", metavar="FILE", help="write what goes wrong in the kinds of world, as a table")
     p.add_argument("--worst", type=int, default=0, metavar="N", help="list the N worst pairs of each group")
     p.add_argument("--no-situations", action="store_true", help="leave out the recall by situation")
     p.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -507,21 +610,44 @@ def main(argv=None):
         os.makedirs(keep, exist_ok=True)
         todo = cases(a)
         if a.groups:
-            todo = [c for c in todo if c.group in a.groups.split(",")]
+            wanted = set(a.groups.split(","))
+            todo = [c for c in todo if c.group in wanted or c.group.split("-")[0] in wanted or c.kind and c.kind[0] in wanted]
         if not todo and not a.attackers:
             raise Trouble("there is nothing to evaluate")
-        scores = {}
+        scores, kinds, advice = {}, {}, defaultdict(lambda: [0, 0])
         with ThreadPoolExecutor(max(1, a.jobs)) as pool:
             answers = [(case, pool.submit(judge, binary, case, keep)) for case in todo]
             try:
                 for case, answer in answers:
-                    found = answer.result()
+                    found, lines = answer.result()
+                    if case.kind:
+                        meant, notes, said, rows = found
+                        about = {key[:2] for key, parts in notes.items() if any(n.startswith("@") for n in parts)}
+                        whole, subject = kinds.setdefault(case.kind, (Score(), Score()))
+                        whole.add(*found)
+                        subject.add({k: v for k, v in meant.items() if k in about}, notes, {k: v for k, v in said.items() if k in about},
+                                    [r for r in rows if r[:2] in about])
+                        for i, n in enumerate(addresses(lines, meant)):
+                            advice[case.kind][i] += n
                     for group in (case.group, case.group.split("-")[0] + "-all"):
                         scores.setdefault(group, Score()).add(*found, where=" ".join(case.arguments))
             except Trouble:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
         misses, figures = 0, {}
+        if kinds:
+            misses += report_kinds(kinds, advice, sys.stdout)
+            name = "quick-kind-%s-%s" if a.quick else "kind-%s-%s"
+            for (kind, size), (score, subject) in kinds.items():
+                for part, s in (("all", score), ("subject", subject)):
+                    total = sum(s.meant[0].values())
+                    if total:
+                        figures[name % (kind, size), part, "right-messages"] = sum(s.hit[0].values()) / total
+                if score.confident[0]:
+                    figures[name % (kind, size), "confident", "right-rows"] = score.confident[1] / score.confident[0]
+            if a.diagnose:
+                with open(a.diagnose, "w", encoding="utf-8") as f:
+                    diagnosis(kinds, f)
         for group in sorted(scores, key=lambda g: (not g.startswith(("own", "quick")), g.endswith("-all"), g)):
             misses += report(group, scores[group], not a.no_situations, a.worst, sys.stdout)
             figures.update({(group, v, m): x for (v, m), x in scores[group].figures().items()})
