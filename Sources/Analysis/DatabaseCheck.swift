@@ -303,7 +303,7 @@ public struct DatabaseCheck: Sendable {
                 iif(max(is_heard), min(iif(is_heard, day, NULL)), min(day)), iif(max(is_heard), max(iif(is_heard, day, NULL)), max(day)),
                 min(verdict), max(verdict)
             FROM (
-                SELECT *, report_id NOT IN (SELECT id FROM reports WHERE authenticity <> 1) AS is_heard FROM records WHERE counted_as < 2)
+                SELECT *, report_id NOT IN (SELECT report_id FROM unheard_reports) AS is_heard FROM records WHERE counted_as < 2)
             GROUP BY source, domain_id, authentication_id, dkim * 2 + spf),
         wrong AS (
             SELECT source, domain_id, authentication_id, aligned FROM both

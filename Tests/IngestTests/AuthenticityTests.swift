@@ -18,10 +18,21 @@ struct AuthenticityTests {
         /// What the server found out.
         var dmarc: String
 
+        /// An hour after the window ended, as reporters do (RFC 5322 §3.3).
+        private var arrival: String {
+            let start = report.range(of: "<end>")?.upperBound ?? report.startIndex
+            let end = Double(String(report[start...].prefix { $0 != "<" })) ?? 0
+            let format = DateFormatter()
+            format.locale = Locale(identifier: "en_US_POSIX")
+            format.timeZone = TimeZone(secondsFromGMT: 0)
+            format.dateFormat = "EEE, d MMM yyyy HH:mm:ss Z"
+            return format.string(from: Date(timeIntervalSince1970: end + 3600))
+        }
+
         var text: String {
             """
             Authentication-Results: mx.example.nl; dmarc=\(dmarc) header.from=\(from)
-            Received: from somewhere by mx.example.nl; Mon, 1 Jun 2026 00:00:00 +0000
+            Received: from somewhere by mx.example.nl; \(arrival)
             Authentication-Results: mx.example.nl; dmarc=pass header.from=\(from)
             From: reports <d@\(from)>
             Subject: a report

@@ -36,6 +36,60 @@ struct VerdictRefreshTests {
         #expect(try Self.verdicts(batches, recordsInMemory: 7) == once)
     }
 
+    @Test("are the same when voices become witnesses late, or never", arguments: [21, 22, 23] as [UInt64])
+    func standing(seed: UInt64) throws {
+        var generator = VerdictNumbers(state: seed)
+        let often = ["first.test", "second.test", "third.test"].flatMap { [String](repeating: $0, count: 12) }
+        let reports = World(&generator, reports: 110, reporters: often + ["rare.test", "seldom.test", "late.test", "late.test"]).reports
+        let once = try Self.standings([reports])
+        let heard = Set(once.map { $0.split(separator: "|")[2] })
+        #expect(heard == ["0", "2"], "a world in which everybody is heard, or nobody, shows nothing")
+        var shuffled = reports
+        shuffled.shuffle(using: &generator)
+        var batches: [[String]] = []
+        var rest = shuffled[...]
+        while !rest.isEmpty {
+            batches.append(Array(rest.prefix(9)))
+            rest = rest.dropFirst(9)
+        }
+        #expect(try Self.standings(batches) == once)
+        // In the order in which they came, a voice is promoted with its older reports behind it.
+        let days = reports.sorted { Self.day(of: $0) < Self.day(of: $1) }
+        let inOrder = stride(from: 0, to: days.count, by: 7).map { Array(days[$0..<min($0 + 7, days.count)]) }
+        #expect(try Self.standings(inOrder) == once)
+        #expect(try Self.verdicts(inOrder) == (try Self.verdicts([reports])))
+        #expect(try Self.verdicts(inOrder, recordsInMemory: 11) == (try Self.verdicts(batches)))
+        let store = try Self.store(inOrder)
+        #expect(try DatabaseCheck().run(store).allSatisfy { $0.wrong == 0 })
+    }
+
+    private static func day(of report: String) -> String {
+        let start = report.range(of: "<begin>")?.upperBound ?? report.startIndex
+        return String(report[start...].prefix { $0 != "<" })
+    }
+
+    /// Who is heard, and whose reports are not.
+    private static func standings(_ batches: [[String]]) throws -> [String] {
+        let store = try store(batches)
+        return try store.reader.read { db in
+            let voices = try String.fetchAll(
+                db,
+                sql: """
+                    SELECT o.name || '|' || v.name || '|' || s.standing || '|' || hex(s.networks) || '|' || hex(d.days) || '|' || d.last_day
+                    FROM voice_organisations s JOIN names o ON o.id = s.organisation_id JOIN names v ON v.id = s.voice_id
+                        JOIN voices d ON d.voice_id = s.voice_id
+                    """)
+            let unheard = try String.fetchAll(
+                db,
+                sql: """
+                    SELECT d.name || '|' || v.name || '|0|' || r.report_id
+                    FROM unheard_reports u JOIN reports r ON r.id = u.report_id JOIN domains d ON d.id = u.domain_id
+                        JOIN names v ON v.id = u.voice_id
+                    """)
+            return (voices + unheard).sorted()
+        }
+    }
+
     @Test("are made anew when a report that they rest on loses a conflict")
     func conflict() throws {
         var generator = VerdictNumbers(state: 99)
@@ -166,10 +220,13 @@ struct VerdictNumbers: RandomNumberGenerator {
 struct World {
     private(set) var reports: [String] = []
 
-    init(_ generator: inout VerdictNumbers, reports count: Int) {
+    init(
+        _ generator: inout VerdictNumbers, reports count: Int,
+        reporters: [String] = ["first.test", "second.test", "third.test", "fourth.test"]
+    ) {
         for number in 0..<count {
             let domain = ["one.example", "two.example"].randomElement(using: &generator) ?? ""
-            let reporter = ["first.test", "second.test", "third.test", "fourth.test"].randomElement(using: &generator) ?? ""
+            let reporter = reporters.randomElement(using: &generator) ?? ""
             let day = 20600 + Int.random(in: 0..<60, using: &generator)
             var records = ""
             for _ in 0..<Int.random(in: 2...9, using: &generator) { records += Self.record(domain, &generator) }

@@ -266,7 +266,7 @@ final class History {
             let home = homes.first ?? -1
             let otherHome = homes.count > 1 ? homes[1] : -1
             let levels = Levels.pack([
-                Levels.saturated(verified), Levels.capped(broken, 1), Levels.saturated(atHome), Levels.capped(Levels.count(bits), 1),
+                Levels.saturated(verified), Levels.capped(broken, 1), Levels.saturated(atHome), Levels.capped(Levels.voices(bits), 2),
             ])
             try old.restart(key.domain, key.selector, key.policy)
             if try old.next(), old.int(0) == home, old.int(1) == otherHome, old.int(2) == levels { continue }
@@ -324,7 +324,7 @@ final class History {
             if relayed + atHome == 0 { relayed = sums.int(0) }
             let levels = Levels.pack([
                 Levels.saturated(relayed), Levels.saturated(atHome), Levels.saturated(sums.int(1)), Levels.saturated(sums.int(2)),
-                isOwn ? Levels.capped(Levels.count(sums.int(6)), 3) : 0, Levels.capped(Levels.count(sums.int(5)), 3),
+                isOwn ? Levels.capped(Levels.count(sums.int(6)), 3) : 0, Levels.capped(Levels.voices(sums.int(5)), 3),
             ])
             let moreLevels = Levels.pack([
                 isOwn && atHome == 0 ? Levels.capped(Levels.count(sums.int(7)), 3) : 0,
@@ -351,7 +351,7 @@ final class History {
             try sums.restart(domain)
             guard try sums.next() else { continue }
             let levels = HabitFacts.levels(
-                records: sums.int(0), aligned: sums.int(1), signed: sums.int(2), reporters: Levels.count(sums.int(3)))
+                records: sums.int(0), aligned: sums.int(1), signed: sums.int(2), reporters: Levels.voices(sums.int(3)))
             guard sums.int(4) != levels else { continue }
             if sums.int(4) < 0 { newDomains.insert(domain) } else { changedDomains.insert(domain) }
             update.bind(1, levels)

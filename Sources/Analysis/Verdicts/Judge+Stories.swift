@@ -9,6 +9,8 @@ enum Weight {
     static let brokenOnTheWay = 0.12
     /// Never surer than this on one reporter's word.
     static let oneReporter = 890
+    /// Nor than this on the word of newcomers, and of those who are not who they say.
+    static let newcomer = 690
     /// A stranger with servers in good order and a small supplier look the same.
     static let unrelated = 850
 }
@@ -49,12 +51,29 @@ extension Judge {
                 judgement = try nothingPasses(flow, around, habits, facts)
             }
         }
+        if judgement.confidence > Weight.oneReporter, try restsOnOneWitness(judgement.evidence, shape, selectors) {
+            judgement.confidence = Weight.oneReporter
+            judgement.evidence.insert(.oneReporter)
+        }
         // Signed, and not aligned: strict alignment does not accept the name.
         if judgement.verdict == .dkimOnly, shape.seal == .verified, !shape.isDKIMAligned {
             judgement.verdict = .misconfigured
             judgement.confidence = min(judgement.confidence, 950)
         }
         return judgement
+    }
+
+    /// Whether what decided is known from one witness alone, who saw where the signature is at home, or what a name passes on.
+    private func restsOnOneWitness(_ evidence: EvidenceCodes, _ shape: FlowShape, _ selectors: [SelectorFacts]) throws -> Bool {
+        if evidence.contains(.selectorAtHome) || evidence.contains(.selectorHomeElsewhere), !selectors.isEmpty,
+            selectors.allSatisfy({ $0.reporters < 2 })
+        {
+            return true
+        }
+        guard evidence.contains(.nameRelays) || evidence.contains(.nameBreaks),
+            let name = shape.spfForeignPass ?? shape.foreignVerified.first
+        else { return false }
+        return try knowledge.organisation(name).reporters < 2
     }
 
     // MARK: - What is read off
@@ -81,8 +100,8 @@ extension Judge {
         codes.insert(.overrideMailingList, if: flow.listOverrides > 0)
         codes.insert(.overrideArcPass, if: flow.arcOverrides > 0)
         codes.insert(.thin, if: around.tally.records < 3)
-        codes.insert(.broad, if: Levels.count(around.tally.reporterBits) >= 3 && Levels.count(around.tally.dayBits) >= 5)
-        codes.insert(.narrow, if: around.tally.records >= 5 && Levels.count(around.tally.reporterBits) == 1)
+        codes.insert(.broad, if: Levels.voices(around.tally.reporterBits) >= 3 && Levels.count(around.tally.dayBits) >= 5)
+        codes.insert(.narrow, if: around.tally.records >= 5 && Levels.voices(around.tally.reporterBits) == 1)
         return codes
     }
 
@@ -224,7 +243,7 @@ extension Judge {
             add(-min(2, 0.5 + 0.3 * Double(tally.broken)))
         }
         if tally.surviving >= 5 {
-            let reporters = Levels.count(tally.reporterBits)
+            let reporters = Levels.voices(tally.reporterBits)
             add(reporters == 1 ? -1.5 : reporters >= 4 ? 0.7 : 0)
             if reporters <= 2, tally.surviving >= 8, habits.reporters >= 4 { add(-2, .narrow) }
             let size = Double(tally.survivingMessages) / Double(tally.surviving)
@@ -337,7 +356,7 @@ extension Judge {
         // Who passes on whole signatures also passes on broken ones.
         if total.surviving > 0 { stories.add(2 + log(1 + Double(total.surviving)), .forwarded, .sourceRelays) }
         if around.network.surviving > total.surviving { stories.add(0.7, .forwarded, .networkRelays) }
-        let isNarrow = Levels.count(tally.reporterBits) == 1
+        let isNarrow = Levels.voices(tally.reporterBits) == 1
         if tally.broken >= 3, isNarrow { stories.add(min(4, 0.6 * Double(tally.broken)), .forwarded, .narrow) }
         // What a relay passes on mostly survives; what never does, and is seen by many, was never whole.
         if tally.broken >= 4, total.surviving == 0, !isNarrow, total.domains == 1 {
@@ -392,7 +411,7 @@ extension Judge {
         stories.add(min(1.5, 0.3 * log(1 + organisation.records)), .unaligned)
         // Many addresses in few days for many domains: a burst.
         if organisation.span <= 6, organisation.records >= 10, organisation.sources >= 3 { stories.add(2, .spoofed, .scattered) }
-        if organisation.domains >= 5, organisation.atHome == 0 { stories.add(0.7, .spoofed, .otherDomains) }
+        if organisation.domains >= 5, organisation.atHome == 0, organisation.reporters >= 2 { stories.add(0.7, .spoofed, .otherDomains) }
         // A signature of a service of the domain's own, away from where that service sends: passed on.
         let exact = try flow.shape.spfName.map { try knowledge.organisation($0) } ?? organisation
         for seal in flow.shape.foreignVerified + flow.shape.foreignBroken where flow.shape.spfForeignPass != seal {
@@ -441,7 +460,7 @@ extension Judge {
         let count = Double(tally.silent)
         let days = Levels.count(tally.dayBits)
         if count >= 5 {
-            let isBroad = Levels.count(tally.reporterBits) >= 3 && days >= 5
+            let isBroad = Levels.voices(tally.reporterBits) >= 3 && days >= 5
             stories.add(min(4, log(count / 3) * 1.3) * (isBroad ? 1 : 0.3), .misconfigured, isBroad ? .broad : nil)
             if Double(tally.silentMessages) / count >= 8 { stories.add(1, .misconfigured) }
         }

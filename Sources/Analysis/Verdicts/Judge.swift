@@ -39,6 +39,11 @@ struct Judge<Source: Knowledge> {
         var foreign = 0
         var keptDays: ClosedRange<Int>?
         var reporterBits = 0
+        /// Who saw `surviving`, `broken`, `silent` and `foreign`.
+        var survivingBits = 0
+        var brokenBits = 0
+        var silentBits = 0
+        var foreignBits = 0
         var dayBits = 0
         var overridden = 0
         var records = 0
@@ -71,16 +76,36 @@ struct Judge<Source: Knowledge> {
         var atHome = 0
     }
 
-    /// What is counted before any flow is judged.
-    struct Survey {
-        fileprivate var tallies: [TallyKey: Tally] = [:]
+    /// Sums over policy domains.
+    struct Whole {
         fileprivate var totals: [IPAddress: Total] = [:]
         fileprivate var network = Neighbourhood()
 
+        fileprivate mutating func add(_ tally: Tally, _ key: TallyKey) {
+            totals[key.source, default: Total()].add(tally)
+            network.domains.insert(key.domain)
+            network.surviving += tally.surviving
+            network.atHome += tally.atHome
+            guard tally.aligned > 0 else { return }
+            let sum = network.authorized[key.domain] ?? (0, 0)
+            network.authorized[key.domain] = (sum.sources + 1, sum.records + tally.aligned)
+        }
+    }
+
+    /// What is counted before any flow is judged.
+    struct Survey {
+        fileprivate var tallies: [TallyKey: Tally] = [:]
+        /// For everybody; and without policy domains that one witness alone mentions: these teach nothing about others.
+        fileprivate var all = Whole()
+        fileprivate var attested = Whole()
+        fileprivate var attestedDomains: Set<Int> = []
+
         /// What surrounds the flows of a source for a policy domain.
         func surroundings(_ source: IPAddress, _ domain: Int) -> Surroundings {
-            Surroundings(
-                tally: tallies[TallyKey(source: source, domain: domain)] ?? Tally(), total: totals[source] ?? Total(), network: network)
+            let whole = attestedDomains.contains(domain) ? attested : all
+            return Surroundings(
+                tally: tallies[TallyKey(source: source, domain: domain)] ?? Tally(), total: whole.totals[source] ?? Total(),
+                network: whole.network)
         }
     }
 
@@ -98,20 +123,18 @@ struct Judge<Source: Knowledge> {
         }
         for (key, counted) in survey.tallies {
             var tally = counted
-            // One reporter could make any address one of your servers.
-            if tally.aligned > 0, Levels.count(tally.alignedReporters) < 2, try knowledge.habits(domain: key.domain).reporters >= 2 {
-                survey.tallies[key]?.aligned = 0
-                survey.tallies[key]?.alignedDays = nil
+            let isAttested = try knowledge.habits(domain: key.domain).reporters >= 2
+            // One witness could make any address one of your servers.
+            if tally.aligned > 0, Levels.voices(tally.alignedReporters) < 2, isAttested {
                 tally.aligned = 0
+                tally.alignedDays = nil
             }
-            survey.totals[key.source, default: Total()].add(tally)
-            survey.network.domains.insert(key.domain)
-            survey.network.surviving += tally.surviving
-            survey.network.atHome += tally.atHome
-            if tally.aligned > 0 {
-                let sum = survey.network.authorized[key.domain] ?? (0, 0)
-                survey.network.authorized[key.domain] = (sum.sources + 1, sum.records + tally.aligned)
-            }
+            tally.boundSingleVoices()
+            survey.tallies[key] = tally
+            survey.all.add(tally, key)
+            guard isAttested else { continue }
+            survey.attestedDomains.insert(key.domain)
+            survey.attested.add(tally, key)
         }
         return survey
     }
@@ -135,7 +158,7 @@ struct Judge<Source: Knowledge> {
         settleErrors(flows, &judgements)
         settleUnnamed(flows, &judgements)
         for (index, flow) in flows.enumerated() {
-            limit(&judgements[index], reporters: Levels.count(reporterBits[index]), isWitnessed: flow.isWitnessed)
+            limit(&judgements[index], reporters: Levels.voices(reporterBits[index]), isWitnessed: flow.isWitnessed)
         }
         return judgements
     }
@@ -144,7 +167,7 @@ struct Judge<Source: Knowledge> {
     private func limit(_ judgement: inout Judgement, reporters: Int, isWitnessed: Bool) {
         if reporters < 2 || !isWitnessed {
             judgement.evidence.insert(isWitnessed ? .oneReporter : .noWitness)
-            judgement.confidence = min(judgement.confidence, Weight.oneReporter)
+            judgement.confidence = min(judgement.confidence, isWitnessed ? Weight.oneReporter : Weight.newcomer)
         }
         if judgement.notes.contains(.unrelated) { judgement.confidence = min(judgement.confidence, Weight.unrelated) }
     }
@@ -237,6 +260,7 @@ struct Judge<Source: Knowledge> {
             return
         case .foreignPass:
             tally.foreign += flow.records
+            tally.foreignBits |= flow.reporterBits
             if shape.seal == .verified { tally.signedAway += flow.records }
             if try !shape.foreignBroken.isEmpty || shape.own.contains(where: { try knowledge.ownSelector(key($0, flow.domain)).isService })
             {
@@ -260,21 +284,25 @@ struct Judge<Source: Knowledge> {
         switch shape.seal {
         case .verified:
             tally.surviving += flow.records
+            tally.survivingBits |= flow.reporterBits
             tally.survivingMessages += flow.messages
             let facts = try shape.own.map { try knowledge.ownSelector(key($0, flow.domain)) }
             if facts.contains(where: \.isService) { tally.serviceSealed += flow.records }
             if facts.allSatisfy(\.isHomeless) { tally.homeless += flow.records }
         case .broken:
             tally.broken += flow.records
+            tally.brokenBits |= flow.reporterBits
             if !shape.foreignBroken.isEmpty || shape.spfForeignFail != nil { tally.serviceSealed += flow.records }
         case .temporary:
             return
         case .none:
             guard shape.isForeignSilent else {
                 tally.foreign += flow.records
+                tally.foreignBits |= flow.reporterBits
                 return
             }
             tally.silent += flow.records
+            tally.silentBits |= flow.reporterBits
             tally.silentMessages += flow.messages
         }
         tally.keptDays = joined(tally.keptDays, days)
@@ -287,6 +315,35 @@ struct Judge<Source: Knowledge> {
 
     func key(_ signature: Outcome.Signature, _ domain: Int) -> SelectorKey {
         SelectorKey(domain: signature.domain, selector: signature.selector, policy: domain)
+    }
+}
+
+extension Judge.Tally {
+    /// What one witness alone says of a source that two others saw otherwise weighs at most half as much as what those say: however many
+    /// records it sends, it carries no more than a third.
+    fileprivate mutating func boundSingleVoices() {
+        let sum = aligned + surviving + broken + silent + foreign + atHome
+        let seen = reporterBits
+        func most(_ records: Int, _ bits: Int) -> Int {
+            guard records > 0, Levels.voices(bits) == 1, Levels.voices(seen & ~bits) >= 2 else { return records }
+            return min(records, max(1, (sum - records) / 2))
+        }
+        func scaled(_ part: Int, _ most: Int, of whole: Int) -> Int { whole == 0 ? part : part * most / whole }
+        let mostSurviving = most(surviving, survivingBits)
+        if mostSurviving < surviving {
+            survivingMessages = scaled(survivingMessages, mostSurviving, of: surviving)
+            serviceSealed = scaled(serviceSealed, mostSurviving, of: surviving)
+            homeless = scaled(homeless, mostSurviving, of: surviving)
+            surviving = mostSurviving
+        }
+        broken = most(broken, brokenBits)
+        let mostSilent = most(silent, silentBits)
+        silentMessages = scaled(silentMessages, mostSilent, of: silent)
+        silent = mostSilent
+        let mostForeign = most(foreign, foreignBits)
+        signedAway = scaled(signedAway, mostForeign, of: foreign)
+        serviceSealedAway = scaled(serviceSealedAway, mostForeign, of: foreign)
+        foreign = mostForeign
     }
 }
 

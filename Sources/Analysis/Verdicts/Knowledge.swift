@@ -9,7 +9,7 @@ struct SelectorFacts: Hashable {
     var broken = 0.0
     /// Records at its homes.
     var atHome = 0.0
-    /// Whether a reporter saw it: 1. No rule asks how many.
+    /// Witnesses who saw it; rules ask whether there are two.
     var reporters = 0.0
 
     /// Whether the place (`selector_places.beside`) is a home of it.

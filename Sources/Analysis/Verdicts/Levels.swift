@@ -33,6 +33,18 @@ enum Levels {
         return Int(bitPattern: 1 << UInt(hash & 63))
     }
 
+    /// The bit of all voices that are believed together while a store is young. Nobody counts it.
+    static let togetherBit = Int.min
+
+    /// Which of the other 63 bits a voice sets.
+    static func bit(ofVoice name: String) -> Int {
+        let bit = bit(of: name)
+        return bit == togetherBit ? 1 : bit
+    }
+
+    /// How many voices there are, about, of those that count.
+    static func voices(_ bits: Int) -> Int { (bits & Int.max).nonzeroBitCount }
+
     static func bit(of day: Int) -> Int { Int(bitPattern: 1 << UInt(day & 63)) }
 
     /// How many there are, about: the bits that are set.

@@ -3,13 +3,13 @@ import GRDB
 
 /// The records of reports that verdicts do not know yet, in the order of their table, as many at a time as are asked for.
 final class NewRecords {
-    /// Question: counted reports behind the known ones. Unit: one row a report, by domain and day. Index: rowid.
-    static let reportsSQL = """
-        SELECT p.id, p.domain_id, r.name, p.day, p.is_spread, p.begin_utc, p.end_utc, p.authenticity <> 1
-        FROM reports p JOIN reporters r ON r.id = p.reporter_id
-        WHERE p.id > ?1 AND p.is_counted = 1
-        ORDER BY p.domain_id, p.day, p.id
+    private static let columns = """
+        id, domain_id, iif(authenticity <> 1, NULL, voice_id), day, is_spread, begin_utc, end_utc, coalesce(arrived_utc, end_utc) / 86400
         """
+    /// Question: counted reports behind the known ones. Unit: one row a report, by domain and day. Index: rowid.
+    static let reportsSQL = "SELECT \(columns) FROM reports WHERE id > ?1 AND is_counted = 1 ORDER BY domain_id, day, id"
+    /// Question: a counted report. Unit: one row. Index: rowid.
+    static let reportSQL = "SELECT \(columns) FROM reports WHERE id = ?1 AND is_counted = 1"
     /// Question: the records of a report on a day, from one on. Unit: one row a record. Index: primary key of `records`, one range.
     static let recordsSQL = """
         SELECT source, authentication_id, dkim, spf, messages, override_id, sequence, verdict, disposition, header_from_id
@@ -20,9 +20,15 @@ final class NewRecords {
     struct Report {
         let id: Int
         let domain: Int
-        /// 0: it was checked whom it came from, and is not verified: no witness.
-        let reporterBit: Int
+        /// nil: nobody's, or it was checked whom it came from, and is not verified.
+        let voice: Int?
+        /// The day on which it arrived.
+        let arrival: Int
         let days: ClosedRange<Int>
+        /// Its records have verdicts already, but nothing was learned from them: its voice was a newcomer then.
+        let isEntered: Bool
+        /// What its voice sets in what is known (`Voices.bit`); 0: nothing is learned from it.
+        var voiceBit = 0
     }
 
     /// Where reading goes on.
@@ -44,7 +50,7 @@ final class NewRecords {
         }
     }
 
-    let reports: [Report]
+    private(set) var reports: [Report]
     private let rows: SQLRows
     private var overrides: OverrideWeights
     private var place = Place()
@@ -53,23 +59,36 @@ final class NewRecords {
     init(_ db: Database, after known: Int) throws {
         var reports: [Report] = []
         let found = try SQLRows(db, Self.reportsSQL, [.integer(known)])
-        var bits: [String: Int] = [:]
-        while try found.next() {
-            let name = found.text(2)
-            // Letter case aside, as everywhere: another spelling is no second witness.
-            let bit = bits[name] ?? Levels.bit(of: name.lowercased())
-            bits[name] = bit
-            let day = found.int(3)
-            var days = day...day
-            if found.int(4) != 0 {
-                let window = ReportWindow(begin: found.int(5), end: found.int(6)).days
-                days = window.lowerBound.number...window.upperBound.number
-            }
-            reports.append(Report(id: found.int(0), domain: found.int(1), reporterBit: found.int(7) == 1 ? 0 : bit, days: days))
-        }
+        while try found.next() { reports.append(Self.report(found, isEntered: false)) }
         self.reports = reports
         rows = try SQLRows(db, Self.recordsSQL)
         overrides = OverrideWeights(db)
+    }
+
+    private static func report(_ rows: SQLRows, isEntered: Bool) -> Report {
+        let day = rows.int(3)
+        var days = day...day
+        if rows.int(4) != 0 {
+            let window = ReportWindow(begin: rows.int(5), end: rows.int(6)).days
+            days = window.lowerBound.number...window.upperBound.number
+        }
+        return Report(
+            id: rows.int(0), domain: rows.int(1), voice: rows.optionalInt(2), arrival: rows.int(7), days: days, isEntered: isEntered)
+    }
+
+    /// Adds older reports, of voices that are heard from now on. Nothing may have been read.
+    func add(_ db: Database, entered ids: [Int]) throws {
+        guard !ids.isEmpty else { return }
+        let found = try SQLRows(db, Self.reportSQL)
+        for id in ids {
+            try found.restart(id)
+            if try found.next() { reports.append(Self.report(found, isEntered: true)) }
+        }
+    }
+
+    /// Sets what each report's voice sets in what is known.
+    func setBits(_ bit: (Report) throws -> Int) rethrows {
+        for place in reports.indices { reports[place].voiceBit = try bit(reports[place]) }
     }
 
     private var isAtEnd: Bool { place.report == reports.count }
@@ -229,7 +248,7 @@ struct RecordChunk {
             guard record.isOfSameFlow(as: first) else { break }
             let report = reports[record.report]
             sums.add(
-                messages: record.messages, day: report.days.lowerBound + record.dayOffset, reporterBit: report.reporterBit,
+                messages: record.messages, day: report.days.lowerBound + record.dayOffset, reporterBit: report.voiceBit,
                 override: record.override)
             end += 1
         }

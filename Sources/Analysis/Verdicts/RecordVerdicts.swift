@@ -41,7 +41,7 @@ final class RecordVerdicts {
 
     /// Gives new records their verdicts.
     func enter(_ chunk: RecordChunk, _ verdicts: [UInt8]) throws {
-        for (place, record) in chunk.records.enumerated() {
+        for (place, record) in chunk.records.enumerated() where !chunk.report(of: record).isEntered {
             let verdict = Int(verdicts[place])
             let day = chunk.day(of: record)
             let countedAs = record.aligned == 0 ? 1 : 0

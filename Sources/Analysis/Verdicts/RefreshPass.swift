@@ -8,9 +8,11 @@ import ReportStore
 /// to be judged.
 final class RefreshPass {
     private let db: Database
+    private let suffixes: PublicSuffixes
     private let known: Int
     private let recordsInMemory: Int
     private let outcomes: Outcomes
+    private let voices: Voices
     private let services: Services
     private let history: History
     private var result = VerdictRefresh.Outcome()
@@ -20,17 +22,23 @@ final class RefreshPass {
 
     init(_ db: Database, known: Int, suffixes: PublicSuffixes, services: Services, recordsInMemory: Int) throws {
         self.db = db
+        self.suffixes = suffixes
         self.known = known
         self.recordsInMemory = recordsInMemory
         self.services = services
         outcomes = try Outcomes(db, suffixes, isWriting: true)
+        voices = try Voices(db, outcomes)
         history = History(db)
     }
 
-    func run() throws -> VerdictRefresh.Outcome {
+    /// Brings the verdicts up to date; nil, and nothing may be kept of what was written, if somebody who was heard is heard no more: then all is
+    /// to be made anew.
+    func run() throws -> VerdictRefresh.Outcome? {
+        try VoiceNames(db, suffixes).fill(after: known)
         let new = try NewRecords(db, after: known)
         result.reports = new.reports.count
         guard !new.reports.isEmpty else { return result }
+        guard try hear(new) else { return nil }
         // One sort is quicker than an entry at a time, where everything is new.
         if known == 0 { try db.execute(sql: "DROP INDEX flows_authentication") }
         let verdicts = try RecordVerdicts(db)
@@ -74,6 +82,35 @@ final class RefreshPass {
         try db.execute(sql: "PRAGMA cache_size = -8192")
         try db.execute(sql: "CREATE INDEX flows_authentication ON flows (authentication_id, messages, verdict)")
         try db.execute(sql: "PRAGMA cache_size = \(usual)")
+    }
+
+    // MARK: - Voices
+
+    /// Finds out whose reports are heard, and adds the older ones of those who are heard from now on. False: somebody is heard no more.
+    private func hear(_ new: NewRecords) throws -> Bool {
+        for report in new.reports {
+            if let voice = report.voice { try voices.add(report, of: voice) }
+        }
+        guard case .promoted(let promoted) = try voices.settle() else { return false }
+        let entered = try voices.unheardReports(of: promoted, upTo: known)
+        try new.add(db, entered: entered)
+        try new.setBits { report in try report.voice.map { try voices.bit(of: $0, domain: report.domain) } ?? 0 }
+        let heard = try HotStatement(db, "DELETE FROM unheard_reports WHERE domain_id = ? AND report_id = ?")
+        let unheard = try HotStatement(
+            db, "INSERT INTO unheard_reports (domain_id, report_id, voice_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+        for report in new.reports {
+            if report.isEntered {
+                heard.bind(1, report.domain)
+                heard.bind(2, report.id)
+                try heard.run()
+            } else if report.voiceBit == 0 {
+                unheard.bind(1, report.domain)
+                unheard.bind(2, report.id)
+                unheard.bind(3, report.voice.map { Int64($0) })
+                try unheard.run()
+            }
+        }
+        return true
     }
 
     // MARK: - Flows

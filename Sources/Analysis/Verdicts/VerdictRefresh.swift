@@ -20,7 +20,7 @@ public struct VerdictRefresh: Sendable {
     }
 
     /// Raised when the same reports would get other verdicts than before.
-    static let rulesVersion = 3
+    static let rulesVersion = 4
     /// New records that are kept in memory at a time, 52 bytes each: a bound on memory.
     package static let recordsInMemory = 220_000
 
@@ -72,30 +72,43 @@ public struct VerdictRefresh: Sendable {
         defer { try? db.execute(sql: "PRAGMA cache_size = \(usual)") }
         var (known, isRebuild) = try Self.state(db, rules.text)
         if rebuild { isRebuild = true }
-        if isRebuild {
-            known = 0
-            for table in [
-                "flows", "selector_places", "selectors", "organisation_names", "keyed_results", "organisations", "domain_habits",
-                "daily_verdicts", "packed_records",
-            ] {
-                try db.execute(sql: "DELETE FROM \(table)")
+        func pass() throws -> Outcome? {
+            if isRebuild {
+                known = 0
+                try forget(db)
             }
-            // Of deleted records the figures by verdict may have been kept.
-            try db.execute(
-                sql: """
-                    INSERT INTO daily_verdicts (domain_id, verdict, day, messages, passed)
-                    SELECT domain_id, verdict, day, sum(messages), sum(iif(dkim = 1 OR spf = 1, messages, 0)) FROM kept_daily
-                    GROUP BY domain_id, verdict, day HAVING sum(messages) > 0
-                    """)
+            return try RefreshPass(
+                db, known: known, suffixes: rules.suffixes, services: rules.services, recordsInMemory: recordsInMemory
+            ).run()
         }
-        let pass = try RefreshPass(
-            db, known: known, suffixes: rules.suffixes, services: rules.services, recordsInMemory: recordsInMemory)
-        var outcome = try pass.run()
+        var made = try pass()
+        if made == nil, !isRebuild {
+            isRebuild = true
+            made = try pass()
+        }
+        guard var outcome = made else { throw AnalysisError(code: .defect, place: "verdicts", found: "voices that nobody knew were heard") }
         outcome.isRebuild = isRebuild
         try db.execute(
             sql: "UPDATE verdict_state SET report_id = ?, rules = ?, suffixes = ?, is_stale = 0 WHERE id = 1",
             arguments: [try Int.fetchOne(db, sql: "SELECT max(id) FROM reports") ?? 0, rules.text, suffixFile ?? ""])
         return outcome
+    }
+
+    /// Empties all that is derived.
+    private func forget(_ db: Database) throws {
+        for table in [
+            "flows", "selector_places", "selectors", "organisation_names", "keyed_results", "organisations", "domain_habits",
+            "daily_verdicts", "packed_records", "voices", "voice_organisations", "unheard_reports",
+        ] {
+            try db.execute(sql: "DELETE FROM \(table)")
+        }
+        // Of deleted records the figures by verdict may have been kept.
+        try db.execute(
+            sql: """
+                INSERT INTO daily_verdicts (domain_id, verdict, day, messages, passed)
+                SELECT domain_id, verdict, day, sum(messages), sum(iif(dkim = 1 OR spf = 1, messages, 0)) FROM kept_daily
+                GROUP BY domain_id, verdict, day HAVING sum(messages) > 0
+                """)
     }
 
     /// Up to which report the verdicts have come, and whether they are to be made anew.

@@ -1,10 +1,10 @@
 import DMARC
 import GRDB
 
-/// Reports that were checked and are not verified are no witnesses (docs/decisions/0009-authenticity.md).
+/// Reports of newcomers, and those that were checked and are not verified, are no witnesses (docs/decisions/0013-voices.md, 0009-authenticity.md).
 ///
 /// The sums of a flow are those of witnesses; where no witness saw it, those of the others, so that it has figures and a verdict as well, but
-/// one that is never certain and that nothing else rests on. Which of the two they are its bits of reporters say: the others set none.
+/// one that is never certain and that nothing else rests on. Which of the two they are its bits of voices say: the others set none.
 enum Witnesses {
     /// For a column of sums in an UPSERT into `flows`: what is kept of the old sum when new ones come.
     static func kept(_ column: String) -> String { "(reporter_bits <> 0 OR excluded.reporter_bits = 0) * \(column)" }
@@ -17,14 +17,17 @@ enum Witnesses {
     /// For the end of such an UPSERT: nothing changes when others speak of what witnesses saw.
     static let condition = "reporter_bits = 0 OR excluded.reporter_bits <> 0"
 
-    /// Question: the reports of a domain that are no witnesses, and count. Unit: one row a report. Index: `reports_distrusted`.
-    static let distrustedSQL = """
-        SELECT day, is_spread, begin_utc, end_utc FROM reports WHERE domain_id = ?1 AND authenticity <> 1 AND is_counted = 1
+    /// Question: the reports of a domain that are no witnesses, and count. Unit: one row a report. Index: primary key of `unheard_reports`,
+    /// rowid of `reports`.
+    static let unheardSQL = """
+        SELECT r.day, r.is_spread, r.begin_utc, r.end_utc
+        FROM unheard_reports u CROSS JOIN reports r ON r.id = u.report_id
+        WHERE u.domain_id = ?1
         """
 
     /// The days of reports that are no witnesses: their records may lie outside the days of their flows.
     static func otherDays(_ db: Database, of domain: Int) throws -> [ClosedRange<Int>] {
-        let rows = try SQLRows(db, distrustedSQL, [.integer(domain)])
+        let rows = try SQLRows(db, unheardSQL, [.integer(domain)])
         var days: Set<ClosedRange<Int>> = []
         while try rows.next() {
             guard rows.int(1) != 0 else {

@@ -1,0 +1,193 @@
+import DMARC
+import GRDB
+import ReportStore
+
+/// What is known of voices, in the tables `voices` and `voice_organisations`: added to with new reports, before anything is learned from these.
+final class Voices {
+    /// A voice that speaks of an organisation's domains.
+    struct Speaker: Hashable {
+        let organisation: Int
+        let voice: Int
+    }
+
+    /// Question: all voices. Unit: one row a voice. Index: none, all are read.
+    static let voicesSQL = "SELECT voice_id, days, last_day FROM voices"
+    /// Question: who speaks of an organisation's domains. Unit: one row a voice. Index: primary key.
+    static let speakersSQL = "SELECT voice_id, networks, standing FROM voice_organisations WHERE organisation_id = ?1"
+    /// Question: sources whose mail a report says is aligned, on a day. Unit: one row a record. Index: primary key of `records`, one range.
+    static let sourcesSQL = "SELECT source FROM records WHERE domain_id = ?1 AND counted_as = 0 AND day = ?2 AND report_id = ?3"
+    /// Question: the reports of a voice that are not heard. Unit: one row a report. Index: `unheard_reports_voice`.
+    static let unheardSQL = "SELECT report_id, domain_id FROM unheard_reports WHERE voice_id = ?1 AND report_id <= ?2"
+
+    private struct Known {
+        var networks = NetworkSketch()
+        /// As it stands in the database; nil: it is not there.
+        var stored: Standing?
+        var isChanged = false
+    }
+
+    private let db: Database
+    private let outcomes: Outcomes
+    private let sources: SQLRows
+    private var days: [Int: VoiceDays] = [:]
+    private var changedVoices: Set<Int> = []
+    private var rulesBefore: StandingRules
+    /// Organisations that were looked at, with all who speak of them.
+    private var speakers: [Int: [Int: Known]] = [:]
+    private var bits: [Int: Int] = [:]
+
+    init(_ db: Database, _ outcomes: Outcomes) throws {
+        self.db = db
+        self.outcomes = outcomes
+        sources = try SQLRows(db, Self.sourcesSQL)
+        let rows = try SQLRows(db, Self.voicesSQL)
+        while try rows.next() {
+            var first: [Int] = []
+            rows.withBytes(1) { bytes in first = Self.numbers(bytes).map { Int(Int32(bitPattern: $0)) } }
+            days[rows.int(0)] = VoiceDays(first: first, last: rows.int(2))
+        }
+        rulesBefore = StandingRules(days)
+    }
+
+    // MARK: - Adding
+
+    /// A new report of a voice.
+    func add(_ report: NewRecords.Report, of voice: Int) throws {
+        let day = report.arrival
+        if days[voice, default: VoiceDays()].add(day) { changedVoices.insert(voice) }
+        let organisation = try outcomes.organisation(ofPolicyDomain: report.domain)
+        try load(organisation)
+        var known = speakers[organisation]?[voice] ?? Known(isChanged: true)
+        for day in report.days {
+            try sources.restart(report.domain, day, report.id)
+            while try sources.next() {
+                if known.networks.add(NetworkSketch.hash(of: Network(try sources.address(0)))) { known.isChanged = true }
+            }
+        }
+        speakers[organisation]?[voice] = known
+    }
+
+    private func load(_ organisation: Int) throws {
+        guard speakers[organisation] == nil else { return }
+        var found: [Int: Known] = [:]
+        let rows = try SQLRows(db, Self.speakersSQL, [.integer(organisation)])
+        while try rows.next() {
+            var networks = NetworkSketch()
+            rows.withBytes(1) { networks = NetworkSketch(hashes: Self.numbers($0)) }
+            found[rows.int(0)] = Known(networks: networks, stored: Standing(rawValue: rows.int(2)))
+        }
+        speakers[organisation] = found
+    }
+
+    // MARK: - Standing
+
+    /// What came of new reports.
+    enum Change {
+        /// These are heard from now on.
+        case promoted([Speaker])
+        /// Somebody who was heard is heard no more, or counts otherwise: what was learned cannot be taken out again.
+        case demoted
+    }
+
+    /// Finds out who is heard now, and writes all that is known of voices.
+    func settle() throws -> Change {
+        let rules = StandingRules(days)
+        if rules.isYoung != rulesBefore.isYoung || rules.tested != rulesBefore.tested {
+            for id in try Int.fetchAll(db, sql: "SELECT DISTINCT organisation_id FROM voice_organisations") { try load(id) }
+        }
+        var promoted: [Speaker] = []
+        var isDemoted = false
+        let insert = try HotStatement(
+            db,
+            """
+            INSERT INTO voice_organisations (organisation_id, voice_id, networks, standing) VALUES (?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET networks = excluded.networks, standing = excluded.standing
+            """)
+        for (organisation, voices) in speakers {
+            let standings = rules.standings(voices.map { ($0.key, $0.value.networks) })
+            for (voice, known) in voices {
+                let standing = standings[voice] ?? .newcomer
+                if let stored = known.stored, stored != standing {
+                    if stored == .newcomer {
+                        promoted.append(Speaker(organisation: organisation, voice: voice))
+                    } else {
+                        isDemoted = true
+                    }
+                }
+                guard known.isChanged || known.stored != standing else { continue }
+                insert.bind(1, organisation)
+                insert.bind(2, voice)
+                insert.bind(3, bytes: Self.bytes(known.networks.hashes))
+                insert.bind(4, standing.rawValue)
+                try insert.run()
+                speakers[organisation]?[voice]?.stored = standing
+            }
+        }
+        try writeDays()
+        return isDemoted ? .demoted : .promoted(promoted)
+    }
+
+    private func writeDays() throws {
+        let insert = try HotStatement(
+            db,
+            """
+            INSERT INTO voices (voice_id, days, last_day) VALUES (?, ?, ?)
+            ON CONFLICT DO UPDATE SET days = excluded.days, last_day = excluded.last_day
+            """)
+        for voice in changedVoices {
+            guard let known = days[voice] else { continue }
+            insert.bind(1, voice)
+            insert.bind(2, bytes: Self.bytes(known.first.map { UInt32(bitPattern: Int32(clamping: $0)) }))
+            insert.bind(3, known.last)
+            try insert.run()
+        }
+    }
+
+    /// The bit that a voice sets in what is known of an organisation's domains: none for a newcomer. To be asked after `settle`, of voices that
+    /// were added.
+    func bit(of voice: Int, domain: Int) throws -> Int {
+        switch speakers[try outcomes.organisation(ofPolicyDomain: domain)]?[voice]?.stored ?? .newcomer {
+        case .newcomer: return 0
+        case .together: return Levels.togetherBit
+        case .witness:
+            if let bit = bits[voice] { return bit }
+            let name = try String.fetchOne(db, sql: "SELECT name FROM names WHERE id = ?", arguments: [voice]) ?? ""
+            let bit = Levels.bit(ofVoice: name)
+            bits[voice] = bit
+            return bit
+        }
+    }
+
+    /// The older reports, up to `known`, of those who are heard from now on.
+    func unheardReports(of promoted: [Speaker], upTo known: Int) throws -> [Int] {
+        guard !promoted.isEmpty else { return [] }
+        let rows = try SQLRows(db, Self.unheardSQL)
+        var organisations: [Int: Set<Int>] = [:]
+        for speaker in promoted { organisations[speaker.voice, default: []].insert(speaker.organisation) }
+        var reports: [Int] = []
+        for (voice, heard) in organisations {
+            try rows.restart(voice, known)
+            while try rows.next() {
+                if heard.contains(try outcomes.organisation(ofPolicyDomain: rows.int(1))) { reports.append(rows.int(0)) }
+            }
+        }
+        return reports.sorted()
+    }
+
+    // MARK: - Numbers in blobs
+
+    private static func numbers(_ bytes: UnsafeRawBufferPointer) -> [UInt32] {
+        stride(from: 0, to: bytes.count - bytes.count % 4, by: 4).map {
+            UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self))
+        }
+    }
+
+    private static func bytes(_ numbers: [UInt32]) -> [UInt8] {
+        numbers.flatMap {
+            [
+                UInt8(truncatingIfNeeded: $0 >> 24), UInt8(truncatingIfNeeded: $0 >> 16), UInt8(truncatingIfNeeded: $0 >> 8),
+                UInt8(truncatingIfNeeded: $0),
+            ]
+        }
+    }
+}
