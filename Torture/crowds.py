@@ -111,7 +111,7 @@ def moving(world, options):
         thread.start()
         try:
             for _ in range(2):
-                result = room.ingest(after="leave") if number % 2 else room.ingest()
+                result = room.ingest(leave=True) if number % 2 else room.ingest()
                 # A mail that moves as often as it is looked for is left for the next run; that may be said.
                 if result.returncode not in (0, 74):
                     raise Failed(f"exit status {result.returncode}\n{words(result)}")

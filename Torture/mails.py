@@ -6,8 +6,11 @@ import shutil
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SAMPLES = os.path.join(ROOT, "reports-sample")
-# Mails that hold two reports, no report, somebody else's report, and what is refused.
-OTHERS = ["mails/two-reports.lf.eml", "mails/note-from-a-person.lf.eml", "mails/tls-report.lf.eml", "refused/header-too-large.eml"]
+# Mails that hold two reports, no report, somebody else's report, our own come back, a report beside a damaged one, and what is refused.
+OTHERS = [
+    "mails/two-reports.lf.eml", "mails/note-from-a-person.lf.eml", "mails/tls-report.lf.eml", "mails/own-report-in-a-bounce.eml",
+    "mails/one-good-one-damaged.eml", "refused/header-too-large.eml",
+]
 
 
 def large_report(records):

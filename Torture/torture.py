@@ -51,6 +51,8 @@ def main():
     parser.add_argument("--list", action="store_true", help="name the scenarios")
     parser.add_argument("--seed", type=int, default=1, help="of all that is random")
     parser.add_argument("--mails", type=int, default=50)
+    parser.add_argument("--after", default="move:done", help="what is done with stored and with refused mail: move:done or delete")
+    parser.add_argument("--after-other", default="move:other", help="what is done with mail without a report")
     parser.add_argument("--limit", type=int, help="points, stale: so many for each error, evenly spread; otherwise all")
     parser.add_argument("--errors", default="KILL,ENOSPC,EIO", help="points: what happens at each")
     parser.add_argument("--kills", type=int, default=200, help="random-kills: how many")

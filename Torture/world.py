@@ -1,4 +1,5 @@
 """A folder with a mailbox and a database, what can be done to them, and how they are compared with an undisturbed run."""
+import gzip
 import hashlib
 import json
 import os
@@ -30,11 +31,13 @@ class Room:
         self.box = os.path.join(path, "box")
         self.database = database or os.path.join(path, "db", "dmarc.sqlite")
 
-    def ingest_command(self, after="move:done"):
-        return [self.world.binary, "ingest", "--database", self.database, "--after", after, "--after-refused", after, self.box]
+    def ingest_command(self, leave=False):
+        after, other = ("leave", "leave") if leave else (self.world.after, self.world.after_other)
+        return [self.world.binary, "ingest", "--database", self.database, "--after", after, "--after-refused", after, "--after-other", other,
+                self.box]
 
-    def ingest(self, prefix=(), after="move:done", **keywords):
-        return run([*prefix, *self.ingest_command(after)], **keywords)
+    def ingest(self, prefix=(), leave=False, **keywords):
+        return run([*prefix, *self.ingest_command(leave)], **keywords)
 
     def ask(self, *arguments):
         """Standard output of a question that must succeed."""
@@ -53,8 +56,18 @@ class Room:
             "export": self.ask("export", "--limit", "all"),
             "sources": self.ask("sources", "--since", "2026-09-01", "--until", "2026-12-31", "--limit", "all", "--format", "json"),
             "refused": sorted(json.dumps(row, sort_keys=True) for row in refused),
+            "kept": self.kept(),
             "mailbox": self.mailbox(),
         }
+
+    def kept(self):
+        """What the database keeps of mail that was not stored."""
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)
+        try:
+            rows = connection.execute("SELECT bytes FROM kept_messages").fetchall()
+        finally:
+            connection.close()
+        return sorted(hashlib.sha256(gzip.decompress(row[0])).hexdigest() for row in rows)
 
     def mailbox(self):
         """Each file below the maildir, by name, with its content."""
@@ -118,6 +131,8 @@ class World:
     def __init__(self, folder, options):
         self.folder = folder
         self.binary = options.binary
+        self.after = options.after
+        self.after_other = options.after_other
         self.seedling = os.path.join(folder, "seedling")
         mails.fill(self.seedling, options.mails)
         self.count = options.mails
@@ -140,13 +155,17 @@ class World:
         if self._golden is None:
             room = self.room()
             result = room.ingest()
-            if result.returncode != 0 or result.stdout or result.stderr:
+            # What was refused is said in one line.
+            if result.returncode != 0 or result.stdout or result.stderr.count(b"\n") > 1:
                 raise Failed(f"an undisturbed run: exit status {result.returncode}\n{words(result)}")
             self._golden = room.answers()
             room.check_sound()
-            handled = [name for name, _ in self._golden["mailbox"] if name.startswith(".done/cur/")]
-            if len(handled) != self.count:
-                raise Failed(f"an undisturbed run moved {len(handled)} mails of {self.count}")
+            left = [name for name, _ in self._golden["mailbox"] if name.startswith(("cur/", "new/"))]
+            moved = [name for name, _ in self._golden["mailbox"] if name.startswith(".") and "/cur/" in name]
+            if left or (self.after != "delete" and len(moved) != self.count):
+                raise Failed(f"an undisturbed run left {len(left)} mails and moved {len(moved)} of {self.count}")
+            if self.after == "delete" and not self._golden["kept"]:
+                raise Failed("an undisturbed run kept nothing of what it deleted: this shows nothing")
             if self._golden["export"].count(b"\n") < 2500:
                 raise Failed("an undisturbed run stored next to nothing: this shows nothing")
             self.clear(room)
