@@ -29,7 +29,9 @@ public struct Containment: Sendable {
     /// What is being read, and what was when an earlier run was ended.
     let notes: ReadingNotes
     /// Messages that are looked at although nothing is noted of them: those that were refused for ending the process.
-    private let areAllSuspect: Bool
+    private var areAllSuspect: Bool
+    /// Keys of messages that are looked at although nothing is noted of them.
+    private var alsoSuspect: Set<String> = []
     private let examine: Examine
 
     /// With `areAllSuspect` every message is looked at first.
@@ -39,12 +41,23 @@ public struct Containment: Sendable {
         self.examine = examine
     }
 
+    /// The same, looking at the messages of these keys although nothing is noted of them, and at no other of that kind.
+    func looking(at keys: Set<String>) -> Containment {
+        var other = self
+        other.areAllSuspect = false
+        other.alsoSuspect = keys
+        return other
+    }
+
     /// The run ended well.
     public func finish() { notes.finish() }
 
     /// Looks at a message if there is reason to; nil: there is none, or it is sound.
     func objection(to message: Message, mailbox: String, _ bytes: [UInt8], name: String) -> Examination? {
-        guard areAllSuspect || notes.suspects.contains(ReadingNotes.Suspect(mailbox: mailbox, key: message.key)) else { return nil }
+        guard
+            areAllSuspect || alsoSuspect.contains(message.key)
+                || notes.suspects.contains(ReadingNotes.Suspect(mailbox: mailbox, key: message.key))
+        else { return nil }
         let found = examine(bytes, message.form, name)
         return found == .sound ? nil : found
     }

@@ -38,6 +38,8 @@ public struct RetryKept: Sendable {
         var last: Int64 = 0
         while !shouldStop(), let batch = try next(after: last) {
             last = batch.last
+            var options = options
+            options.containment = options.containment?.looking(at: Set(batch.messages.filter(\.endedReader).map(\.key)))
             let ingest = Ingest(store: store, options: options, shouldStop: shouldStop)
             tally.add(try ingest.run { _ throws(MailError) in KeptMailbox(batch) })
         }
@@ -64,7 +66,7 @@ public struct RetryKept: Sendable {
             identifier = batch.mailbox
             expectedCount = batch.messages.count
             waiting = Guarded(
-                batch.messages.map { key, place, kept in
+                batch.messages.map { key, place, _, kept in
                     Message(key: key, place: place, form: kept.isMail ? .mail : .file) { buffer throws(MailError) in
                         guard let bytes = kept.bytes.withUnsafeBytes({ Unpacker.gzipInflated($0, maxBytes: maxMessageBytes) }) else {
                             throw MailError(code: .unreadableFile, place: place, found: "what was kept of it is damaged", errno: EIO)

@@ -19,8 +19,8 @@ public struct KeptMessage: Sendable {
 public struct KeptMessages: Sendable {
     /// `Mailbox.identifier`.
     public var mailbox: String
-    /// The messages, at least one.
-    public var messages: [(key: String, place: String, kept: KeptMessage)]
+    /// The messages, at least one; and whether one ended the process that read it.
+    public var messages: [(key: String, place: String, endedReader: Bool, kept: KeptMessage)]
     /// Where the next begin.
     public var last: Int64
 }
@@ -73,7 +73,8 @@ extension ReportStore {
         try queue.read { db in
             let sql = """
                 SELECT m.id, b.identifier, m.key, coalesce((SELECT place FROM refusals r WHERE r.message_id = m.id LIMIT 1), m.key),
-                    k.is_mail, k.bytes
+                    k.is_mail, k.bytes,
+                    EXISTS (SELECT 1 FROM refusals r WHERE r.message_id = m.id AND r.scope = 'message' AND r.code GLOB 'parser-*')
                 FROM kept_messages k JOIN messages m ON m.id = k.message_id JOIN mailboxes b ON b.id = m.mailbox_id
                 WHERE k.message_id > ? ORDER BY k.message_id
                 """
@@ -86,7 +87,7 @@ extension ReportStore {
                 let content: [UInt8] = try row.withUnsafeData(atIndex: 5) { data in data.map { [UInt8]($0) } ?? [] }
                 bytes += content.count
                 found = found ?? KeptMessages(mailbox: mailbox, messages: [], last: last)
-                found?.messages.append((row[2], row[3], KeptMessage(isMail: row[4], bytes: content)))
+                found?.messages.append((row[2], row[3], row[6], KeptMessage(isMail: row[4], bytes: content)))
                 found?.last = row[0]
             }
             return found

@@ -23,7 +23,7 @@ public struct PurgeOutcome: Hashable, Sendable {
     public var domains: [String] = []
     /// First and last day of them; nil without reports.
     public var days: ClosedRange<Day>?
-    /// Documents as they came, and their bytes.
+    /// Documents as they came, whole mails that were kept among them, and their bytes.
     public var rawDocuments = 0
     /// Bytes of the documents.
     public var rawBytes = 0
@@ -84,6 +84,7 @@ private final class Purge {
         let days: ClosedRange<Int>
         let isCounted: Bool
         let raw: Int64?
+        let message: Int64?
     }
 
     private let db: Database
@@ -110,6 +111,7 @@ private final class Purge {
             try deleteReports()
         }
         try deleteRaw()
+        try deleteKeptMessages()
         try step(.deleted)
         if extent != .rawOnly {
             let rebuild = try RollupRebuild(db)
@@ -129,7 +131,7 @@ private final class Purge {
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT id, domain_id, day, is_spread, begin_utc, end_utc, is_counted, raw_id, records, messages
+                SELECT id, domain_id, day, is_spread, begin_utc, end_utc, is_counted, raw_id, records, messages, message_id
                 FROM reports ORDER BY domain_id, day, id
                 """)
         var names: Set<String> = []
@@ -140,7 +142,9 @@ private final class Purge {
             let raw: Int64? = row[7]
             guard selection.includes(lastDay: days.upperBound), extent != .rawOnly || raw != nil else { continue }
             reports.append(
-                Report(id: row[0], domain: row[1], days: days.lowerBound.number...days.upperBound.number, isCounted: row[6], raw: raw))
+                Report(
+                    id: row[0], domain: row[1], days: days.lowerBound.number...days.upperBound.number, isCounted: row[6], raw: raw,
+                    message: row[10]))
             names.insert(name)
             outcome.reports += 1
             if extent != .rawOnly {
@@ -185,6 +189,23 @@ private final class Purge {
         for id in unused.sorted() {
             outcome.rawBytes += try Int.fetchOne(db, sql: "SELECT length(bytes) FROM raw_documents WHERE id = ?", arguments: [id]) ?? 0
             try db.execute(sql: "DELETE FROM raw_documents WHERE id = ?", arguments: [id])
+            outcome.rawDocuments += 1
+        }
+    }
+
+    /// Mails that are kept whole: those that a deleted report came in, which would bring it back when they are read again; and where age alone
+    /// decides, those that were read before the day, for they are about no domain.
+    private func deleteKeptMessages() throws {
+        var messages = Set(reports.compactMap(\.message))
+        if let before = selection.before, selection.domains.isEmpty, selection.since == nil {
+            let sql = "SELECT k.message_id FROM kept_messages k JOIN messages m ON m.id = k.message_id WHERE m.seen_utc < ?"
+            messages.formUnion(try Int64.fetchAll(db, sql: sql, arguments: [before.number * 86_400]))
+        }
+        for id in messages.sorted() {
+            let sql = "SELECT length(bytes) FROM kept_messages WHERE message_id = ?"
+            guard let bytes = try Int.fetchOne(db, sql: sql, arguments: [id]) else { continue }
+            try db.execute(sql: "DELETE FROM kept_messages WHERE message_id = ?", arguments: [id])
+            outcome.rawBytes += bytes
             outcome.rawDocuments += 1
         }
     }
