@@ -31,6 +31,27 @@ enum IngestTable {
             name: "ingest", columns: members.map { Column(key: $0.0, title: $0.0) }, rows: [members.map(\.1)], extra: members)
     }
 
+    /// What somebody should know of a run that nobody watched, in one line: `1 refused, 2 deferred: PLACE: CODE: …`; nil: there is nothing.
+    static func noteworthy(_ tally: Tally, _ presentation: Presentation) -> String? {
+        let counts = [IngestCondition.refused, .deferred, .conflict].compactMap { condition -> String? in
+            let count = condition.count(tally)
+            guard count > 0 else { return nil }
+            if condition == .conflict { return presentation.grouped(count, "conflict") }
+            return (count == Tally.maxRefusals ? "at least " : "") + "\(count) \(condition.rawValue)"
+        }
+        guard !counts.isEmpty else { return nil }
+        let shown = 3
+        let named = (tally.deferrals.prefix(shown) + tally.refusals.prefix(shown)).map { refusal in
+            let place = refusal.member.isEmpty ? refusal.place : refusal.place + "!" + refusal.member
+            return "\(place): \(refusal.code): \(refusal.detail)"
+        }
+        let all = tally.deferrals.count + tally.refusals.count
+        let more = all > named.count ? "; and \(all - named.count) more" : ""
+        let text = counts.joined(separator: ", ") + (named.isEmpty ? "" : ": " + named.joined(separator: "; ")) + more
+        // Details are quoted from elsewhere, and may have line ends: it is one line all the same.
+        return text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+
     /// `12 messages: 9 stored, 2 duplicate, 1 refused · 9 reports, 120 records about 4,500 messages`.
     static func sentence(_ tally: Tally, _ presentation: Presentation) -> String {
         let outcomes = MessageOutcome.allCases.compactMap { outcome in

@@ -21,6 +21,40 @@ struct CareTests {
         #expect(missing.status == 74 && !FileManager.default.fileExists(atPath: copy + ".2"))
     }
 
+    @Test("unwatched, ingest says in one line what somebody should know, and nothing otherwise; --fail-on makes it a status")
+    func noteworthy() throws {
+        let runner = try CommandRunner.filled()
+        func file(_ name: String, _ content: String) throws -> String {
+            let url = runner.directory.appendingPathComponent(name)
+            try Data(content.utf8).write(to: url)
+            return url.path
+        }
+        let note = try file("note.eml", "From: a@b.example\nSubject: hello\n\nhello\n")
+        #expect(runner.ask(["ingest", note]) == Outcome(status: 0, output: "", errors: ""))
+        let cut = try file("cut.xml", "<?xml version=\"1.0\"?>\n<feedback><version>1.0</version>")
+        let refused = runner.ask(["ingest", cut])
+        #expect(refused.status == 0 && refused.output.isEmpty)
+        #expect(
+            refused.errors.hasPrefix("dmarcstat: 1 refused: \(cut): xml-truncated: ") && refused.errors.contains(" Next: dmarcstat refused")
+        )
+        #expect(refused.errors.filter { $0 == "\n" }.count == 1)
+        // It is new once.
+        #expect(runner.ask(["ingest", cut, "--fail-on", "refused"]) == Outcome(status: 0, output: "", errors: ""))
+        let again = try file("again.xml", "<feedback>")
+        #expect(runner.ask(["ingest", again, "--fail-on", "conflict", "--fail-on", "refused"]).status == 1)
+        let third = try file("third.xml", "<feedback><a/>")
+        let data = runner.ask(["ingest", third, "--format", "json", "--fail-on", "refused"])
+        #expect(data.status == 1 && data.errors == "dmarcstat: refused: 1 in this run.\n")
+        // The same report with other counts.
+        let original = try String(contentsOfFile: try #require(CommandRunner.reports.first { $0.hasSuffix(".xml") }), encoding: .utf8)
+        let other = try file(
+            "other.xml", original.replacing("</feedback>", with: "<!-- --></feedback>").replacing("<count>1", with: "<count>7"))
+        let conflict = runner.ask(["ingest", other, "--fail-on", "refused", "--fail-on", "deferred"])
+        #expect(conflict.status == 0 && conflict.errors.hasPrefix("dmarcstat: 1 conflict"), "\(conflict)")
+        let unknown = runner.ask(["ingest", note, "--fail-on", "refuse"])
+        #expect(unknown.status == 64)
+    }
+
     @Test("doctor --database checks in depth, with a file or without one, and plain doctor mentions it")
     func doctor() throws {
         let runner = try CommandRunner.filled()

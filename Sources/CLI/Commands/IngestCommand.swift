@@ -23,7 +23,8 @@ struct IngestCommand: ContextCommand {
               dmarcstat ingest                          the mailboxes of the configuration
               dmarcstat ingest --mailbox rua --dry-run
 
-            Run it as often as you like: a report is counted once. Under cron a good run prints nothing.
+            Run it as often as you like: a report is counted once. Under cron a good run prints nothing, and one with refused or deferred mail or
+            conflicts one line.
             """)
 
     @Argument(help: ArgumentHelp("A maildir, an mbox, a folder, a mail, a report file, or - for standard input.", valueName: "path"))
@@ -54,6 +55,13 @@ struct IngestCommand: ContextCommand {
 
     @Flag(name: .long, help: "Exit with 65 if something was refused.")
     var strict = false
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Exit with 1 if this run had any: \(IngestCondition.allCases.map(\.rawValue).joined(separator: ", ")). Repeatable.",
+            valueName: "condition"))
+    var failOn: [IngestCondition] = []
 
     @Flag(name: .shortAndLong, help: "Say what was done, also when standard error is no terminal.")
     var verbose = false
@@ -114,6 +122,7 @@ struct IngestCommand: ContextCommand {
             throw AlreadySaid(status: .tryAgain)
         }
         if let failure { throw AlreadySaid(status: failure) }
+        if failOn.contains(where: { $0.count(tally) > 0 }) { throw AlreadySaid(status: .condition) }
         if tally.messages[.deferred, default: 0] > 0 { throw AlreadySaid(status: .inputOutput) }
         if let error = tally.unsettled.first { throw AlreadySaid(status: status(error)) }
         if strict, !tally.refusals.isEmpty { throw AlreadySaid(status: .refused) }
@@ -256,7 +265,8 @@ struct IngestCommand: ContextCommand {
     private func extendLifetime(_ lock: borrowing StoreLock) {}
 
     private func report(_ tally: Tally, _ presentation: Presentation, _ context: Context) throws {
-        if presentation.isText {
+        let isTold = verbose || context.isErrorTerminal
+        if presentation.isText, isTold {
             for refusal in tally.deferrals.prefix(20) {
                 context.say("dmarcstat: \(refusal.place): \(refusal.code): \(refusal.detail). It is left for the next run.")
             }
@@ -273,14 +283,42 @@ struct IngestCommand: ContextCommand {
         }
         guard presentation.isText else {
             try presentation.present(IngestTable.make(tally))
+            for condition in IngestCondition.allCases where failOn.contains(condition) && condition.count(tally) > 0 {
+                context.say("dmarcstat: \(condition.rawValue): \(condition.count(tally)) in this run.")
+            }
             return
         }
-        guard verbose || context.isErrorTerminal else { return }
+        guard isTold else {
+            if let line = IngestTable.noteworthy(tally, presentation) {
+                let next = tally.refusals.isEmpty && tally.deferrals.isEmpty ? "reports" : "refused"
+                context.say("dmarcstat: \(line). Next: dmarcstat \(next)\(database.words)")
+            }
+            return
+        }
         context.say(IngestTable.sentence(tally, presentation))
         if tally.messages[.refused, default: 0] > 0 {
             presentation.suggest("dmarcstat refused" + database.words)
         } else {
             presentation.suggest("dmarcstat summary" + database.words)
+        }
+    }
+}
+
+/// What `--fail-on` of `ingest` takes.
+enum IngestCondition: String, CaseIterable, ExpressibleByArgument {
+    /// A report contradicts one that is stored.
+    case conflict
+    /// Something was refused: a mail, a document, records of a report.
+    case refused
+    /// A mail was left for the next run.
+    case deferred
+
+    /// How many the run had.
+    func count(_ tally: Tally) -> Int {
+        switch self {
+        case .conflict: tally.documents.conflict
+        case .refused: tally.refusals.count
+        case .deferred: tally.messages[.deferred, default: 0]
         }
     }
 }
