@@ -104,7 +104,8 @@ let package = Package(
 
 /// Programs that feed what reads foreign bytes with mutations (`make fuzz`): built only when asked for, because their `main` is libFuzzer's.
 let fuzzers: [String: [Target.Dependency]] = [
-    "xml": ["DMARC", "ReportXML"], "unpack": ["Unpacking"], "mime": ["Mail"], "header": ["Mail"], "imap": ["IMAP"], "config": ["CLI"],
+    "xml": ["DMARC", "ReportXML"], "unpack": ["Unpacking"], "mime": ["Mail"], "header": ["Mail"], "secure": ["Mail"], "imap": ["IMAP"],
+    "config": ["CLI"],
     "scalars": ["DMARC"], "csv": ["Rendering"], "authentication": ["DMARC", "Ingest", "Mail"],
 ]
 if Context.environment["DMARCSTAT_FUZZ"] != nil {

@@ -313,9 +313,6 @@ def attacks(b):
                                Voice("Yahoo", CHEAP[2], email="dmarchelp@yahooinc.com")], x, recent, turn), x, trusted)
     add("big-names-own-address", story(b, [Voice("google.com", CHEAP[0]), Voice("Microsoft", CHEAP[0]), Voice("Enterprise Outlook", CHEAP[1])],
                                        x, recent, turn), x, trusted)
-    # Anybody can have an address at a mailbox provider, and some providers report from the same domain.
-    add("free-mail", story(b, [Voice("google.com", "gmail.com"), Voice("Enterprise Outlook", "outlook.com"), Voice("Yahoo", "yahoo.com")], x, recent, turn),
-        x, trusted)
     # Without a trusted server nobody can see that From is forged: only `trust` can hold this one.
     add("forged-from", story(b, [Voice("google.com", "google.com", email="noreply-dmarc-support@google.com", passes=False),
                                  Voice("Enterprise Outlook", "microsoft.com", email="dmarcreport@microsoft.com", passes=False)], x, recent, turn), x, trusted,
@@ -364,21 +361,18 @@ def attacks(b):
         guessable = [r for r in b.reports if r.voice.org == "google.com" and r.day >= last - 5]
     weak = [r for r in b.reports if r.voice.passes is None and r.day >= last - 5]
 
-    def bird(reports, cheap, own=False):
-        return [Report(Voice(r.voice.org, cheap, email=None if own else r.voice.email), r.domain, r.day, [own_pass(b, b.own[0], 7), own_pass(b, x, 7)],
+    def bird(reports, cheap):
+        return [Report(Voice(r.voice.org, cheap, email=r.voice.email), r.domain, r.day, [own_pass(b, b.own[0], 7), own_pass(b, x, 7)],
                        r.arrival - 5 * 3600, r.identifier) for r in reports]
     add("early-bird", bird(guessable, CHEAP[0]), x, trusted, early=True)
     add("early-bird-unverified", bird(weak, CHEAP[0]), x, trusted, early=True)
-    # As a gateway does that reports in a customer's name: the element `email` is of the domain that mails.
-    add("early-bird-as-gateway", bird(guessable, CHEAP[0], True) + bird(weak, CHEAP[1], True), x, trusted, early=True)
 
-    def superset(reports, cheap, own=False):
-        return [Report(Voice(r.voice.org, cheap, email=None if own else r.voice.email), r.domain, r.day,
+    def superset(reports, cheap):
+        return [Report(Voice(r.voice.org, cheap, email=r.voice.email), r.domain, r.day,
                        [row.with_count(row.count * 3 + 1) for row in r.rows] + [lies(b, x, 30, r.day, turn)], b.today + i, r.identifier)
                 for i, r in enumerate(reports)]
     add("superset", superset([r for r in b.reports if r.day >= last - 10 and r.domain == OWN and r.voice.passes is True], CHEAP[0]), x, trusted)
     add("superset-unverified", superset([r for r in b.reports if r.day >= last - 10 and r.voice.passes is None], CHEAP[0]), x, trusted)
-    add("superset-as-gateway", superset([r for r in b.reports if r.day >= last - 10 and r.domain == OWN], CHEAP[0], True), x, trusted)
     # ---- patience: twenty days of honest-looking reports, then lies
     begins = lambda day: b.first + (day + 1) * DAY + 4 * 3600                    # noqa: E731
 

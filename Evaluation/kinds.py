@@ -218,7 +218,7 @@ class Org(Domain):
         self.strangers()
 
 
-# ------------------------------------------------------------------------------------------------------- one question each
+# ------------------------------------------------------------------------------------------------------- the kinds of issue
 
 def one_key(o, w, rng):
     """A service signs with the domain's own selector and has a return path of its own."""

@@ -19,7 +19,7 @@ FOLDERS = ["reporters", "deviations", "refused", "containers", "mails", "maildir
 
 def main(arguments):
     import importlib
-    for module in ("reporters", "deviants", "refusals", "wrappings", "demo"):
+    for module in ("reporters", "deviants", "refusals", "wrappings", "arrivals", "demo"):
         if (HERE / "making" / f"{module}.py").exists():
             importlib.import_module(f"making.{module}").build()
     made = output.FILES

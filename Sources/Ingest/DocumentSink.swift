@@ -17,6 +17,14 @@ final class DocumentSink {
         set { message.kind = newValue }
     }
     var mail: MailFacts?
+    /// What the mails inside it say of themselves that were found by their content.
+    private(set) var innerFacts: MailFacts?
+    /// Mail of our own that came back lay in it.
+    var hasReturned = false
+    /// The name of a TLS report that is not packed; nil: there is none.
+    var tlsReportName: String?
+    /// What is refused only if nothing else was found.
+    private var refusedIfAlone: Refusal?
 
     private let parser: ReportParser
     private let options: IngestOptions
@@ -88,13 +96,25 @@ final class DocumentSink {
         message.refusedDocuments += 1
     }
 
-    func refuse(outlook name: String) {
-        message.refusals.append(
-            Refusal(
-                scope: .document, code: "outlook-message", place: message.place, member: name,
-                detail: "a message in Outlook's own format; forward it as an ordinary mail, or save the attachment in it"))
+    /// An attachment that is not opened; `name` is nil for a file.
+    func refuse(part name: String?, code: String, detail: String) {
+        message.refusals.append(Refusal(scope: .document, code: code, place: message.place, member: name ?? "", detail: detail))
         message.refusedDocuments += 1
     }
+
+    /// The same, should nothing else be found in the message.
+    func refuseIfAlone(_ name: String, code: String, detail: String) {
+        refusedIfAlone = refusedIfAlone ?? Refusal(scope: .document, code: code, place: message.place, member: name, detail: detail)
+    }
+
+    func note(inner facts: MailFacts) {
+        var sum = innerFacts ?? MailFacts()
+        sum.note(inner: facts)
+        innerFacts = sum
+    }
+
+    /// The attachment at hand; nil: a file.
+    var part: Attachment? { attachment }
 
     func refuse(message error: MailError) {
         message.refusals.append(Refusal(scope: .message, code: error.code.rawValue, place: message.place, detail: error.found))
@@ -306,14 +326,26 @@ final class DocumentSink {
             return document
         }
         classify()
+        if let tlsReportName, hasReport {
+            refuse(
+                part: tlsReportName, code: PartRule.Code.tlsReport.rawValue, detail: "an SMTP TLS report (RFC 8460) beside a DMARC report")
+        }
         return message
     }
 
     /// Other reports and notices share the mailbox: an archive without a DMARC report in it is none of their faults.
     private func classify() {
         guard let mail, message.documents.isEmpty, !hasBegun else { return }
-        let kind = mail.isTLSReport ? "tls-report" : mail.isFailureReport ? "failure-report" : mail.isDeliveryStatus ? "bounce" : nil
-        guard let kind else { return }
+        // What came back may be of any kind itself.
+        let kind =
+            mail.isFailureReport
+            ? "failure-report" : mail.isDeliveryStatus || hasReturned ? "bounce" : mail.isTLSReport ? "tls-report" : nil
+        guard let kind else {
+            guard let refusedIfAlone, message.refusals.isEmpty else { return }
+            message.refusals.append(refusedIfAlone)
+            message.refusedDocuments += 1
+            return
+        }
         message.kind = kind
         if message.refusals.allSatisfy({ $0.code == UnpackError.Code.noReportInArchive.rawValue }) {
             message.refusals = []

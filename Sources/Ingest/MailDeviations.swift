@@ -11,7 +11,7 @@ enum MailDeviations {
     static func of(_ facts: DocumentFacts, name: String, mediaType: String) -> Deviations {
         var found = Deviations()
         if facts.container == .xml { found.insert(.plainAttachment) }
-        if !facts.notes.isEmpty { found.insert(.oddArchive) }
+        if !facts.notes.isEmpty || [.bzip2, .xz, .zstd, .lz4].contains(facts.container) { found.insert(.oddArchive) }
         let suffix = name.lowercased()
         let isZip = facts.container == .zip
         let isGzip = facts.container == .gzip

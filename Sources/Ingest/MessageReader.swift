@@ -12,6 +12,9 @@ final class MessageReader {
     private let parser: ReportParser
     private let senderCheck: SenderCheck
     private var buffer: [UInt8] = []
+    /// Mails in other forms inside the message at hand: how many, and how deep in one another.
+    private var nestedMails = 0
+    private var nestedDepth = 0
 
     init(options: IngestOptions) {
         self.options = options
@@ -39,13 +42,7 @@ final class MessageReader {
         unpacker.beginMessage()
         let sink = DocumentSink(
             parser: parser, options: options, senderCheck: senderCheck, message: result, deliveredAt: message.deliveredAt, emit: emit)
-        buffer.withUnsafeBytes { bytes in
-            if message.form == .file, sniff(bytes) != .none || !looksLikeMail(bytes) {
-                readFile(bytes, name: name, sink)
-            } else {
-                readMail(bytes, sink)
-            }
-        }
+        buffer.withUnsafeBytes { readMessage($0, message.form, name: name, sink) }
         var read = sink.finishMessage()
         // A mail of which all was stored is in the database with its documents.
         if !read.refusals.isEmpty || !sink.hasReport, options.keeps(refused: !read.refusals.isEmpty) { read.kept = kept(message.form) }
@@ -75,6 +72,43 @@ final class MessageReader {
         path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
     }
 
+    // MARK: - Files and mails
+
+    /// Content decides whether a file is a mail, and whether either is compressed as a whole.
+    private func readMessage(_ bytes: UnsafeRawBufferPointer, _ form: MessageForm, name: String, _ sink: DocumentSink) {
+        nestedMails = 0
+        let text = withoutLeadingBlanks(bytes)
+        let container = sniff(bytes)
+        if container.isStream {
+            guard let head = try? Unpacker.content(of: bytes, container, maxBytes: 1024, isHeadOnly: true),
+                head.withUnsafeBytes({ sniff($0) == .none && isMail(withoutLeadingBlanks($0)) })
+            else { return form == .file ? readFile(bytes, name: name, sink) : readMail(bytes, sink) }
+            return readCompressed(bytes, container, name: name, sink)
+        }
+        if form == .file, container != .none || !looksLikeMail(text) { return readFile(bytes, name: name, sink) }
+        if form == .mail, !looksLikeMail(text) {
+            // What a mail server keeps in a form of its own.
+            let kept = AttachmentForm(bytes)
+            if kept == .dovecotLZ4 || kept == .encrypted {
+                sink.beginAttachment(nil, name: name, bytes: bytes)
+                return judge(kept, PartClaims(name: name, size: bytes.count), bytes, sink)
+            }
+        }
+        readMail(looksLikeMail(text) ? text : bytes, sink)
+    }
+
+    /// A mail that is compressed as a whole, as Dovecot keeps them (flag `Z`) and people archive them.
+    private func readCompressed(_ bytes: UnsafeRawBufferPointer, _ container: Container, name: String, _ sink: DocumentSink) {
+        do throws(UnpackError) {
+            let content = try Unpacker.content(of: bytes, container, maxBytes: options.limits.mail.maxMessageBytes)
+            content.withUnsafeBytes { readMail(withoutLeadingBlanks($0), sink) }
+        } catch {
+            sink.beginAttachment(nil, name: name, bytes: bytes)
+            let limit = error.code == .unpackedTooLarge ? " (limits.message_bytes)" : ""
+            sink.refuse(attachment: UnpackError(code: error.code, place: name, found: "a compressed mail: " + error.found + limit))
+        }
+    }
+
     /// A file that is no mail: one attachment.
     private func readFile(_ bytes: UnsafeRawBufferPointer, name: String, _ sink: DocumentSink) {
         if bytes.isEmpty {
@@ -82,51 +116,108 @@ final class MessageReader {
             return
         }
         sink.beginAttachment(nil, name: name, bytes: bytes)
-        if isOutlookMessage(bytes) {
-            sink.refuse(outlook: "")
-            return
+        let form = AttachmentForm(bytes)
+        switch form {
+        case .container: unpack(bytes, name: name, sink)
+        case .base64(let inner): inner.withUnsafeBytes { readNested($0, Attachment(file: name), sink) }
+        case .secure(.signed(let inner)): inner.withUnsafeBytes { readNested($0, Attachment(file: name), sink) }
+        default:
+            if case .refuse(let code, let detail) = PartRule.verdict(form, PartClaims(name: name, size: bytes.count), bytes) {
+                sink.refuse(part: nil, code: code, detail: detail)
+            } else {
+                sink.refuse(
+                    attachment: UnpackError(
+                        code: .unknownContainer, place: name, found: "neither gzip, zip, zlib, bzip2, xz, zstd, lz4 nor XML"))
+            }
         }
-        if sniff(bytes) == .none {
-            sink.refuse(attachment: UnpackError(code: .unknownContainer, place: name, found: "neither gzip, zip, zlib nor XML"))
-            return
-        }
-        unpack(bytes, name: name, sink)
-    }
-
-    /// A compound file ([MS-CFB] §2.2), which is what Outlook saves messages as.
-    private func isOutlookMessage(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        bytes.starts(with: [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1])
     }
 
     private func readMail(_ bytes: UnsafeRawBufferPointer, _ sink: DocumentSink) {
         do throws(MailError) {
-            let facts = try mailReader.read(bytes) { attachment, content in
+            var facts = try mailReader.read(bytes) { attachment, content in
                 self.readPart(attachment, content, sink)
             }
+            if let inner = sink.innerFacts { facts.note(inner: inner) }
             sink.mail = facts
         } catch {
             sink.refuse(message: error)
         }
     }
 
+    // MARK: - Parts
+
     private func readPart(_ attachment: Attachment, _ content: UnsafeRawBufferPointer, _ sink: DocumentSink) {
+        let facts = mailReader.current
+        var claims = PartClaims(name: attachment.name, mediaType: attachment.mediaType, size: content.count)
+        claims.subject = facts.subject
+        claims.author = facts.from
+        // Our own mail come back, whatever is in it.
+        if attachment.isReturned || (facts.isFromMailSystem && !PartRule.isReportMail(claims)) {
+            sink.hasReturned = true
+            return
+        }
         if content.isEmpty {
             if !attachment.name.isEmpty { sink.kind = "empty-file" }
             return
         }
-        let container = sniff(content)
-        guard container != .none else {
-            if isOutlookMessage(content) {
-                sink.beginAttachment(attachment, name: attachment.name, bytes: content)
-                sink.refuse(outlook: attachment.name)
-            } else if !attachment.name.isEmpty {
-                sink.kind = "other-attachment"
-            }
+        var form = AttachmentForm(content)
+        if form == .container(.xml), !mayBeReport(attachment, content) { form = .text }
+        if form == .mail, facts.returnsMail {
+            sink.hasReturned = true
             return
         }
-        if container == .xml, !mayBeReport(attachment, content) { return }
         sink.beginAttachment(attachment, name: attachment.name, bytes: content)
-        unpack(content, name: attachment.name, sink)
+        judge(form, claims, content, sink)
+    }
+
+    /// Opens, refuses or passes over a part, which the sink knows.
+    private func judge(_ form: AttachmentForm, _ claims: PartClaims, _ content: UnsafeRawBufferPointer, _ sink: DocumentSink) {
+        switch PartRule.verdict(form, claims, content) {
+        case .refuse(let code, let detail): sink.refuse(part: claims.name, code: code, detail: detail)
+        case .refuseIfAlone(let code, let detail): sink.refuseIfAlone(claims.name, code: code, detail: detail)
+        case .pass(let kind):
+            if let kind { sink.kind = kind }
+            if form == .json, claims.mediaType.hasPrefix("application/tlsrpt") { sink.tlsReportName = claims.name }
+        case .open:
+            switch form {
+            case .base64(let inner), .secure(.signed(let inner)):
+                inner.withUnsafeBytes { readNested($0, sink.part ?? Attachment(file: claims.name), sink) }
+            case .mail:
+                // The bytes lie in a buffer that the mail inside will use.
+                let copy = Array(content)
+                copy.withUnsafeBytes { readNested($0, sink.part ?? Attachment(file: claims.name), sink) }
+            default: unpack(content, name: claims.name, sink)
+            }
+        }
+    }
+
+    /// What lies in a part in another form: a mail or a piece of one, a container, a document.
+    private func readNested(_ bytes: UnsafeRawBufferPointer, _ attachment: Attachment, _ sink: DocumentSink) {
+        nestedMails += 1
+        nestedDepth += 1
+        defer { nestedDepth -= 1 }
+        guard nestedDepth <= MailLimits.maxNestedDepth, nestedMails <= MailLimits.maxNestedMails else {
+            sink.refuse(
+                part: attachment.name, code: MailError.Code.mimeTooDeep.rawValue,
+                detail: "mails in mails: more than \(MailLimits.maxNestedMails), or nested deeper than \(MailLimits.maxNestedDepth)")
+            return
+        }
+        let container = sniff(bytes)
+        if container != .none {
+            sink.beginAttachment(attachment, name: attachment.name, bytes: bytes)
+            unpack(bytes, name: attachment.name, sink)
+            return
+        }
+        do throws(MailError) {
+            let facts = try mailReader.read(withoutLeadingBlanks(bytes)) { attachment, content in
+                var attachment = attachment
+                attachment.insideMessage = true
+                self.readPart(attachment, content, sink)
+            }
+            sink.note(inner: facts)
+        } catch {
+            sink.refuse(part: attachment.name, code: error.code.rawValue, detail: error.found)
+        }
     }
 
     /// A text that begins with `<` is most often the body of the mail. As a body it counts only if it has the root of a report in it.
@@ -144,7 +235,28 @@ final class MessageReader {
         do throws(UnpackError) {
             try unpacker.unpack(bytes, name: name, into: &receiver)
         } catch {
+            if error.code == .noReportInArchive, let mail = mailInStream(bytes) {
+                return mail.withUnsafeBytes { readNested($0, sink.part ?? Attachment(file: name), sink) }
+            }
             sink.refuse(attachment: error)
         }
+    }
+}
+
+extension MessageReader {
+    /// The mail that a compressed stream holds; nil if it holds none.
+    private func mailInStream(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+        let container = sniff(bytes)
+        guard container.isStream, let head = try? Unpacker.content(of: bytes, container, maxBytes: 1024, isHeadOnly: true),
+            head.withUnsafeBytes({ sniff($0) == .none && isMail(withoutLeadingBlanks($0)) })
+        else { return nil }
+        return try? Unpacker.content(of: bytes, container, maxBytes: options.limits.mail.maxMessageBytes)
+    }
+}
+
+extension Attachment {
+    /// A file that counts as an attachment.
+    fileprivate init(file name: String) {
+        self.init(name: name, mediaType: "", hasContentType: false, container: "", insideMessage: false, isWholeBody: true)
     }
 }

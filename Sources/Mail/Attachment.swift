@@ -12,11 +12,15 @@ public struct Attachment: Sendable, Equatable {
     public var insideMessage: Bool
     /// Whether it is all of the mail: there is no multipart and no inner message around it.
     public var isWholeBody: Bool
+    /// Whether it lies in a bounce or in a report about a single mail: it is a mail of our own, or a copy of it, that came back.
+    public var isReturned = false
 
     /// A part described elsewhere, for instance a file that counts as the attachment of a mail.
     public init(
-        name: String, mediaType: String, hasContentType: Bool, container: String, insideMessage: Bool, isWholeBody: Bool
+        name: String, mediaType: String, hasContentType: Bool, container: String, insideMessage: Bool, isWholeBody: Bool,
+        isReturned: Bool = false
     ) {
+        self.isReturned = isReturned
         self.name = name
         self.mediaType = mediaType
         self.hasContentType = hasContentType
@@ -53,6 +57,11 @@ public struct MailFacts: Sendable, Equatable {
     public var isFailureReport = false
     /// A TLS report (RFC 8460).
     public var isTLSReport = false
+    /// Whether a mail in it is one that came back: this one was sent by nobody (RFC 5321 section 4.5.5), by a mail system, or by a program that
+    /// answers (RFC 3834), and is no journal's copy.
+    public var returnsMail = false
+    /// Whether its author is a mail system.
+    public var isFromMailSystem = false
 
     /// When the mail says that it was written, in seconds since 1970; nil if it does not say.
     public var dateAt: Int? { secondsSince1970(date) }
@@ -60,16 +69,41 @@ public struct MailFacts: Sendable, Equatable {
     /// Facts of a mail that says nothing.
     public init() {}
 
+    /// Adds what a mail inside the mail is.
+    public mutating func note(inner: MailFacts) {
+        isDeliveryStatus = isDeliveryStatus || inner.isDeliveryStatus
+        isFailureReport = isFailureReport || inner.isFailureReport
+        isTLSReport = isTLSReport || inner.isTLSReport
+    }
+
+    /// Whether a multipart of this kind holds a mail that came back (RFC 3464, RFC 5965, RFC 8098).
+    static func isReturn(mediaType: String, reportType: String?) -> Bool {
+        guard mediaType == "multipart/report", let type = reportType?.lowercased() else { return false }
+        return type == "delivery-status" || type == "feedback-report" || type == "disposition-notification"
+    }
+
+    /// Whether a multipart with a part of this kind holds a mail that came back.
+    static func isReturn(part mediaType: String) -> Bool {
+        switch mediaType {
+        case "message/delivery-status", "message/global-delivery-status", "message/feedback-report", "message/disposition-notification",
+            "message/global-disposition-notification":
+            true
+        default: false
+        }
+    }
+
     /// Takes in what a media type, of the mail or of a part, says of the mail.
     mutating func note(mediaType: String, reportType: String? = nil) {
         switch mediaType {
         case "text/html": hasHTMLBody = true
-        case "message/delivery-status", "message/global-delivery-status": isDeliveryStatus = true
+        case "message/delivery-status", "message/global-delivery-status", "message/disposition-notification",
+            "message/global-disposition-notification":
+            isDeliveryStatus = true
         case "message/feedback-report": isFailureReport = true
         case "application/tlsrpt", "application/tlsrpt+json", "application/tlsrpt+gzip": isTLSReport = true
         case "multipart/report":
             switch reportType?.lowercased() {
-            case "delivery-status": isDeliveryStatus = true
+            case "delivery-status", "disposition-notification": isDeliveryStatus = true
             case "feedback-report": isFailureReport = true
             case "tlsrpt": isTLSReport = true
             default: break

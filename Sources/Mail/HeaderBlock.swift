@@ -18,6 +18,12 @@ struct HeaderBlock {
     private(set) var isFromRepeated = false
     /// Every field Authentication-Results, from the top; at most `maxAuthentications`.
     private(set) var authentications: [Range<Int>] = []
+    /// The topmost field Return-Path, without its continuations.
+    private(set) var returnPath: Range<Int>?
+    /// The first field Auto-Submitted, without its continuations.
+    private(set) var autoSubmitted: Range<Int>?
+    /// Whether the mail is a journal's copy of another one.
+    private(set) var isJournal = false
     /// Where the topmost field Received begins.
     private(set) var receivedStart: Int?
     /// Its value.
@@ -125,6 +131,15 @@ struct HeaderBlock {
             guard authentications.count < Self.maxAuthentications else { return nil }
             authentications.append(colon + 1..<lineEnd)
             return .authentication
+        case UInt8(ascii: "a") where isTop && isName("auto-submitted"):
+            autoSubmitted = autoSubmitted ?? colon + 1..<lineEnd
+            return nil
+        case UInt8(ascii: "r") where isTop && isName("return-path"):
+            returnPath = returnPath ?? colon + 1..<lineEnd
+            return nil
+        case UInt8(ascii: "x") where isTop && (isName("x-ms-journal-report") || isName("x-ms-exchange-organization-journal-report")):
+            isJournal = true
+            return nil
         case UInt8(ascii: "r") where isTop && isName("received"):
             guard receivedStart == nil else { return nil }
             receivedStart = start

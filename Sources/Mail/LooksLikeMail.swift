@@ -1,3 +1,49 @@
+/// `bytes` without a byte order mark of UTF-8 and blank lines at their beginning, which programs add that pass files on.
+public func withoutLeadingBlanks(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: bytes[leadingBlanks(bytes)...])
+}
+
+/// How many bytes `withoutLeadingBlanks` leaves out: at most 4 KiB.
+func leadingBlanks(_ bytes: UnsafeRawBufferPointer) -> Int {
+    var start = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
+    var position = start
+    while position < min(bytes.count, 4096) {
+        switch bytes[position] {
+        case 0x0a: start = position + 1
+        case 0x0d, 0x20, 0x09: break
+        default: return start
+        }
+        position += 1
+    }
+    return position == bytes.count ? position : start
+}
+
+/// Whether `bytes` are a mail for certain, wherever they stand: they begin with at least two fields, one of them a field that every mail has
+/// or that describes its content.
+public func isMail(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    let known: Set<String> = [
+        "from", "date", "received", "return-path", "message-id", "mime-version", "delivered-to", "content-type", "subject", "to",
+    ]
+    var fields = 0
+    var isKnown = false
+    var position = bytes.starts(with: "From ".utf8) ? (bytes.firstIndex(of: 0x0a) ?? bytes.count) + 1 : 0
+    while position < min(bytes.count, 64 << 10), fields < 32 {
+        let first = bytes[position]
+        let end = bytes[position...].firstIndex(of: 0x0a) ?? bytes.count
+        if first == 0x0a || first == 0x0d { break }
+        if first != 0x20, first != 0x09 {
+            let name = bytes[position..<end].prefix(80).prefix { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: ":") }
+            guard !name.isEmpty, name.endIndex < bytes.count, bytes[name.endIndex] == UInt8(ascii: ":") else { return false }
+            fields += 1
+            isKnown = isKnown || known.contains(String(decoding: name, as: UTF8.self).lowercased())
+        } else if fields == 0 {
+            return false
+        }
+        position = end + 1
+    }
+    return fields >= 2 && isKnown
+}
+
 /// Whether `bytes` begin like a mail: with a header field of RFC 5322 section 2.2, or with an mbox's line `From `.
 ///
 /// A report in XML, gzip or zip never does.

@@ -14,6 +14,10 @@ public struct MailLimits: Sendable, Equatable {
     /// The defaults.
     public init() {}
 
+    /// Mails inside a mail in other forms than message/rfc822: encoded, signed, or under another type; and how deep inside one another.
+    public static let maxNestedMails = 64
+    /// See `maxNestedMails`.
+    public static let maxNestedDepth = 4
     /// Directories inside directories.
     static let maxDirectoryDepth = 64
     /// Bytes of standard input that are passed over to find the end of a message that is too large.

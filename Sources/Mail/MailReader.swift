@@ -6,6 +6,8 @@ public final class MailReader {
     private let limits: MailLimits
     private let decoder = TransferDecoder()
     private let trusted: TrustedResults
+    /// What the mail says of itself whose parts are being handed over.
+    public private(set) var current = MailFacts()
 
     /// A reader with these limits. `trustedServers`: the names under which the own servers write `Authentication-Results`, "" for fields
     /// without a name; nil where none is known.
@@ -40,7 +42,11 @@ public final class MailReader {
         }
         // Its limits hold in any case: it sees the depth and the number of parts before GMime spends time on them.
         let scan = try MimeScan(message, limits, trusted)
+        // A mail inside a mail may be read meanwhile.
+        let outer = current
+        defer { current = outer }
         if scan.isExact, reader != .tree {
+            current = scan.facts
             for leaf in scan.leaves {
                 let content = UnsafeRawBufferPointer(rebasing: message[leaf.content])
                 part(leaf.attachment, decoder.decode(content, leaf.encoding))
@@ -56,12 +62,22 @@ public final class MailReader {
             part(attachment, message)
             return MailFacts()
         }
-        tree.forEachPart(decoder, part)
+        let returnsMail = scan.facts.returnsMail
+        current = tree.facts
+        current.returnsMail = scan.facts.returnsMail
+        current.isFromMailSystem = scan.facts.isFromMailSystem
+        tree.forEachPart(decoder) { attachment, content in
+            var attachment = attachment
+            if attachment.insideMessage, returnsMail { attachment.isReturned = true }
+            part(attachment, content)
+        }
         var facts = tree.facts
         // Read from the bytes themselves, by one reader only.
         facts.authorDomain = scan.facts.authorDomain
         facts.receivedAt = scan.facts.receivedAt
         facts.authentication = scan.facts.authentication
+        facts.returnsMail = scan.facts.returnsMail
+        facts.isFromMailSystem = scan.facts.isFromMailSystem
         return facts
     }
 }

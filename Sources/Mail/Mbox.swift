@@ -35,8 +35,11 @@ final class Mbox: Mailbox {
         self.place = place
         self.limits = limits
         self.isKnown = isKnown
+        let start = mboxStart(number) ?? 0
+        lseek(number, off_t(start), SEEK_SET)
         state = Mutex(
-            State(splitter: MboxSplitter(number, start: [], limit: limits.maxMessageBytes, maxSkippedBytes: .max)))
+            State(
+                splitter: MboxSplitter(number, offset: start, start: [], limit: limits.maxMessageBytes, maxSkippedBytes: .max)))
     }
 
     var expectedCount: Int? { state.withLock { $0.isComplete ? $0.unknown : nil } }

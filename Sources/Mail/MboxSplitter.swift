@@ -36,13 +36,16 @@ struct MboxSplitter {
 
     /// - Parameters:
     ///   - descriptor: read from its present position.
+    ///   - offset: where that is.
     ///   - start: bytes already read from it.
     ///   - limit: the size of a mail that is kept.
     ///   - maxSkippedBytes: how much of a mail that is too large is passed over.
     ///   - shouldStop: whether to give up waiting for more.
     init(
-        _ descriptor: Int32, start: [UInt8], limit: Int, maxSkippedBytes: Int, shouldStop: @escaping @Sendable () -> Bool = { false }
+        _ descriptor: Int32, offset: Int = 0, start: [UInt8], limit: Int, maxSkippedBytes: Int,
+        shouldStop: @escaping @Sendable () -> Bool = { false }
     ) {
+        self.offset = offset
         self.shouldStop = shouldStop
         self.descriptor = descriptor
         self.limit = limit
@@ -122,9 +125,17 @@ struct MboxSplitter {
     }
 }
 
-/// Whether the file begins with a line `From `. Its position is left alone.
-func isMbox(_ descriptor: Int32) -> Bool {
-    withUnsafeTemporaryAllocation(byteCount: 5, alignment: 1) { head in
-        pread(descriptor, head.baseAddress, 5, 0) == 5 && head.elementsEqual("From ".utf8)
+/// Where the first line `From ` of an mbox begins: at 0, or behind a byte order mark and blank lines; nil if the file is no mbox. Its position
+/// is left alone.
+func mboxStart(_ descriptor: Int32) -> Int? {
+    withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { head in
+        let count = pread(descriptor, head.baseAddress, head.count, 0)
+        guard count >= 5 else { return nil }
+        let bytes = UnsafeRawBufferPointer(rebasing: head[..<count])
+        let start = leadingBlanks(bytes)
+        return bytes[start...].starts(with: "From ".utf8) ? start : nil
     }
 }
+
+/// Whether the file is an mbox. Its position is left alone.
+func isMbox(_ descriptor: Int32) -> Bool { mboxStart(descriptor) != nil }

@@ -29,11 +29,11 @@ struct MimeScan {
         self.limits = limits
         self.trusted = trusted
         if bytes.starts(with: "From ".utf8) || bytes.starts(with: ">From ".utf8) { isExact = false }
-        try entity(0..<bytes.count, depth: 0, boundaries: [], container: "")
+        try entity(0..<bytes.count, depth: 0, boundaries: [], container: "", isReturned: false)
     }
 
     private mutating func entity(
-        _ range: Range<Int>, depth: Int, boundaries: [String], container: String
+        _ range: Range<Int>, depth: Int, boundaries: [String], container: String, isReturned: Bool
     ) throws(MailError) {
         let isTop = depth == 0
         let header = try HeaderBlock(bytes, range, limits, isTop: isTop)
@@ -52,13 +52,16 @@ struct MimeScan {
         }
         let mediaType = type?.main ?? ""
         facts.note(mediaType: mediaType, reportType: type?["report-type"])
+        let isReturned = isReturned || MailFacts.isReturn(mediaType: mediaType, reportType: type?["report-type"])
         if isTop { facts.topMediaType = mediaType }
         let body = header.end..<range.upperBound
         if mediaType.hasPrefix("message/") || container == "multipart/digest" {
             // Messages in messages are rare and of many kinds: they are looked at for the sake of the limits alone.
             isExact = false
             guard depth < limits.maxMimeDepth else { throw tooDeep(limits) }
-            try entity(body, depth: depth + 1, boundaries: boundaries, container: mediaType)
+            // One that is encoded has no header to be seen; it is looked at when it is decoded.
+            guard encoding == .identity else { return }
+            try entity(body, depth: depth + 1, boundaries: boundaries, container: mediaType, isReturned: isReturned)
             return
         }
         if mediaType.hasPrefix("multipart/") {
@@ -66,7 +69,7 @@ struct MimeScan {
             if let boundary = type?["boundary"] {
                 guard depth < limits.maxMimeDepth else { throw tooDeep(limits) }
                 if boundaries.contains(boundary) { isExact = false }
-                try multipart(body, boundary, depth: depth, boundaries: boundaries, mediaType: mediaType)
+                try multipart(body, boundary, depth: depth, boundaries: boundaries, mediaType: mediaType, isReturned: isReturned)
                 return
             }
             isExact = false
@@ -82,12 +85,12 @@ struct MimeScan {
         }
         let attachment = Attachment(
             name: name, mediaType: mediaType, hasContentType: header.contentType != nil, container: container,
-            insideMessage: false, isWholeBody: isTop)
+            insideMessage: false, isWholeBody: isTop, isReturned: isReturned)
         leaves.append(Leaf(attachment: attachment, content: body, encoding: encoding))
     }
 
     private mutating func multipart(
-        _ body: Range<Int>, _ boundary: String, depth: Int, boundaries: [String], mediaType: String
+        _ body: Range<Int>, _ boundary: String, depth: Int, boundaries: [String], mediaType: String, isReturned: Bool
     ) throws(MailError) {
         let delimiter = Array("--".utf8) + Array(boundary.utf8)
         var position = body.lowerBound
@@ -99,7 +102,8 @@ struct MimeScan {
                 if end > partStart, bytes[end - 1] == 0x0d { end -= 1 }
                 if end < partStart { isExact = false }
                 try entity(
-                    partStart..<max(end, partStart), depth: depth + 1, boundaries: boundaries + [boundary], container: mediaType)
+                    partStart..<max(end, partStart), depth: depth + 1, boundaries: boundaries + [boundary], container: mediaType,
+                    isReturned: isReturned)
             }
             if found.isLast {
                 // Without any part, what stands before may be the content.
@@ -113,7 +117,8 @@ struct MimeScan {
         isExact = false
         if let partStart {
             try entity(
-                partStart..<body.upperBound, depth: depth + 1, boundaries: boundaries + [boundary], container: mediaType)
+                partStart..<body.upperBound, depth: depth + 1, boundaries: boundaries + [boundary], container: mediaType,
+                isReturned: isReturned)
         }
     }
 
@@ -153,6 +158,16 @@ struct MimeScan {
         if let received = header.received { facts.receivedAt = receivedAt(UnsafeRawBufferPointer(rebasing: bytes[received])) }
         if let from = header.from, !header.isFromRepeated { facts.authorDomain = authorDomain(bytes[from]) }
         facts.authentication = trusted.results(of: header, bytes)
+        facts.isFromMailSystem = facts.from.lowercased().contains("mailer-daemon")
+        facts.returnsMail =
+            !header.isJournal
+            && (facts.isFromMailSystem || header.returnPath.map { words($0) == "<>" } ?? false
+                || header.autoSubmitted.map { words($0).hasPrefix("auto-replied") } ?? false)
+    }
+
+    /// A field without blanks, in lower case.
+    private func words(_ range: Range<Int>) -> String {
+        String(decoding: bytes[range].prefix(256).filter { $0 > 0x20 }, as: UTF8.self).lowercased()
     }
 
     private func headerText(_ range: Range<Int>?) -> String {

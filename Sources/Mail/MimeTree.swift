@@ -100,7 +100,7 @@ final class MimeTree {
         facts.date = Self.header(object, "Date")
         if let top = g_mime_message_get_mime_part(message) {
             if Self.hasHeader(top, "Content-Type") { facts.topMediaType = Self.mediaType(top) }
-            try walk(top, depth: 0, container: "", insideMessage: false)
+            try walk(top, depth: 0, container: "", insideMessage: false, isReturned: false)
         }
     }
 
@@ -119,17 +119,21 @@ final class MimeTree {
     }
 
     private func walk(
-        _ object: UnsafeMutablePointer<GMimeObject>, depth: Int, container: String, insideMessage: Bool
+        _ object: UnsafeMutablePointer<GMimeObject>, depth: Int, container: String, insideMessage: Bool, isReturned: Bool
     ) throws(MailError) {
         let hasContentType = Self.hasHeader(object, "Content-Type")
         let mediaType = hasContentType ? Self.mediaType(object) : ""
-        facts.note(mediaType: mediaType, reportType: Self.parameter(object, "report-type"))
+        let reportType = Self.parameter(object, "report-type")
+        facts.note(mediaType: mediaType, reportType: reportType)
+        var isReturned = isReturned || MailFacts.isReturn(mediaType: mediaType, reportType: reportType)
         if let multipart = cgmime_multipart(object) {
             guard depth < limits.maxMimeDepth else { throw tooDeep(limits) }
             let count = g_mime_multipart_get_count(multipart)
-            for index in 0..<max(0, count) {
-                guard let part = g_mime_multipart_get_part(multipart, index) else { continue }
-                try walk(part, depth: depth + 1, container: mediaType, insideMessage: insideMessage)
+            let parts = (0..<max(0, count)).compactMap { g_mime_multipart_get_part(multipart, $0) }
+            // Some mail systems leave out what kind of multipart it is.
+            isReturned = isReturned || parts.contains { MailFacts.isReturn(part: Self.mediaType($0)) }
+            for part in parts {
+                try walk(part, depth: depth + 1, container: mediaType, insideMessage: insideMessage, isReturned: isReturned)
             }
             // Some reporters call the archive itself a multipart: then all of it stands before the first delimiter.
             if count <= 0, let prologue = g_mime_multipart_get_prologue(multipart) {
@@ -137,17 +141,18 @@ final class MimeTree {
                 let encoding = TransferEncoding(Self.header(object, "Content-Transfer-Encoding").lowercased()) ?? .identity
                 let attachment = Attachment(
                     name: Self.parameter(object, "name") ?? "", mediaType: mediaType, hasContentType: true,
-                    container: container, insideMessage: insideMessage, isWholeBody: depth == 0 && !insideMessage)
+                    container: container, insideMessage: insideMessage, isWholeBody: depth == 0 && !insideMessage,
+                    isReturned: isReturned)
                 try add(Leaf(attachment: attachment, part: nil, prologue: text, encoding: encoding))
             }
         } else if let inner = cgmime_message_part(object) {
             guard depth < limits.maxMimeDepth else { throw tooDeep(limits) }
             guard let message = g_mime_message_part_get_message(inner), let top = g_mime_message_get_mime_part(message) else { return }
-            try walk(top, depth: depth + 1, container: mediaType, insideMessage: true)
+            try walk(top, depth: depth + 1, container: mediaType, insideMessage: true, isReturned: isReturned)
         } else if let part = cgmime_part(object) {
             let attachment = Attachment(
                 name: Self.name(part), mediaType: mediaType, hasContentType: hasContentType, container: container,
-                insideMessage: insideMessage, isWholeBody: depth == 0)
+                insideMessage: insideMessage, isWholeBody: depth == 0, isReturned: isReturned)
             try add(Leaf(attachment: attachment, part: part))
         }
     }

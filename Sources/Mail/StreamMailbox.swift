@@ -48,9 +48,11 @@ final class StreamMailbox: Mailbox {
             var held = 0
             if state.splitter == nil, !state.isComplete, limit > 0 {
                 let start = readStart(&state)
-                if start.starts(with: "From ".utf8) {
+                let blanks = start.withUnsafeBytes { leadingBlanks($0) }
+                if start[blanks...].starts(with: "From ".utf8) {
                     state.splitter = MboxSplitter(
-                        descriptor, start: start, limit: limits.maxMessageBytes, maxSkippedBytes: MailLimits.maxSkippedBytes,
+                        descriptor, start: Array(start[blanks...]), limit: limits.maxMessageBytes,
+                        maxSkippedBytes: MailLimits.maxSkippedBytes,
                         shouldStop: shouldStop)
                 } else {
                     state.isComplete = true
@@ -78,7 +80,7 @@ final class StreamMailbox: Mailbox {
     /// Enough to tell an mbox.
     private func readStart(_ state: inout State) -> [UInt8] {
         var start: [UInt8] = []
-        while start.count < 5, append(64 << 10, to: &start, &state) {}
+        while start.count < 4096, start.withUnsafeBytes({ $0.count - leadingBlanks($0) }) < 5, append(64 << 10, to: &start, &state) {}
         return start
     }
 

@@ -62,6 +62,17 @@ final class TransferDecoder {
     }
 }
 
+/// The bytes that a text stands for which is base64 from its beginning to its end, line ends apart; nil if it is not.
+public func base64Content(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
+    var isWhole = false
+    let content = [UInt8](unsafeUninitializedCapacity: text.count / 4 * 3 + 3) { output, count in
+        let found = decodeBase64(text, into: UnsafeMutableRawBufferPointer(output))
+        isWhole = found != nil
+        count = found ?? 0
+    }
+    return isWhole && !content.isEmpty ? content : nil
+}
+
 /// Value of each base64 digit; 64 for white space, 65 for `=`, 255 for what does not belong there.
 private let base64Values: [UInt8] = {
     var values = [UInt8](repeating: 255, count: 256)

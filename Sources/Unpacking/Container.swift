@@ -6,10 +6,26 @@ public enum Container: String, Sendable, Equatable {
     case zip
     /// RFC 1950.
     case zlib
+    /// bzip2 (sourceware.org/bzip2).
+    case bzip2
+    /// The .xz format (tukaani.org/xz/xz-file-format.txt).
+    case xz
+    /// Zstandard, RFC 8878.
+    case zstd
+    /// An LZ4 frame (LZ4 Frame Format Description).
+    case lz4
     /// Something that begins like a document: `<` after an optional byte order mark and blanks.
     case xml
     /// None of these.
     case none
+
+    /// Whether it is one compressed stream and no archive of members.
+    public var isStream: Bool {
+        switch self {
+        case .gzip, .zlib, .bzip2, .xz, .zstd, .lz4: true
+        case .zip, .xml, .none: false
+        }
+    }
 }
 
 /// Tells what `bytes` are by their first bytes.
@@ -35,6 +51,22 @@ func sniffPrefix(_ bytes: UnsafeRawBufferPointer, isComplete: Bool) -> Container
         case (3, 4), (5, 6), (7, 8): return .zip
         default: return Container.none
         }
+    case (0x42, 0x5a) where bytes.count >= 4 && bytes[2] == 0x68 && (0x31...0x39).contains(bytes[3]):
+        // The magic number of a block, or of the end of an empty stream.
+        let block: [UInt8] = [0x31, 0x41, 0x59, 0x26, 0x53, 0x59]
+        let end: [UInt8] = [0x17, 0x72, 0x45, 0x38, 0x50, 0x90]
+        let mark = bytes[4...].prefix(6)
+        if mark.elementsEqual(block) || mark.elementsEqual(end) { return .bzip2 }
+        return !isComplete && (mark.elementsEqual(block.prefix(mark.count)) || mark.elementsEqual(end.prefix(mark.count)))
+            ? nil : Container.none
+    case (0xfd, 0x37) where bytes.count >= 4:
+        let mark: [UInt8] = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]
+        guard bytes.prefix(6).elementsEqual(mark.prefix(min(6, bytes.count))) else { return Container.none }
+        return bytes.count >= 6 ? .xz : isComplete ? Container.none : nil
+    case (0x28, 0xb5) where bytes.count >= 4 && bytes[2] == 0x2f && bytes[3] == 0xfd:
+        return .zstd
+    case (0x04, 0x22) where bytes.count >= 4 && bytes[2] == 0x4d && bytes[3] == 0x18:
+        return .lz4
     case (0x78, 0x01), (0x78, 0x5e), (0x78, 0x9c), (0x78, 0xda):
         // The second byte makes the first two divisible by 31 (RFC 1950 section 2.2), for each of the four levels.
         return .zlib

@@ -103,7 +103,7 @@ public final class Unpacker {
         case .xml:
             deliverPlain(bytes, layer, into: &receiver)
             return
-        case .gzip, .zip, .zlib:
+        case .gzip, .zip, .zlib, .bzip2, .xz, .zstd, .lz4:
             guard layer.depth < limits.maxNesting else {
                 let found = "\(layer.depth + 1) containers around each other; the limit is \(limits.maxNesting) (limits.nesting)"
                 throw error(Failure(.nestedTooDeep, found), layer.member)
@@ -117,6 +117,8 @@ public final class Unpacker {
         case .zlib:
             inner.notes.insert(.zlibStream)
             try openDeflated(bytes, .zlib, inner, into: &receiver)
+        case .bzip2, .xz, .zstd, .lz4:
+            try openFiltered(bytes, container, inner, into: &receiver)
         default:
             try openDeflated(bytes, .gzip, inner, into: &receiver)
         }
@@ -133,9 +135,11 @@ public final class Unpacker {
 
     // MARK: Plain XML
 
-    private func deliverPlain<R: DocumentReceiver>(_ bytes: UnsafeRawBufferPointer, _ layer: Layer, into receiver: inout R) {
+    private func deliverPlain<R: DocumentReceiver>(
+        _ bytes: UnsafeRawBufferPointer, _ layer: Layer, isCharged: Bool = false, into receiver: inout R
+    ) {
         let facts = begin(layer)
-        var failure = charge(bytes.count)
+        var failure = isCharged ? nil : charge(bytes.count)
         for _ in 0...UnpackLimits.maxRepeats {
             receiver.documentBegins(facts)
             var position = 0
@@ -147,6 +151,103 @@ public final class Unpacker {
             let problem = failure.map { error($0, layer.member) }
             failure = nil
             if receiver.documentEnds(facts, error: problem) == .next || problem != nil { return }
+        }
+    }
+
+    // MARK: bzip2, xz, zstd and lz4
+
+    /// Unpacks a stream that libarchive reads. Such reports are rare and small: the content is held as an inner archive is, under its limit.
+    private func openFiltered<R: DocumentReceiver>(
+        _ bytes: UnsafeRawBufferPointer, _ container: Container, _ layer: Layer, into receiver: inout R
+    ) throws(UnpackError) {
+        let stream = FilteredStream(bytes, container)
+        var content: [UInt8] = []
+        reading: while true {
+            switch stream.read() {
+            case .bytes(let piece):
+                if let failure = charge(piece.count) { throw error(failure, layer.member) }
+                content.append(contentsOf: piece)
+                if content.count > limits.maxInnerArchiveBytes {
+                    throw error(
+                        Failure(
+                            .unpackedTooLarge,
+                            "more than \(limits.maxInnerArchiveBytes) bytes in a stream of \(container.rawValue) (limits.inner_archive_bytes)"
+                        ),
+                        layer.member)
+                }
+            case .end: break reading
+            case .failed(let failure): throw error(failure, layer.member)
+            }
+        }
+        try content.withUnsafeBufferPointer { (buffer) throws(UnpackError) in
+            let content = UnsafeRawBufferPointer(buffer)
+            let inner = sniff(content)
+            switch inner {
+            case .none: throw error(noReport(content), layer.member)
+            case .xml: deliverPlain(content, layer, isCharged: true, into: &receiver)
+            default: try open(content, inner, layer, into: &receiver)
+            }
+        }
+    }
+
+    /// The content of a compressed stream that is no document, such as a whole mail.
+    ///
+    /// - Parameter maxBytes: nothing more is unpacked; with `isHeadOnly` what there is by then is returned, and else it is an error.
+    /// - Throws: `gzip-truncated`, `gzip-checksum`, `archive-damaged`, `unpacked-too-large`; `place` is empty.
+    public static func content(
+        of bytes: UnsafeRawBufferPointer, _ container: Container, maxBytes: Int, isHeadOnly: Bool = false
+    ) throws(UnpackError) -> [UInt8] {
+        var content: [UInt8] = []
+        /// Whether there is enough.
+        func add(_ piece: UnsafeRawBufferPointer) throws(UnpackError) -> Bool {
+            content.append(contentsOf: piece.prefix(isHeadOnly ? maxBytes - content.count : piece.count))
+            if isHeadOnly { return content.count >= maxBytes }
+            guard content.count <= maxBytes else {
+                throw UnpackError(
+                    code: .unpackedTooLarge, place: "", found: "more than \(maxBytes) bytes in a stream of \(container.rawValue)")
+            }
+            return false
+        }
+        func fail(_ failure: Failure) throws(UnpackError) {
+            // For a look at the head it does not matter how it ends.
+            if isHeadOnly, !content.isEmpty { return }
+            throw UnpackError(code: failure.code, place: "", found: failure.found)
+        }
+        switch container {
+        case .gzip, .zlib:
+            let inflater = Inflater()
+            inflater.start(bytes, container == .gzip ? .gzip : .zlib)
+            let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: isHeadOnly ? maxBytes : 64 << 10, alignment: 16)
+            defer { piece.deallocate() }
+            while true {
+                let (count, progress) = inflater.inflate(into: piece)
+                if try add(UnsafeRawBufferPointer(rebasing: piece[..<count])) { return content }
+                switch progress {
+                case .more: continue
+                case .failed(let failure):
+                    try fail(failure)
+                    return content
+                case .ended:
+                    // Several members are one stream (RFC 1952 section 2.2).
+                    let position = bytes.count - inflater.unread
+                    guard container == .gzip, position < bytes.count, bytes[position...].starts(with: [0x1f, 0x8b, 8]) else {
+                        return content
+                    }
+                    inflater.start(UnsafeRawBufferPointer(rebasing: bytes[position...]), .gzip)
+                }
+            }
+        case .bzip2, .xz, .zstd, .lz4:
+            let stream = FilteredStream(bytes, container)
+            while true {
+                switch stream.read() {
+                case .bytes(let piece): if try add(piece) { return content }
+                case .end: return content
+                case .failed(let failure):
+                    try fail(failure)
+                    return content
+                }
+            }
+        case .zip, .xml, .none: return content
         }
     }
 

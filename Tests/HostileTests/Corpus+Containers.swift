@@ -308,18 +308,24 @@ extension Corpus {
         },
     ]
 
-    /// Formats that nothing here reads. In a mail they are some attachment; given as a file they are refused.
+    /// Formats that nothing here reads, or the first bytes of one that is read. Named as a report's they are refused, as a file and in a mail.
     private static let strangers: [HostileInput] = joined(
         ([
-            ("RAR 4", "526172211a0700"), ("RAR 5", "526172211a070100"), ("7z", "377abcaf271c"), ("bzip2", "425a6839314159265359"),
-            ("xz", "fd377a585a00"), ("lzma", "5d00008000"), ("zstd", "28b52ffd"), ("lz4", "04224d18"), ("compress", "1f9d90"),
-            ("cab", "4d534346"),
-            ("arj", "60ea"), ("lha", "21202d6c68352d"), ("tar", "7573746172003030"), ("iso", "4344303031"), ("cpio", "303730373031"),
-            ("ar", "213c617263683e0a"), ("PDF", "255044462d"), ("PNG", "89504e470d0a1a0a"), ("a program", "7f454c46"),
-            ("a Windows program", "4d5a"),
-            ("SQLite", "53514c69746520666f726d6174203300"), ("one byte", "00"), ("half a gzip", "1f"), ("half a zip", "504b"),
-        ] as [(String, String)]).map { what, hex in
-            attachment("Z8", what, .refused("unknown-container"), mail: .notAReport("other-attachment"), file: "r.zip") {
+            ("RAR 4", "526172211a0700", "archive-rar"), ("RAR 5", "526172211a070100", "archive-rar"),
+            ("7z", "377abcaf271c", "archive-seven-zip"),
+            ("bzip2", "425a6839314159265359", "archive-damaged"),
+            ("xz", "fd377a585a00", "archive-damaged"), ("lzma", "5d00008000", "archive-other"), ("zstd", "28b52ffd", "unpacked-too-large"),
+            ("lz4", "04224d18", "archive-damaged"), ("compress", "1f9d90", "archive-other"),
+            ("cab", "4d534346", "archive-other"),
+            ("arj", "60ea", "archive-other"), ("lha", "21202d6c68352d", "archive-other"), ("tar", "7573746172003030", "unknown-container"),
+            ("iso", "4344303031", "unknown-container"), ("cpio", "303730373031", "unknown-container"),
+            ("ar", "213c617263683e0a", "unknown-container"), ("PDF", "255044462d", "unknown-container"),
+            ("PNG", "89504e470d0a1a0a", "unknown-container"), ("a program", "7f454c46", "unknown-container"),
+            ("a Windows program", "4d5a", "unknown-container"),
+            ("SQLite", "53514c69746520666f726d6174203300", "unknown-container"), ("one byte", "00", "unknown-container"),
+            ("half a gzip", "1f", "unknown-container"), ("half a zip", "504b", "unknown-container"),
+        ] as [(String, String, String)]).map { what, hex, code in
+            attachment("Z8", what, .refused(code), file: "r.zip") {
                 let digits = Array(hex)
                 let magic = stride(from: 0, to: digits.count, by: 2).compactMap { UInt8(String(digits[$0...($0 + 1)]), radix: 16) }
                 return magic.count < 3 ? magic : magic + [UInt8](repeating: 0x90, count: 600)

@@ -58,7 +58,7 @@ extension Corpus {
             bytes("ISO-8859-1 with C1 controls", .stored(.legacyEncoding)) { raw("x7-8859", [0x9B, 0x85], encoding: "ISO-8859-1") },
             bytes("a byte order mark", .stored(.byteOrderMark)) { [0xEF, 0xBB, 0xBF] + Written(id: "x7-bom").bytes },
             attachment(
-                "X7", "two byte order marks", .refused("unknown-container"), mail: .notAReport("other-attachment"), file: "report.xml"
+                "X7", "two byte order marks", .refused("unknown-container"), file: "report.xml"
             ) { [0xEF, 0xBB, 0xBF, 0xEF, 0xBB, 0xBF] + Written(id: "x7-bom2").bytes },
             bytes("100,000 line ends before the root", .stored(.looseProlog)) {
                 [UInt8](repeating: 10, count: 100_000) + Written(id: "x7-lines").bytes

@@ -115,18 +115,18 @@ extension Corpus {
         ("base64 without padding", "base64", { $0.replacing("=", with: "") }, .stored()),
         ("base64 in one line", "base64", { $0.replacing("\n", with: "") }, .stored()),
         ("base64 in another case", "BASE64", { $0 }, .stored()),
-        ("base64 without a name for it", "7bit", { $0 }, .notAReport("other-attachment")),
-        ("base64 that is called quoted-printable", "quoted-printable", { $0 }, .notAReport("other-attachment")),
+        ("base64 without a name for it", "7bit", { $0 }, .stored()),
+        ("base64 that is called quoted-printable", "quoted-printable", { $0 }, .stored()),
         ("base64 with 1 MB of blanks", "base64", { String(repeating: " ", count: 1_000_000) + $0 }, .stored()),
-        ("base64 of base64", "base64", { text in text.replacing("H", with: "h") }, .notAReport("other-attachment")),
+        ("base64 in other letters", "base64", { text in text.replacing("H", with: "h") }, .refused("unknown-container")),
         ("base64 that is cut", "base64", { String($0.prefix(100)) }, .refused("gzip-truncated")),
-        ("an encoding that nobody knows", "x-rot13", { $0 }, .notAReport("other-attachment")),
+        ("an encoding that nobody knows", "x-rot13", { $0 }, .stored()),
         ("an encoding with a comment", "base64 (comment)", { $0 }, .stored()),
-        ("an encoding of 10,000 bytes", String(repeating: "b", count: 10_000), { $0 }, .notAReport("other-attachment")),
-        ("uuencode that is broken", "x-uuencode", { _ in "begin 644 r.gz\nM\u{1}\u{2}###\nend\n" }, .notAReport("other-attachment")),
+        ("an encoding of 10,000 bytes", String(repeating: "b", count: 10_000), { $0 }, .stored()),
+        ("uuencode that is broken", "x-uuencode", { _ in "begin 644 r.gz\nM\u{1}\u{2}###\nend\n" }, .refused("unknown-container")),
         (
             "quoted-printable of nothing but =", "quoted-printable", { _ in String(repeating: "=", count: 100_000) },
-            .notAReport("other-attachment")
+            .refused("unknown-container")
         ),
         ("only =", "base64", { _ in String(repeating: "=", count: 100_000) }, .notAReport("empty-file")),
     ]
@@ -143,10 +143,10 @@ extension Corpus {
         mail("E4", "a report in a forwarded message", .stored(.forwardedReport)) {
             parts(["Content-Type: message/rfc822\n\n" + top + part("e4-fwd")])
         },
-        mail("E4", "winmail.dat", .notAReport("other-attachment")) {
+        mail("E4", "winmail.dat", .refused("tnef")) {
             parts(["Content-Type: application/ms-tnef; name=winmail.dat\nContent-Transfer-Encoding: base64\n\neJ8+Ip8AAQaQCAAE"])
         },
-        mail("E4", "S/MIME", .notAReport("other-attachment")) {
+        mail("E4", "S/MIME", .refused("encrypted-mail")) {
             top
                 + "Content-Type: application/pkcs7-mime; name=smime.p7m\nContent-Transfer-Encoding: base64\n\nMIAGCSqGSIb3DQEHA6CAMIACAQA=\n"
         },

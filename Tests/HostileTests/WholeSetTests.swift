@@ -6,6 +6,7 @@ import GRDB
 import Ingest
 import ReportStore
 import Testing
+import Unpacking
 
 /// All inputs together: one maildir, one folder of files, one database.
 @Suite("All hostile inputs at once")
@@ -35,6 +36,46 @@ struct WholeSetTests {
         try checkLedger(folder, mails, files)
         checkOutputs(folder, database: folder.path + "/maildir.sqlite")
         try checkProgram(folder, mails + files)
+    }
+
+    @Test("told to delete everything, it deletes nothing that is not in the database")
+    func deleted() throws {
+        let folder = try HostileFolder()
+        let (mails, files) = try Self.write(folder)
+        for (box, count) in [("maildir", mails), ("files", files)] {
+            let store = try ReportStore(path: folder.path + "/\(box).sqlite", access: .readWrite)
+            var options = IngestOptions(now: EachInputTests.now, organisations: { { $0 } })
+            options.after = .delete
+            options.afterRefused = .delete
+            options.afterOther = .delete
+            let tally = try Ingest(store: store, options: options).run(path: folder.path + "/\(box)")
+            #expect(tally.seen == count && tally.messages.values.reduce(0, +) == count && tally.unsettled.isEmpty)
+            let names = try FileManager.default.contentsOfDirectory(atPath: folder.path + (box == "maildir" ? "/maildir/cur" : "/files"))
+            let left = Set(names.compactMap { Int($0.prefix { $0.isNumber }) })
+            #expect(left.count == tally.withheld.count)
+            let rows = try store.reader.read {
+                try Row.fetchAll(
+                    $0,
+                    sql: """
+                        SELECT key, outcome, (SELECT min(scope) FROM refusals WHERE message_id = m.id) AS scope,
+                            (SELECT bytes FROM kept_messages WHERE message_id = m.id) AS kept FROM messages m
+                        """)
+            }
+            for row in rows {
+                let key: String = row["key"]
+                guard let number = Int(key.prefix { $0.isNumber }), !left.contains(number) else { continue }
+                let scope: String? = row["scope"]
+                let outcome: Int = row["outcome"]
+                // Of a report that lacks records the document is there.
+                if outcome <= MessageOutcome.duplicate.rawValue, scope == nil || scope == "records" { continue }
+                let input = Corpus.all[number]
+                let made = try input.made()
+                let original = try Data(contentsOf: URL(filePath: box == "maildir" ? made.mail : try #require(made.file)))
+                let kept: Data? = row["kept"]
+                let bytes = kept?.withUnsafeBytes { Unpacker.gzipInflated($0, maxBytes: 1 << 26) }
+                #expect(bytes.map { Data($0) } == original, "\(box): \(input.testDescription)")
+            }
+        }
     }
 
     private func checkLedger(_ folder: HostileFolder, _ mails: Int, _ files: Int) throws {

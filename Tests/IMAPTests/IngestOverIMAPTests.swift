@@ -226,6 +226,46 @@ struct IngestOverIMAPTests {
         #expect(try setup.ingest(setup.mailbox("command-moving")).messages.seen == 0)
     }
 
+    /// Mails by the rule that is for them.
+    private static let kinds: [(key: String, file: String)] = [
+        ("after", "mails/base64.lf.eml"), ("after_refused", "mails/one-good-one-damaged.eml"),
+        ("after_refused", "refused/report-in-7z.eml"),
+        ("after_other", "mails/note-from-a-person.lf.eml"), ("after_other", "mails/own-report-in-a-bounce.eml"),
+    ]
+
+    @Test("each kind of mail has a rule of its own", arguments: ["leave", "mark-seen", "move:away", "delete"])
+    func rules(action: String) throws {
+        let server = Dovecot.plain
+        for key in ["after", "after_refused", "after_other"] {
+            let user = "command-rules-\(key)-\(action.prefix(4))"
+            server.deliver(
+                try Self.kinds.map {
+                    String(decoding: try Data(contentsOf: Self.root.appending(path: "reports-sample/" + $0.file)), as: UTF8.self)
+                },
+                to: user)
+            let setup = try Setup(server)
+            let configuration = setup.mailbox(user, more: "\(key) = \"\(action)\"")
+            let first = try setup.ingest(configuration)
+            #expect(first.status == 0 && first.messages.stored == 2 && first.messages.refused == 1 && first.messages.not_a_report == 2)
+            func names(_ folder: String) -> [String] {
+                ["cur", "new"].flatMap {
+                    (try? FileManager.default.contentsOfDirectory(atPath: server.maildir(user, folder) + "/" + $0)) ?? []
+                }
+            }
+            let meant = Self.kinds.filter { $0.key == key }.count
+            let isGone = action == "delete" || action.hasPrefix("move")
+            #expect(names("").count == (isGone ? 5 - meant : 5), "\(key) \(action)")
+            #expect(names(".away").count == (action.hasPrefix("move") ? meant : 0), "\(key) \(action)")
+            // Only what was meant is marked; a server may mark what it moves as it likes.
+            if action == "mark-seen" { #expect(names("").filter { $0.contains(":2,S") }.count == meant) }
+            if action == "leave" { #expect(names("").filter { $0.contains(":2,S") }.isEmpty) }
+            let database = try DatabaseQueue(path: setup.folder.path + "/dmarc.sqlite")
+            let kept = try database.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM kept_messages") }
+            #expect(kept == (key == "after_other" && action == "delete" ? 4 : 2))
+            #expect(try setup.ingest(configuration).messages.seen == 0)
+        }
+    }
+
     @Test("killed between commit and move, the next run finishes the move and fetches nothing")
     func killedBeforeMove() throws {
         let server = Dovecot.plain

@@ -58,8 +58,9 @@ def build():
     put("no-report-in-archive.zip", containers.zip([("leesmij.txt", b"Geen rapport vandaag.\n"), ("logo.png", png)]), "no-report-in-archive")
     members = [(f"rapport-{n:02}.xml", xml().encode()) for n in range(17)]
     put("too-many-members.zip", containers.zip(members), "too-many-members")
-    put("unknown-container.7z", b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(24) + b"no archive that is read here", "unknown-container")
-    put("unknown-container-b.rar", b"Rar!\x1a\x07\x01\x00" + bytes(24), "unknown-container")
+    put("archive-7z.7z", b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(24) + b"no archive that is read here", "archive-seven-zip")
+    put("archive-rar.rar", b"Rar!\x1a\x07\x01\x00" + bytes(24), "archive-rar")
+    put("unknown-container.gz", bytes((17 * n * n + 91 * n + 5) % 251 for n in range(300)), "unknown-container")
     put("outlook-message.msg", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + b"\x3e\x00\x03\x00\xfe\xff\x09\x00" + bytes(480), "outlook-message")
     not_a_report("refused/empty-file.xml", b"", "empty-file")
 
