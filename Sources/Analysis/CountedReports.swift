@@ -35,6 +35,22 @@ extension Scope {
         return try rows.next() ? rows.int(0) : 0
     }
 
+    /// Question: the messages of counted reports of newcomers, and how many newcomers there are. Unit: one row. Index: primary key of
+    /// `unheard_reports`, one range; rowid of `reports`.
+    static let newcomersSQL = """
+        SELECT coalesce(sum(r.messages), 0), count(DISTINCT coalesce(u.voice_id, 0))
+        FROM unheard_reports u JOIN reports r ON r.id = u.report_id
+        WHERE u.domain_id = ?1 AND (r.authenticity IS NULL OR r.authenticity = 1) AND r.is_counted = 1 AND r.day BETWEEN ?2 AND ?3
+        """
+
+    /// Messages, in the period, of reports of newcomers, and how many newcomers sent them.
+    func newcomers(_ db: Database, of domain: PolicyDomain) throws -> (messages: Int, voices: Int) {
+        guard let period, reports == nil else { return (0, 0) }
+        let rows = try SQLRows(
+            db, Self.newcomersSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
+        return try rows.next() ? (rows.int(0), rows.int(1)) : (0, 0)
+    }
+
     /// Calls `body` with the key of each counted report of `domain` that has a day in the period, and with the day of its middle, which may
     /// lie outside; with `middleInside`, only of those whose middle lies inside.
     func forEachCountedReport(

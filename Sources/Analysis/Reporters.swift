@@ -28,6 +28,8 @@ public struct ReporterRow: Hashable, Sendable {
     public var unverified = 0
     /// Those whose mail came from somebody else.
     public var mismatch = 0
+    /// Messages of its largest report.
+    public var largestReport = 0
     /// Addresses that its reports name for questions, in order of the alphabet.
     public var emails: [String] = []
 
@@ -72,12 +74,14 @@ public struct Reporters: Sendable {
     public var coverage: Coverage
     /// One row a reporter with a counted report in the period: most messages first, then by name.
     public var rows: [ReporterRow]
+    /// Reports of these with counts that are out of all proportion, by domain.
+    public var outliers: [OutlyingReport] = []
 
     /// Question: the counted reports of the period, but those with a long window. Unit: one row a report. Index: `reports_domain_day`; rowid of
     /// `policies`.
     static let reportsSQL = """
         SELECT r.id, r.reporter_id, r.day, r.is_spread, r.begin_utc, r.end_utc, r.deviations, r.email, p.adkim, p.aspf,
-            r.authenticity
+            r.authenticity, r.messages
         FROM reports r JOIN policies p ON p.id = r.policy_id
         WHERE r.domain_id = ?1 AND r.is_counted = 1 AND r.is_spread = 0 AND r.day BETWEEN ?2 AND ?3
         """
@@ -86,7 +90,7 @@ public struct Reporters: Sendable {
     /// Index: `reports_spread`; rowid of `policies`.
     static let spreadReportsSQL = """
         SELECT r.id, r.reporter_id, r.day, r.is_spread, r.begin_utc, r.end_utc, r.deviations, r.email, p.adkim, p.aspf,
-            r.authenticity
+            r.authenticity, r.messages
         FROM reports r JOIN policies p ON p.id = r.policy_id
         WHERE r.domain_id = ?1 AND r.is_counted = 1 AND r.is_spread = 1 AND r.day BETWEEN ?2 - 184 AND ?3 + 184
         """
@@ -130,8 +134,10 @@ public struct Reporters: Sendable {
             let rows = census.rows(names: names, records).filter { filter.includes(reporter: $0.reporter) }
             coverage.reports = rows.reduce(0) { $0 + $1.reports }
             coverage.messages = rows.reduce(0) { $0 + $1.messages }
+            let outliers = try scope.domains.flatMap { try OutlyingReport.find(db, of: $0, scope) }
             return Reporters(
-                coverage: coverage, rows: rows.sorted { ($1.messages, $0.reporter) < ($0.messages, $1.reporter) })
+                coverage: coverage, rows: rows.sorted { ($1.messages, $0.reporter) < ($0.messages, $1.reporter) },
+                outliers: outliers.filter { filter.includes(reporter: $0.reporter) })
         }
     }
 
@@ -147,6 +153,7 @@ public struct Reporters: Sendable {
             var deviations: [UInt64: Int] = [:]
             var authenticities: [Authenticity: Int] = [:]
             var emails: Set<String> = []
+            var largest = 0
         }
 
         private let dataUntil: Day
@@ -171,6 +178,7 @@ public struct Reporters: Sendable {
             entry.lastDomain = domain
             entry.deviations[report.deviations, default: 0] += 1
             entry.authenticities[report.authenticity, default: 0] += 1
+            entry.largest = max(entry.largest, report.messages)
             if let email = report.email, !email.isEmpty { entry.emails.insert(email) }
             entries[report.reporter] = entry
         }
@@ -184,6 +192,8 @@ public struct Reporters: Sendable {
                 entries[reporter]?.deviations.merge(entry.deviations, uniquingKeysWith: +)
                 entries[reporter]?.authenticities.merge(entry.authenticities, uniquingKeysWith: +)
                 entries[reporter]?.emails.formUnion(entry.emails)
+                let largest = max(entries[reporter]?.largest ?? 0, entry.largest)
+                entries[reporter]?.largest = largest
             }
         }
 
@@ -201,6 +211,7 @@ public struct Reporters: Sendable {
                 row.unverified = entry.authenticities[.unverified] ?? 0
                 row.mismatch = entry.authenticities[.mismatch] ?? 0
                 row.emails = entry.emails.sorted()
+                row.largestReport = entry.largest
                 let figures = records[reporter]
                 row.records = figures.records
                 row.messages = figures.messages
@@ -335,6 +346,7 @@ struct KnownReport {
     var email: String?
     var modes: AlignmentModes
     var authenticity: Authenticity
+    var messages: Int
 }
 
 /// The counted reports of a domain that touch a period.
@@ -362,7 +374,7 @@ struct KnownReports {
                     KnownReport(
                         id: rows.int(0), reporter: rows.int(1), day: Day(rows.int(2)), isSpread: isSpread,
                         deviations: UInt64(bitPattern: Int64(rows.int(6))), email: rows.optionalText(7), modes: modes,
-                        authenticity: rows.optionalInt(10).flatMap(Authenticity.init) ?? .unverified))
+                        authenticity: rows.optionalInt(10).flatMap(Authenticity.init) ?? .unverified, messages: rows.int(11)))
             }
         }
     }

@@ -13,7 +13,7 @@ struct Scope: Sendable {
     let period: Period?
     /// Keys of the counted reports asked for that touch the period; nil: all reports.
     let reports: Set<Int>?
-    /// Keys of reports that are left out, whenever they are from: those that are no witnesses, where only witnesses are to be heard.
+    /// Keys of reports that are left out, whenever they are from: those that are not heard, where only what is heard is asked for.
     let leftOut: Set<Int>
     let isDatabaseEmpty: Bool
     let unknownReporters: [String]
@@ -36,12 +36,17 @@ struct Scope: Sendable {
     /// Question: the reporters. Unit: one row a reporter. Index: none; a table of thousands at most.
     static let reportersSQL = "SELECT id, name FROM reporters"
 
-    /// Question: the reports of a domain that are no witnesses: they were checked, and are not verified. Unit: one row a report. Index:
-    /// `reports_distrusted`.
-    static let distrustedSQL = "SELECT id FROM reports WHERE domain_id = ?1 AND authenticity <> 1"
+    /// Question: the reports of a domain that are not heard: of newcomers, not verified, or so new that nobody has looked yet whose word they are.
+    /// Unit: one row a report. Index: primary key of `unheard_reports`; `reports_distrusted`; rowid of `reports`, from the last refresh on.
+    static let unheardSQL = """
+        SELECT report_id FROM unheard_reports WHERE domain_id = ?1
+        UNION ALL SELECT id FROM reports WHERE domain_id = ?1 AND authenticity <> 1
+        UNION ALL SELECT id FROM reports
+        WHERE id > (SELECT report_id FROM verdict_state WHERE id = 1 AND report_id > 0) AND +domain_id = ?1
+        """
 
-    /// - Parameter onlyWitnesses: whether reports that were checked and are not verified are left out.
-    init(_ db: Database, _ filter: Filter, usual: PeriodRequest.Usual = .recent, onlyWitnesses: Bool = false) throws {
+    /// - Parameter onlyHeard: whether reports that are not heard are left out.
+    init(_ db: Database, _ filter: Filter, usual: PeriodRequest.Usual = .recent, onlyHeard: Bool = false) throws {
         var chosen: [PolicyDomain] = []
         var isEmpty = true
         let all = try SQLRows(db, Self.domainsSQL)
@@ -54,11 +59,11 @@ struct Scope: Sendable {
         isDatabaseEmpty = isEmpty
 
         var leftOut: Set<Int> = []
-        if onlyWitnesses {
-            let distrusted = try SQLRows(db, Self.distrustedSQL)
+        if onlyHeard {
+            let unheard = try SQLRows(db, Self.unheardSQL)
             for domain in chosen {
-                try distrusted.restart(domain.id)
-                while try distrusted.next() { leftOut.insert(distrusted.int(0)) }
+                try unheard.restart(domain.id)
+                while try unheard.next() { leftOut.insert(unheard.int(0)) }
             }
         }
         self.leftOut = leftOut

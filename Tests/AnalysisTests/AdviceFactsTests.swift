@@ -63,7 +63,13 @@ struct AdviceFactsTests {
                         $0.domain == domain.name && $0.isCounted && $0.window.day >= period.since.advanced(by: -90)
                             && $0.window.day <= period.until
                     }.map(\.window.day))
-                #expect(facts?.reportDays ?? 0 == days.count)
+                #expect(Set(facts?.reporters.flatMap(\.days) ?? []) == days)
+                // Nobody has standing in this database.
+                #expect(facts?.reportDays ?? 0 == 0)
+                if let facts {
+                    let isLess = facts.known.messages < facts.knownMessages
+                    #expect(facts.known.messages <= facts.knownMessages && isLess == facts.hasOutliers, "\(domain.name)")
+                }
             }
         }
     }
@@ -95,7 +101,7 @@ struct AdviceFactsTests {
                 let reader = try DomainFactsReader(db, scope, period, today: FactsFixture.today, try #require(PublicSuffixes()))
                 try reader.findLastDataDay()
                 let domain = try #require(scope.domains.first { $0.id == 1 })
-                var seen = try SeenRecords(reader, domain, [:])
+                var seen = try SeenRecords(reader, domain, HeardReports([:]))
                 seen.looks = try seen.setKeys.map { reader.look(try reader.authentications.set($0), "example") }
                 var facts = DomainFacts(
                     domain: domain.name, organisation: "example", period: period, lastDataDay: period.until, today: period.until,

@@ -106,6 +106,100 @@ struct AdviceTests {
         #expect(output.contains("one-reporter") && !output.contains("p=quarantine\"\",\"\"replaces"))
     }
 
+    // MARK: - Whose word counts
+
+    /// A world of the kind of `Situations/`, collected.
+    private func runner(world: String) throws -> CommandRunner {
+        let runner = try CommandRunner()
+        let reports = runner.directory.appendingPathComponent("reports")
+        try FileManager.default.createDirectory(at: reports, withIntermediateDirectories: false)
+        try Situation(world).write(to: reports)
+        #expect(runner.ask(["ingest", reports.path]).status == 0)
+        return runner
+    }
+
+    private func rows(_ runner: CommandRunner) throws -> [[String: Any]] {
+        try runner.ask(["advise", "--format", "ndjson"]).output.split(separator: "\n").map {
+            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+    }
+
+    private static let fallen = """
+        domain winkel.example
+        report google.com,outlook.com,yahoo.com 10-07..11-20 p=none
+        mail google.com,outlook.com,yahoo.com 10-07..11-20 192.0.2.10 40 none pass pass spf=winkel.example:pass dkim=winkel.example:mail:pass
+        mail google.com,outlook.com,yahoo.com 10-07..10-28 192.0.2.20 20 none fail pass spf=winkel.example:pass
+        mail google.com,outlook.com,yahoo.com 10-29..11-20 192.0.2.20 20 none fail fail spf=winkel.example:softfail
+        """
+
+    @Test("a server that fell out of SPF half-way, seen by three reporters over 45 days, gets its line")
+    func fallenOutOfSPF() throws {
+        let runner = try runner(world: Self.fallen)
+        let row = try #require(try rows(runner).first { $0["code"] as? String == "M1" })
+        #expect(row["severity"] as? String == "act" && row["confidence"] as? Double ?? 0 >= 0.9)
+        let dns = try #require(row["dns"] as? [[String: Any]])
+        #expect(dns.map { $0["value"] as? String } == ["ip4:192.0.2.20"])
+        #expect(runner.ask(["advise", "--lang", "nl"]).output.contains("voeg toe: ip4:192.0.2.20"))
+    }
+
+    @Test("two days of reports in good names make no server of a stranger, and print no line")
+    func framed() throws {
+        let runner = try runner(
+            world: Self.fallen + """
+
+                report google.nl,sybil.example,www.sybil.example 11-14..11-20 p=none
+                mail google.nl,sybil.example,www.sybil.example 11-14..11-17 203.0.113.66 500 none fail pass spf=winkel.example:pass
+                mail google.nl,sybil.example,www.sybil.example 11-18..11-20 203.0.113.66 500 none fail fail spf=winkel.example:softfail
+                mail google.com,outlook.com 11-18..11-20 203.0.113.66 9 none fail fail spf=winkel.example:softfail
+                """)
+        let lines = try rows(runner).flatMap { $0["dns"] as? [[String: Any]] ?? [] }.compactMap { $0["value"] as? String }
+        #expect(lines == ["ip4:192.0.2.20"])
+        #expect(try rows(runner).contains { ($0["numbers"] as? [String: Any])?["ready"] as? Bool == true } == false)
+    }
+
+    @Test("a newcomer's count of a thousand million is named, in both languages, and decides nothing")
+    func newcomer() throws {
+        let runner = try runner("01-healthy")
+        let world = """
+            domain bakkerij.example
+            report new.example 11-19..11-19 p=none
+            mail new.example 11-19..11-19 198.51.100.9 1000000000 none fail fail spf=bakkerij.example:softfail
+            """
+        let folder = runner.directory.appendingPathComponent("forged")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        try Situation(world).write(to: folder)
+        #expect(runner.ask(["ingest", folder.path]).status == 0)
+        let english = runner.ask(["advise", "--lang", "en"]).output
+        #expect(english.contains("Not heard yet: 1,000,000,000 messages from 1 new reporter.\n"))
+        #expect(english.contains("One report of new.example says 1,000,000,000 messages; everybody else together 1,950.\n"))
+        #expect(english.contains("Ready for p=quarantine") && english.contains("1 finding: 1 to do"))
+        let dutch = runner.ask(["advise", "--lang", "nl"]).output
+        #expect(dutch.contains("Telt nog niet mee: 1.000.000.000 berichten van 1 nieuwe ontvanger die rapporteert.\n"))
+        #expect(dutch.contains("Eén rapport van new.example noemt 1.000.000.000 berichten; alle andere samen 1.950.\n"))
+        let reporters = runner.ask(["reporters"]).output
+        #expect(
+            reporters.contains(
+                "One report of new.example about bakkerij.example says 1,000,000,000 messages; everybody else together 1,950."))
+        #expect(!runner.ask(["reporters", "--reporter", "google.com"]).output.contains("everybody else"))
+        #expect(runner.ask(["summary", "--format", "csv"]).output.contains("1000001950"), "figures count every report")
+    }
+
+    @Test("that nobody is checked is said once, with the line to add, and not where somebody is")
+    func trustHint() throws {
+        let runner = try runner(world: Self.fallen)
+        let file = runner.directory.appendingPathComponent("dmarcstat.toml")
+        for command in [["status"], ["doctor"], ["advise"], ["advise", "--lang", "nl"]] {
+            try "".write(to: file, atomically: true, encoding: .utf8)
+            let said = runner.ask(command + ["--config", file.path]).output
+            #expect(said.components(separatedBy: #"trusted_authserv_id = ["mx.example.nl"]"#).count == 2, "\(command) \(said)")
+            try "[authenticity]\ntrusted_authserv_id = [\"mx.example.nl\"]\n".write(to: file, atomically: true, encoding: .utf8)
+            #expect(!runner.ask(command + ["--config", file.path]).output.contains("trusted_authserv_id"), "\(command)")
+        }
+        #expect(runner.ask(["status", "--format", "ndjson"]).output.contains(#""senders_checked":false"#))
+        #expect(runner.ask(["status", "--format", "ndjson", "--config", file.path]).output.contains(#""senders_checked":true"#))
+        #expect(!runner.ask(["advise", "--format", "csv"]).output.contains("trusted_authserv_id"))
+    }
+
     @Test("every text of every finding is there in both languages, and leaves nothing unsaid")
     func texts() throws {
         for name in Self.names {

@@ -2,11 +2,15 @@ import DMARC
 
 /// From facts to findings. Pure: the same facts give the same findings, and nothing else is looked at.
 ///
-/// A finding needs evidence that is named with it. What asks somebody to act rests on two reporters at least, because a stranger can send
-/// forged reports; a stricter policy needs more (`Readiness`).
+/// A finding needs evidence that is named with it. What asks somebody to act rests on two witnesses at least, because a stranger can send
+/// forged reports (docs/decisions/0013-voices.md); a stricter policy needs more (`Readiness`).
 struct Advisor {
-    /// Reporters that must agree before something is to be done.
+    /// Witnesses that must agree before something is to be done.
     static let independentReporters = 2
+    /// Days on which witnesses must have seen an address pass before it is printed as something to put into SPF.
+    static let provenDays = 7
+    /// What arrived less than so many days ago is no ground for trusting a source.
+    static let settlingDays = 3
     /// Below this confidence a verdict is worth watching, no more.
     static let leastConfidence = 0.5
     /// From this share of a selector's messages on, signatures that do not verify are worth a finding.
@@ -48,7 +52,7 @@ struct Advisor {
     }
 
     /// Nobody but strangers ever used this name.
-    var isParked: Bool { !facts.everSent && facts.reportDays > 0 }
+    var isParked: Bool { !facts.everSent && !facts.voices.isEmpty }
 
     func finding(
         _ code: FindingCode, _ severity: Severity, messages: Int = 0, confidence: Double? = nil, subjects: [String] = [],
@@ -61,8 +65,8 @@ struct Advisor {
     }
 
     /// To be done, or only to be watched: by what the evidence bears.
-    private func severity(reporters: Int, confidence: Double) -> Severity {
-        reporters >= Self.independentReporters && confidence >= Self.leastConfidence ? .act : .watch
+    private func severity(witnesses: Int, confidence: Double) -> Severity {
+        witnesses >= Self.independentReporters && confidence >= Self.leastConfidence ? .act : .watch
     }
 
     private func confidence(_ senders: [DomainFacts.Sender]) -> Double {
@@ -98,42 +102,57 @@ struct Advisor {
         // A server that passes over IPv4 and not over IPv6 lacks one line; a domain all of whose IPv4 fails lacks more.
         let hasIPv4 = facts.selectors.contains { $0.passed > 0 } || facts.total(.authorized).messages > 0
         let isIPv6 = { (sender: DomainFacts.Sender) in hasIPv4 && sender.addresses.first?.isIPv4 == false }
-        return [
-            missing(.missingIPv6, servers.filter(isIPv6), link: AdviceSources.spfMechanisms),
-            missing(.missingServer, servers.filter { !isIPv6($0) }, link: AdviceSources.spf),
-        ].compactMap(\.self)
+        return [(FindingCode.missingServer, servers.filter { !isIPv6($0) }), (.missingIPv6, servers.filter(isIPv6))].flatMap {
+            code, servers in
+            // What is proven is said apart from what is a question.
+            [servers.filter(isProven), servers.filter { !isProven($0) }].compactMap { missing(code, $0) }
+        }
     }
 
-    private func missing(_ code: FindingCode, _ servers: [DomainFacts.Sender], link: String) -> Finding? {
+    /// Whether the addresses of a server may be printed as something to put into SPF: two witnesses saw it pass there on a week of days, it passes
+    /// nothing on, and its mail fails now because SPF no longer names it.
+    private func isProven(_ server: DomainFacts.Sender) -> Bool {
+        !server.isRelayOrScattered && server.service?.kind != .forwarder && fails(server)
+            && server.settledWitnesses >= Self.independentReporters
+            && (server.confidence ?? 0) >= Self.leastConfidence && !server.addresses.isEmpty
+            && server.addresses.allSatisfy { address in
+                server.proofs[address].map { $0.isEnough && $0.lastDay <= server.lastDay } ?? false
+            }
+    }
+
+    /// Whether its mail fails DMARC for want of SPF.
+    private func fails(_ server: DomainFacts.Sender) -> Bool { server.treatment.failed > 0 }
+
+    private func missing(_ code: FindingCode, _ servers: [DomainFacts.Sender]) -> Finding? {
         guard !servers.isEmpty else { return nil }
         let sum = sum(servers)
         let confidence = confidence(servers)
         let reporters = servers.map(\.reporters).max() ?? 0
+        let isProven = servers.allSatisfy(isProven)
         var mechanisms: [String: [String]] = [:]
-        for server in servers {
+        for server in servers where isProven {
             let domain = server.spf == .ownFail ? server.spfDomain ?? facts.domain : facts.domain
             mechanisms[domain, default: []] += server.addresses.map { ($0.isIPv4 ? "ip4:" : "ip6:") + $0.description }
         }
         return finding(
-            code, severity(reporters: reporters, confidence: confidence), messages: sum.messages, confidence: confidence,
-            subjects: servers.flatMap { $0.addresses.map(\.description) },
+            code, severity(witnesses: servers.map(\.settledWitnesses).max() ?? 0, confidence: confidence), messages: sum.messages,
+            confidence: confidence, subjects: servers.flatMap { $0.addresses.map(\.description) },
             numbers: [
                 ("failed", .count(sum.failed)), ("delivered", .count(sum.delivered)), ("sources", .count(servers.count)),
                 ("reporters", .count(reporters)), ("signed", .count(servers.reduce(0) { $0 + $1.signed })),
+                ("proven", .flag(isProven)),
                 ("first_day", .day(servers.map(\.firstDay).min() ?? facts.period.since)),
                 ("last_day", .day(servers.map(\.lastDay).max() ?? facts.period.until)),
             ],
             dns: mechanisms.sorted { $0.key < $1.key }.map { DNSChange(.insert, $0.key, "TXT", $0.value.joined(separator: " ")) },
-            link: link)
+            link: code == .missingIPv6 ? AdviceSources.spfMechanisms : AdviceSources.spf)
     }
 
     /// B2: one finding for each selector.
     private func brokenSignatures() -> [Finding] {
         facts.selectors.compactMap { selector in
-            let messages = selector.passed + selector.failed
-            let share = share(selector.failed, of: messages)
             guard selector.isBroken else { return nil }
-            let isCertain = selector.failedReporters >= Self.independentReporters && share >= Self.badlyBrokenShare
+            let isCertain = selector.failedWitnesses >= Self.independentReporters && selector.isAtLeast(Self.badlyBrokenShare)
             return finding(
                 .brokenSignature, isCertain ? .act : .watch, messages: selector.failed,
                 subjects: ["\(selector.selector)._domainkey.\(selector.domain)"],
@@ -153,10 +172,12 @@ struct Advisor {
         let messages = senders.reduce(0) { $0 + $1.unsigned }
         let confidence = confidence(senders)
         let reporters = senders.map(\.reporters).max() ?? 0
-        let isMuch = share(messages, of: facts.knownMessages) > Readiness.quietShare
+        let fault = facts.faults[.dkimMissing] ?? DomainFacts.Fault()
+        let isMuch = BoundedShare.exceeds(Readiness.quietShare, fault.byVoice, of: facts.known, witnesses: fault.witnesses)
+        let witnesses = senders.map(\.settledWitnesses).max() ?? 0
         return [
             finding(
-                .noSignature, isMuch ? severity(reporters: reporters, confidence: confidence) : .watch, messages: messages,
+                .noSignature, isMuch ? severity(witnesses: witnesses, confidence: confidence) : .watch, messages: messages,
                 confidence: confidence, subjects: senders.flatMap { $0.addresses.prefix(1).map(\.description) },
                 numbers: [
                     ("share", .rate(share(messages, of: facts.knownMessages))), ("sources", .count(senders.count)),
@@ -200,7 +221,8 @@ struct Advisor {
         let isOne = senders.count == 1 && !isStranger
         let by = senders[0].spf == .foreignPass ? (senders[0].hasForeignSignature ? "both" : "spf") : "dkim"
         return finding(
-            code, isOne ? severity(reporters: reporters, confidence: confidence) : .watch, messages: sum.messages, confidence: confidence,
+            code, isOne ? severity(witnesses: senders[0].settledWitnesses, confidence: confidence) : .watch, messages: sum.messages,
+            confidence: confidence,
             subjects: senders.map(\.name),
             numbers: [
                 ("failed", .count(sum.failed)), ("delivered", .count(sum.delivered)), ("quarantined", .count(sum.quarantined)),
@@ -251,11 +273,18 @@ struct Advisor {
     /// G1: SPF of a name of the domain's own ends in an error.
     private func spfErrors() -> [Finding] {
         facts.spf.compactMap { spf in
-            let isTemporary = share(spf.temporaryErrors, of: spf.messages) >= Self.temporaryErrorShare && spf.temporaryErrors > 1
+            let isTemporary =
+                spf.temporaryErrors > 1
+                && BoundedShare.exceeds(
+                    Self.temporaryErrorShare.nextDown, spf.temporaryErrorsByVoice, of: spf.checksByVoice,
+                    witnesses: spf.temporaryErrorWitnesses)
             // Receivers err now and then; what is broken is broken for all of them.
-            let isPermanent = spf.permanentErrors > 1 && share(spf.permanentErrors, of: spf.messages) > Readiness.quietShare
+            let isPermanent =
+                spf.permanentErrors > 1
+                && BoundedShare.exceeds(
+                    Readiness.quietShare, spf.permanentErrorsByVoice, of: spf.checksByVoice, witnesses: spf.permanentErrorWitnesses)
             guard isPermanent || isTemporary else { return nil }
-            let isCertain = isPermanent && spf.permanentErrorReporters >= Self.independentReporters
+            let isCertain = isPermanent && spf.permanentErrorWitnesses >= Self.independentReporters
             return finding(
                 .spfError, isCertain ? .act : .watch, messages: isPermanent ? spf.permanentErrors : spf.temporaryErrors,
                 subjects: [spf.domain],
@@ -274,13 +303,13 @@ struct Advisor {
         let isMissing = spf.none > 0 && spf.passed + spf.failed + spf.softFailed + spf.neutral == 0
         let isNeutral = spf.neutral > 0 && spf.failed + spf.softFailed == 0
         guard isMissing || isNeutral else { return [] }
-        let own = facts.senders(.misconfigured).filter { $0.spf == .ownNone }.flatMap(\.addresses)
+        let own = facts.senders(.misconfigured).filter { $0.spf == .ownNone && isProven($0) }.flatMap(\.addresses)
         let mechanisms = own.map { ($0.isIPv4 ? "ip4:" : "ip6:") + $0.description + " " }.joined()
         let dns: DNSChange? =
             isMissing
             ? (own.isEmpty ? nil : DNSChange(.publish, facts.domain, "TXT", "v=spf1 \(mechanisms)~all"))
             : DNSChange(.replace, facts.domain, "TXT", "~all", replaces: "?all")
-        let isCertain = isMissing && spf.noneReporters >= Self.independentReporters
+        let isCertain = isMissing && spf.noneWitnesses >= Self.independentReporters
         return [
             finding(
                 .spfWeak, isCertain ? .act : .watch, messages: isMissing ? spf.none : spf.neutral, subjects: [spf.domain],
@@ -305,7 +334,9 @@ struct Advisor {
         guard let policy else { return [] }
         var lagging: [(reporter: String, p: String, until: Day)] = []
         var latest: [String: DomainFacts.PolicyRun] = [:]
-        for run in facts.policies where run.p != nil { latest[run.reporter] = run }
+        for run in facts.policies where run.p != nil {
+            if latest[run.reporter].map({ $0.until <= run.until }) ?? true { latest[run.reporter] = run }
+        }
         let firstSeen = latest.values.filter { $0.p?.lowercased() == policy.p }.map(\.since).min() ?? policy.since
         for run in latest.values {
             guard let p = run.p?.lowercased(), p != policy.p, !p.isEmpty else { continue }
@@ -400,6 +431,7 @@ struct Advisor {
                 ("reporters", .count(readiness.reporters)), ("known_messages", .count(facts.knownMessages)),
                 ("known_passed", .count(readiness.knownPassed)), ("mailing_list_messages", .count(lists)),
                 ("since", .day(readiness.since)), ("late_senders", .words(facts.lateSenders.map(\.name))),
+                ("lonely_senders", .words(facts.lonelySenders)), ("bounded", .flag(readiness.isBounded || facts.hasOutliers)),
             ] + readiness.blockers.map { ($0.kind.rawValue.split(separator: "-").joined(separator: "_"), .count($0.count)) },
             dns: readiness.isReady
                 ? [DNSChange(.replace, "_dmarc.\(facts.domain)", "TXT", "p=\(readiness.next)", replaces: "p=\(readiness.policy)")] : [],
@@ -410,7 +442,7 @@ struct Advisor {
     private func parked() -> [Finding] {
         guard isParked, policy?.p != "reject" || policy?.isEnforced == false else { return [] }
         let days = facts.firstDay.distance(to: facts.period.until) + 1
-        let reporters = Readiness.independent(facts.reporters)
+        let reporters = Readiness.independent(facts.voices)
         guard days >= Readiness.daysNeeded, reporters >= Readiness.reportersNeeded else {
             return [
                 finding(
@@ -447,7 +479,10 @@ struct Advisor {
         guard !names.isEmpty, !isParked, let policy, policy.effectiveSubdomainPolicy == "none" else { return [] }
         // A subdomain that really sends would be hit by sp; one that does not exist sends nothing.
         let hasSenders = facts.subdomains.contains { $0.others > 0 }
-        let isCertain = facts.reportDays >= Readiness.daysNeeded && Readiness.independent(facts.reporters) >= Readiness.reportersNeeded
+        // What one witness alone says of such names is nobody's evidence: they may have been made up.
+        let isSeen = names.reduce(into: Set<Int>()) { $0.formUnion($1.witnesses) }.count >= Readiness.reportersNeeded
+        let isCertain =
+            isSeen && facts.reportDays >= Readiness.daysNeeded && Readiness.independent(facts.voices) >= Readiness.reportersNeeded
         let isReplaced = policy.sp != nil
         let sp =
             isReplaced
@@ -459,7 +494,8 @@ struct Advisor {
                 .spoofedSubdomain, isCertain ? .act : .watch, messages: names.reduce(0) { $0 + $1.spoofed }, subjects: names.map(\.name),
                 numbers: [
                     ("names", .count(names.count)), ("delivered", .count(names.reduce(0) { $0 + $1.delivered })),
-                    ("subdomains_send", .flag(hasSenders)), ("certain", .flag(isCertain)), ("sp", .word(policy.sp ?? "")),
+                    ("subdomains_send", .flag(hasSenders)), ("certain", .flag(isCertain)), ("seen_by_two", .flag(isSeen)),
+                    ("sp", .word(policy.sp ?? "")),
                     ("policy", .word(policy.p)),
                 ], dns: isCertain ? [hasSenders ? np : sp] : [], link: AdviceSources.dmarc)
         ]

@@ -14,6 +14,12 @@ public struct DomainAdvice: Hashable, Sendable {
     public var reports: Int
     /// Messages of reports that are not heard: they were checked, and are not verified.
     public var unverifiedMessages: Int
+    /// Messages of reports that are not heard yet, because whoever sends them is new.
+    public var newcomerMessages: Int
+    /// How many newcomers those are.
+    public var newcomers: Int
+    /// Reports whose counts are out of all proportion, heard or not.
+    public var outliers: [OutlyingReport]
     /// What there is to say, most important first.
     public var findings: [Finding]
 }
@@ -29,7 +35,7 @@ public struct Advisory: Sendable {
     /// seen and who sends once a month is looked up in what lies before it, too.
     public static func ask(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> Advisory {
         try readingShared(store, "advise") { db, shared in
-            let scope = try Scope(db, filter, onlyWitnesses: true)
+            let scope = try Scope(db, filter, onlyHeard: true)
             guard let period = scope.period else {
                 return Advisory(coverage: scope.coverage(messages: 0, reports: 0), domains: [])
             }
@@ -39,13 +45,16 @@ public struct Advisory: Sendable {
                 try reader.findLastDataDay()
                 var found: [DomainAdvice] = []
                 while let domain = next() {
-                    guard let facts = try reader.facts(of: domain) else { continue }
-                    let reports = facts.reporters.reduce(0) { $0 + $1.reports }
-                    guard facts.messages > 0 || reports > 0 || !facts.reporters.isEmpty else { continue }
-                    found.append(
-                        DomainAdvice(
-                            domain: domain.name, organisation: facts.organisation, messages: facts.messages, reports: reports,
-                            unverifiedMessages: try scope.distrustedMessages(db, of: domain), findings: Advisor.findings(facts)))
+                    let facts = try reader.facts(of: domain)
+                    let newcomers = try scope.newcomers(db, of: domain)
+                    var advice = DomainAdvice(
+                        domain: domain.name, organisation: suffixes.organisation(of: domain.name), messages: facts?.messages ?? 0,
+                        reports: facts?.reporters.reduce(0) { $0 + $1.reports } ?? 0,
+                        unverifiedMessages: try scope.distrustedMessages(db, of: domain), newcomerMessages: newcomers.messages,
+                        newcomers: newcomers.voices, outliers: try OutlyingReport.find(db, of: domain, scope), findings: [])
+                    guard advice.messages + advice.reports + advice.newcomers > 0 || facts?.reporters.isEmpty == false else { continue }
+                    if let facts { advice.findings = Advisor.findings(facts) }
+                    found.append(advice)
                 }
                 return found
             }.flatMap(\.self)

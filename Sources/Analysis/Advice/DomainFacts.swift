@@ -32,6 +32,39 @@ struct DomainFacts: Hashable, Sendable {
     var everSent = true
     /// Senders with a regular rhythm that were not seen in the period.
     var lateSenders: [LateSender] = []
+    /// Who speaks about the domain, in the period and the 90 days before it: witnesses first.
+    var voices: [Voice] = []
+    /// Messages of the period by voice, but those of strangers.
+    var known = ByVoice()
+    /// What is at fault.
+    var faults: [Readiness.Kind: Fault] = [:]
+    /// Own senders and services above the stated share that fewer than two witnesses saw.
+    var lonelySenders: [String] = []
+    /// Whether a count of the period was out of all proportion, so that not all of it decides.
+    var hasOutliers = false
+
+    /// Whose word reports are.
+    struct Voice: Hashable, Sendable {
+        /// A domain; empty: nobody is named.
+        var name: String
+        /// Days with a report, ascending, none twice.
+        var days: [Day]
+        /// 0 newcomer, 1 believed with others while the store is young, 2 witness.
+        var standing: Int
+
+        /// Whether it counts when it is asked how many witnesses there are.
+        var isWitness: Bool { standing == 2 }
+    }
+
+    /// What is in the way of a stricter policy, as far as it is counted in messages.
+    struct Fault: Hashable, Sendable {
+        /// As reported: the figure that is shown.
+        var messages = 0
+        /// As it decides.
+        var byVoice = ByVoice()
+        /// Witnesses that saw it.
+        var witnesses = 0
+    }
 
     /// What was done to messages.
     struct Treatment: Hashable, Sendable {
@@ -75,10 +108,16 @@ struct DomainFacts: Hashable, Sendable {
         var name = ""
         var service: Service?
         var treatment = Treatment()
+        /// Its messages as they decide: outliers set aside.
+        var decisive = 0
         /// Those with most messages, at most five.
         var addresses: [IPAddress] = []
-        /// Distinct reporters.
+        /// Distinct voices.
         var reporters = 0
+        /// Those of them with standing.
+        var witnesses = 0
+        /// Witnesses whose reports of it did not arrive in the last days only.
+        var settledWitnesses = 0
         var firstDay: Day
         var lastDay: Day
         /// Mean of its flows with most messages, weighted; nil: not looked up, the larger senders of the verdict speak for it.
@@ -95,9 +134,26 @@ struct DomainFacts: Hashable, Sendable {
         var hasForeignSignature = false
         /// SPF was checked for the name of a host, not for a domain that receives mail.
         var isHostName = false
+        /// What two witnesses saw it pass, by address; only of misconfigured ones.
+        var proofs: [IPAddress: Proof] = [:]
+        /// It passes mail on, or is one of many addresses that come and go: evidence of its largest flow.
+        var isRelayOrScattered = false
 
         /// Whether it does not sign. Some reporters leave signatures out: who is seen to sign by anybody else does sign.
         var isUnsigned: Bool { unsigned > 0 && Double(signed + broken) < Advisor.unsignedShare * Double(unsigned) }
+    }
+
+    /// What shows that an address belongs to the domain: it passed with aligned SPF.
+    struct Proof: Hashable, Sendable {
+        /// Witnesses that saw it, in reports that did not arrive in the last days.
+        var witnesses = 0
+        /// Days on which any of them did.
+        var days = 0
+        /// The last day on which two of them did.
+        var lastDay: Day
+
+        /// Enough to print the address as something to put into SPF.
+        var isEnough: Bool { witnesses >= Readiness.reportersNeeded && days >= Advisor.provenDays }
     }
 
     /// A signature's domain and selector.
@@ -109,12 +165,24 @@ struct DomainFacts: Hashable, Sendable {
         /// Messages on which it did not; errors that pass are neither.
         var failed: Int
         var passedReporters: Int
+        /// Voices that saw it fail.
         var failedReporters: Int
+        /// Those of them with standing.
+        var failedWitnesses: Int
         var firstFailedDay: Day
         var lastDay: Day
+        var passedByVoice = ByVoice()
+        var failedByVoice = ByVoice()
 
         /// Whether so much of it fails that it is more than mail changed on its way.
-        var isBroken: Bool { failed > 1 && Double(failed) >= Advisor.brokenShare * Double(passed + failed) }
+        var isBroken: Bool { failed > 1 && isAtLeast(Advisor.brokenShare) }
+
+        /// Whether `share` of it fails.
+        func isAtLeast(_ share: Double) -> Bool {
+            var whole = passedByVoice
+            whole.add(failedByVoice)
+            return BoundedShare.exceeds(share.nextDown, failedByVoice, of: whole, witnesses: failedWitnesses)
+        }
     }
 
     /// What SPF said of one of the domain's own names, in messages.
@@ -127,10 +195,19 @@ struct DomainFacts: Hashable, Sendable {
         var neutral = 0
         var failed = 0
         var softFailed = 0
-        /// Reporters of permanent errors.
+        /// Voices that met permanent errors.
         var permanentErrorReporters = 0
-        /// Reporters that found no record.
+        /// Those of them with standing.
+        var permanentErrorWitnesses = 0
+        /// Witnesses of temporary errors.
+        var temporaryErrorWitnesses = 0
+        /// Voices that found no record.
         var noneReporters = 0
+        /// Those of them with standing.
+        var noneWitnesses = 0
+        var checksByVoice = ByVoice()
+        var permanentErrorsByVoice = ByVoice()
+        var temporaryErrorsByVoice = ByVoice()
 
         var messages: Int { passed + permanentErrors + temporaryErrors + none + neutral + failed + softFailed }
     }
@@ -144,6 +221,8 @@ struct DomainFacts: Hashable, Sendable {
         var delivered: Int
         /// All others.
         var others: Int
+        /// Witnesses that saw strangers use it, by place in `voices`.
+        var witnesses: Set<Int>
     }
 
     /// Somebody who sends reports.
@@ -174,6 +253,11 @@ struct DomainFacts: Hashable, Sendable {
         var np: String?
         var pct: String?
         var testing: String?
+        /// Whose word it is: several names of one voice saw one policy. Nil: the reporter's own.
+        var voice: Int?
+
+        /// Who votes with it.
+        fileprivate var voter: String { voice.map { "\($0)" } ?? reporter }
     }
 
     /// Somebody who sends now and then, at even distances, and did not do so in the period.
@@ -197,8 +281,18 @@ extension DomainFacts {
 
     func senders(_ verdict: Verdict) -> [Sender] { senders.filter { $0.verdict == verdict } }
 
-    /// Days with a report of anybody, in the period and the 90 days before it.
-    var reportDays: Int { Set(reporters.flatMap(\.days)).count }
+    /// Days with a report of a witness, in the period and the 90 days before it.
+    var reportDays: Int { Set(voices.lazy.filter(\.isWitness).flatMap(\.days)).count }
+
+    /// The policies that reports of the last week show; where three voices or more speak, without those that one alone saw.
+    var currentPolicies: [String] {
+        var voters: [String: Set<String>] = [:]
+        for run in policies where run.until >= period.until.advanced(by: -7) {
+            if let p = run.p?.lowercased() { voters[p, default: []].insert(run.voter) }
+        }
+        let all = voters.values.reduce(into: Set<String>()) { $0.formUnion($1) }
+        return voters.filter { all.count < 3 || $0.value.count > 1 }.keys.sorted()
+    }
 }
 
 /// The policy that most reporters see in their latest report.
@@ -228,7 +322,9 @@ extension DomainFacts {
     var policy: CurrentPolicy? {
         let order = ["none", "quarantine", "reject"]
         var latest: [String: PolicyRun] = [:]
-        for run in policies where Self.word(run.p) != nil { latest[run.reporter] = run }
+        for run in policies where Self.word(run.p) != nil {
+            if latest[run.voter].map({ $0.until <= run.until }) ?? true { latest[run.voter] = run }
+        }
         // Who fell silent long ago saw a policy of that time.
         guard let newest = latest.values.map(\.until).max() else { return nil }
         let current = latest.values.filter { $0.until.distance(to: newest) <= 7 }
@@ -241,7 +337,16 @@ extension DomainFacts {
             })?.key
         else { return nil }
         let agreeing = current.filter { Self.word($0.p) == p }.sorted { ($0.until, $0.reporter) > ($1.until, $1.reporter) }
-        let other = policies.filter { Self.word($0.p) != nil && Self.word($0.p) != p }.map(\.until).max()
+        // Where three or more speak, what one alone still saw a week after all others does not count.
+        var others: [String: Day] = [:]
+        for run in policies where Self.word(run.p) != nil && Self.word(run.p) != p {
+            others[run.voter] = max(others[run.voter] ?? run.until, run.until)
+        }
+        var lastOthers = others.values.sorted(by: >)[...]
+        if latest.count > 2, let one = lastOthers.first, lastOthers.count < 2 || lastOthers[1].distance(to: one) > 7 {
+            lastOthers = lastOthers.dropFirst()
+        }
+        let other = lastOthers.first
         let first = policies.filter { Self.word($0.p) == p && $0.until > (other ?? Day(.min)) }
             .map { max($0.since, other.map { $0.advanced(by: 1) } ?? $0.since) }.min()
         func most(_ value: (PolicyRun) -> String?) -> String? {

@@ -6,7 +6,8 @@ private struct SenderSum {
     var sender: DomainFacts.Sender
     /// The address that it is called by, as a number among the sources of the domain; nil: it has a name.
     var address: Int32?
-    var reporters: UInt128 = 0
+    var voices: UInt128 = 0
+    var settled: UInt128 = 0
     var flows: [Int32] = []
 }
 
@@ -64,7 +65,7 @@ private struct SenderNames {
 
 extension DomainFactsReader {
     /// Who sends, by verdict.
-    func addSenders(of domain: PolicyDomain, _ seen: SeenRecords, to facts: inout DomainFacts) throws {
+    func addSenders(of domain: PolicyDomain, _ seen: SeenRecords, _ reports: HeardReports, to facts: inout DomainFacts) throws {
         let (flows, table) = (seen.flows, seen.table)
         let verdicts = (0..<Self.verdictNumbers).map { Verdict(stored: $0) }
         let names = SenderNames(seen.looks) { self.name(of: $0) }
@@ -114,6 +115,7 @@ extension DomainFactsReader {
         for (number, total) in totals.enumerated() where total.messages > 0 { facts.totals[verdicts[number]] = total }
         // Of strangers nothing more is asked; of all others whether they sign.
         for place in sums.indices where sums[place].sender.verdict != .spoofed { sums[place].addSignatures(seen) }
+        addFaults(sums, seen, reports, to: &facts)
         var sources = Tally(count: table.addresses.count)
         var sets = Tally(count: seen.looks.count)
         for verdict in Verdict.allCases {
@@ -133,10 +135,11 @@ extension DomainFactsReader {
             for place in leading {
                 // Of own senders only those are asked about that do not sign: of the others nothing is said.
                 let isSubject = verdict != .authorized || sums[place].sender.isUnsigned
-                // The notes of what is unaligned decide what is said; of all others the largest speak for the rest.
-                let asked = !isSubject ? 0 : rank < Self.mostJudged ? Self.judgedFlows : verdict == .unaligned ? 1 : 0
+                // The notes of what is unaligned, and the evidence of own servers, decide what is said; of all others the largest speak for the rest.
+                let isAsked = verdict == .unaligned || verdict == .misconfigured
+                let asked = !isSubject ? 0 : rank < Self.mostJudged ? Self.judgedFlows : isAsked ? 1 : 0
                 rank += isSubject ? 1 : 0
-                facts.senders.append(try finished(sums[place], asking: asked, domain, seen, &sources, &sets))
+                facts.senders.append(try finished(sums[place], asking: asked, domain, seen, reports, &sources, &sets))
             }
         }
         facts.senders.sort {
@@ -171,7 +174,8 @@ extension DomainFactsReader {
 
     /// Addresses, SPF, and how sure the verdict is.
     private func finished(
-        _ sum: SenderSum, asking asked: Int, _ domain: PolicyDomain, _ seen: SeenRecords, _ sources: inout Tally, _ sets: inout Tally
+        _ sum: SenderSum, asking asked: Int, _ domain: PolicyDomain, _ seen: SeenRecords, _ reports: HeardReports, _ sources: inout Tally,
+        _ sets: inout Tally
     ) throws -> DomainFacts.Sender {
         var sender = sum.sender
         sources.empty()
@@ -182,7 +186,10 @@ extension DomainFactsReader {
             sets.add(flow.messages, to: flow.set)
         }
         sender.treatment.sources = sources.numbers.count
-        sender.reporters = sum.reporters.nonzeroBitCount
+        sender.reporters = sum.voices.nonzeroBitCount
+        sender.witnesses = reports.witnesses(sum.voices)
+        sender.settledWitnesses = reports.witnesses(sum.settled)
+        sender.decisive = sum.byVoice(seen).messages
         var checks: [SPFCheck: Int] = [:]
         for set in sets.numbers {
             if let look = seen.looks[Int(set)] { checks[SPFCheck(kind: look.spf, domain: look.spfDomain), default: 0] += sets[set] }
@@ -213,10 +220,92 @@ extension DomainFactsReader {
                 weight += flow.messages
                 confidence += flow.messages * rows.int(2)
                 if rank == 0 { sender.notes = VerdictNotes(rawValue: rows.int(3)) }
+                let evidence = EvidenceCodes(bits: rows.int(5))
+                let isRelay = [.knownForwarder, .knownGateway, .nameRelays, .scattered].contains { evidence.contains($0) }
+                sender.isRelayOrScattered = sender.isRelayOrScattered || isRelay
             }
         }
         if weight > 0 { sender.confidence = Double(confidence) / Double(weight) / 1000 }
         return sender
+    }
+}
+
+extension DomainFactsReader {
+    /// What is in the way of a stricter policy, by whose word it is.
+    private func addFaults(_ sums: [SenderSum], _ seen: SeenRecords, _ reports: HeardReports, to facts: inout DomainFacts) {
+        var known = [Int](repeating: 0, count: reports.voices)
+        for flow in seen.flows where Int(flow.number) != Verdict.spoofed.stored { seen.forEachVoice(of: flow) { known[$0] += $1 } }
+        for (voice, messages) in known.enumerated() { facts.known.add(messages, of: voice) }
+        let least = max(Readiness.fewestToSee, Int(Readiness.quietShare * Double(facts.known.messages)) + 1)
+        var voicesOf: [Readiness.Kind: UInt128] = [:]
+        for sum in sums {
+            let verdict = sum.sender.verdict
+            let kind: Readiness.Kind? =
+                switch verdict {
+                case .misconfigured: .misconfigured
+                case .unaligned: .unaligned
+                case .authorized: sum.sender.isUnsigned ? .dkimMissing : nil
+                case .mailingList: .mailingList
+                case .unknown: .unknown
+                case .dkimOnly, .forwarded, .spoofed: nil
+                }
+            if let kind {
+                var fault = facts.faults[kind] ?? DomainFacts.Fault()
+                for index in sum.flows {
+                    let flow = seen.flows[Int(index)]
+                    let look = seen.looks[Int(flow.set)]
+                    // Where SPF ends in an error the server is not at fault: that is a blocker of its own.
+                    if kind == .misconfigured, look?.spf == .ownError { continue }
+                    if kind == .dkimMissing, look?.signatures.isEmpty != true { continue }
+                    let messages = flow.messages - (kind == .unknown ? flow.passed : 0)
+                    guard messages > 0 else { continue }
+                    fault.messages += messages
+                    voicesOf[kind, default: 0] |= flow.voices
+                    let part = Double(messages) / Double(flow.messages)
+                    seen.forEachVoice(of: flow) { fault.byVoice.add(Int(Double($1) * part), of: $0) }
+                }
+                facts.faults[kind] = fault
+            }
+            let isOwn = [.authorized, .dkimOnly, .misconfigured, .unaligned].contains(verdict)
+            guard isOwn, sum.sender.treatment.messages >= least, sum.address != nil || !sum.sender.name.isEmpty,
+                reports.witnesses(sum.voices) < Readiness.reportersNeeded
+            else { continue }
+            let sender = sum.byVoice(seen)
+            if sender.messages >= least, BoundedShare.share(sender, of: facts.known) > Readiness.quietShare {
+                facts.lonelySenders.append(sum.address.map { seen.table.addresses[Int($0)].description } ?? sum.sender.name)
+            }
+        }
+        for (kind, voices) in voicesOf { facts.faults[kind]?.witnesses = reports.witnesses(voices) }
+        facts.lonelySenders.sort()
+    }
+
+    /// Which misconfigured addresses passed with aligned SPF, before they fell out of it, and who saw that.
+    func addProofs(of domain: PolicyDomain, _ reports: HeardReports, to facts: inout DomainFacts) throws {
+        var candidates: [IPAddress: [(voice: Int, day: Int)]] = [:]
+        for sender in facts.senders(.misconfigured) {
+            for address in sender.addresses {
+                let ever = try SQLRows(db, TopFailures.everPassedSQL, [.integer(domain.id), .address(address)])
+                if try ever.next(), ever.int(0) > 0 { candidates[address] = [] }
+            }
+        }
+        guard !candidates.isEmpty else { return }
+        let days = Period(since: period.since.advanced(by: -Self.historyDays), until: period.until)
+        try records.forEach(of: domain.id, in: days, outcomes: 0...0) { record, day in
+            guard record.spf, record.messages > 0, candidates[record.source] != nil else { return }
+            let (voice, isSettled) = reports[record.report]
+            guard isSettled, reports.isWitness(voice), scope.includes(report: record.report) else { return }
+            candidates[record.source]?.append((voice, day))
+        }
+        for index in facts.senders.indices where facts.senders[index].verdict == .misconfigured {
+            for address in facts.senders[index].addresses {
+                guard let passes = candidates[address], !passes.isEmpty else { continue }
+                var lastDays: [Int: Int] = [:]
+                for (voice, day) in passes { lastDays[voice] = max(lastDays[voice] ?? day, day) }
+                let last = lastDays.values.sorted(by: >).prefix(Readiness.reportersNeeded).last ?? 0
+                facts.senders[index].proofs[address] = DomainFacts.Proof(
+                    witnesses: lastDays.count, days: Set(passes.map(\.day)).count, lastDay: Day(last))
+            }
+        }
     }
 }
 
@@ -225,8 +314,16 @@ extension SenderSum {
         sender.treatment.add(flow.treatment)
         sender.firstDay = min(sender.firstDay, Day(Int(flow.firstDay)))
         sender.lastDay = max(sender.lastDay, Day(Int(flow.lastDay)))
-        reporters |= flow.reporters
+        voices |= flow.voices
+        settled |= flow.settled
         flows.append(index)
+    }
+
+    /// Its messages as they decide.
+    fileprivate func byVoice(_ seen: SeenRecords) -> ByVoice {
+        var counts = ByVoice()
+        for index in flows { seen.forEachVoice(of: seen.flows[Int(index)]) { counts.add($1, of: $0) } }
+        return counts
     }
 
     /// Results that were not read say nothing, in particular not that there was no signature.

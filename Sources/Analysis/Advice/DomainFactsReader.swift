@@ -21,10 +21,10 @@ final class DomainFactsReader {
     /// Candidates for a regular sender that are looked up in the flows.
     static let mostCandidates = 24
 
-    /// Question: who reported when, and which policy. Unit: one row a counted report, in the order of days. Index: `reports_domain_day`,
-    /// covering.
+    /// Question: who reported when, whose word it is, when it came, and which policy. Unit: one row a counted report, in the order of days. Index:
+    /// `reports_domain_day`.
     static let reportsSQL = """
-        SELECT id, reporter_id, day, policy_id
+        SELECT id, reporter_id, day, policy_id, voice_id, coalesce(arrived_utc, end_utc)
         FROM reports
         WHERE domain_id = ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
         ORDER BY day
@@ -38,15 +38,26 @@ final class DomainFactsReader {
 
     /// Question: how sure is the verdict about a flow. Unit: one row a flow. Index: primary key of `flows`, one range.
     static let flowsSQL = """
-        SELECT verdict, messages, confidence, notes, authentication_id
+        SELECT verdict, messages, confidence, notes, authentication_id, evidence
         FROM flows
         WHERE source = ?1 AND domain_id = ?2 AND authentication_id BETWEEN ?3 AND ?4
         """
 
-    /// Question: the first day with a report of a witness. Unit: at most one row. Index: `reports_domain_day`, left at the first row.
+    /// Question: the first day with a report that is heard. Unit: at most one row. Index: `reports_domain_day`, left at the first row that fits;
+    /// primary key of `unheard_reports`.
     static let firstWitnessedSQL = """
-        SELECT day FROM reports WHERE domain_id = ?1 AND is_counted = 1 AND authenticity IS NOT 0 AND authenticity IS NOT 2
+        SELECT day FROM reports r
+        WHERE domain_id = ?1 AND is_counted = 1
+            AND NOT EXISTS (SELECT 1 FROM unheard_reports u WHERE u.domain_id = ?1 AND u.report_id = r.id)
         ORDER BY day LIMIT 1
+        """
+
+    /// Question: who may be believed about the domains of an organisation. Unit: one row a voice. Index: `names` by name; primary key of
+    /// `voice_organisations`, one range.
+    static let standingsSQL = """
+        SELECT v.voice_id, v.standing
+        FROM names n JOIN voice_organisations v ON v.organisation_id = n.id
+        WHERE n.name = ?1
         """
 
     /// Question: was there ever a message that passed. Unit: at most one row. Index: primary key of `daily`, left at the first row.
@@ -66,6 +77,7 @@ final class DomainFactsReader {
     let scope: Scope
     let period: Period
     private let today: Day
+    private var knownStandings: [String: [Int: Int]] = [:]
     let suffixes: PublicSuffixes
     var authentications: AuthenticationLookup
     var names: NameLookup
@@ -125,16 +137,18 @@ final class DomainFactsReader {
             guard try witnessed.next() else { return nil }
             facts.firstDay = Day(witnessed.int(0))
         }
-        let reporterOf = try addReports(of: domain, to: &facts)
-        var seen = try SeenRecords(self, domain, reporterOf)
-        facts.subdomains = try subdomains(of: domain, seen)
+        let reports = try addReports(of: domain, to: &facts)
+        var seen = try SeenRecords(self, domain, reports)
+        facts.hasOutliers = seen.hasOutliers
+        facts.subdomains = try subdomains(of: domain, seen, reports)
         let sets = seen.sets()
         seen.looks = try looks(at: sets, seen.setKeys, facts)
-        addSelectors(sets, seen.looks, to: &facts)
-        addSPF(sets, seen.looks, to: &facts)
-        try addSenders(of: domain, seen, to: &facts)
+        addSelectors(sets, seen, reports, to: &facts)
+        addSPF(sets, seen, reports, to: &facts)
+        try addSenders(of: domain, seen, reports, to: &facts)
+        try addProofs(of: domain, reports, to: &facts)
         if facts.totals.allSatisfy({ $0.key == .spoofed || $0.key == .unknown }) {
-            facts.everSent = try exists(Self.passedSQL, domain) || exists(Self.knownSQL, domain)
+            facts.everSent = try everSent(domain, facts.firstDay)
         }
         // It takes a walk through months: only for whom it would be the one thing that keeps a stricter policy off.
         if scope.reports == nil, facts.everSent, Readiness(facts, facts.policy)?.isReady == true {
@@ -145,20 +159,33 @@ final class DomainFactsReader {
 
     private func exists(_ sql: String, _ domain: PolicyDomain) throws -> Bool { try SQLRows(db, sql, [.integer(domain.id)]).next() }
 
+    /// Whether anything in the whole history shows a sender that is not a stranger. Rollups do not know whose word they are.
+    private func everSent(_ domain: PolicyDomain, _ firstDay: Day) throws -> Bool {
+        guard try exists(Self.passedSQL, domain) || exists(Self.knownSQL, domain) else { return false }
+        guard !scope.leftOut.isEmpty, firstDay <= period.until else { return true }
+        var everSent = false
+        try records.forEach(of: domain.id, in: Period(since: firstDay, until: period.until)) { record, _ in
+            guard !everSent, record.messages > 0, record.aligned > 0 || (3...8).contains(record.verdict) else { return }
+            everSent = scope.includes(report: record.report)
+        }
+        return everSent
+    }
+
     // MARK: - Reports
 
-    /// Reporters and policies; returns the place of each report's reporter among all reporters, for masks of 128 bits.
-    private func addReports(of domain: PolicyDomain, to facts: inout DomainFacts) throws -> [Int: Int] {
+    /// Reporters, voices and policies.
+    private func addReports(of domain: PolicyDomain, to facts: inout DomainFacts) throws -> HeardReports {
         struct Seen {
             let reporter: Int
+            let voice: Int
             var days: [Int] = []
             var reports = 0
             /// One for each day, as these.
             var policies: [Int] = []
         }
-        var places: [Int: Int] = [:]
-        var reporterOf: [Int: Int] = [:]
+        var places: [[Int]: Int] = [:]
         var seen: [Seen] = []
+        var reports = HeardReports(try standings(of: facts.organisation))
         let rows = try SQLRows(
             db, Self.reportsSQL,
             [.integer(domain.id), .integer(period.since.number - Self.historyDays), .integer(period.until.number)])
@@ -166,12 +193,15 @@ final class DomainFactsReader {
             let (report, reporter, day, policy) = (rows.int(0), rows.int(1), rows.int(2), rows.int(3))
             // `scope.reports` holds reports of the period only: with `--reporter` there is no look before it.
             guard scope.includes(report: report) else { continue }
-            let place = places[reporter] ?? places.count
+            // Nobody has the key 0.
+            let voice = rows.optionalInt(4) ?? 0
+            let arrived = Day(containing: rows.int(5))
+            reports.add(report, voice: voice, day: day, isSettled: arrived.distance(to: today) >= Advisor.settlingDays)
+            let place = places[[reporter, voice]] ?? seen.count
             if place == seen.count {
-                places[reporter] = place
-                seen.append(Seen(reporter: reporter))
+                places[[reporter, voice]] = place
+                seen.append(Seen(reporter: reporter, voice: voice))
             }
-            reporterOf[report] = min(place, 127)
             if day >= period.since.number { seen[place].reports += 1 }
             // They come in the order of days.
             if seen[place].days.last != day {
@@ -182,13 +212,25 @@ final class DomainFactsReader {
                 seen[place].policies[seen[place].policies.count - 1] = policy
             }
         }
+        reports.settle()
+        for voice in reports.all {
+            facts.voices.append(
+                DomainFacts.Voice(
+                    name: voice.id == 0 ? "" : try names.name(voice.id) ?? "", days: voice.days.map { Day($0) }, standing: voice.standing))
+        }
+        var reporters: [String: DomainFacts.Reporter] = [:]
         for seen in seen {
             let name = reporterNames[seen.reporter] ?? ""
-            facts.reporters.append(DomainFacts.Reporter(name: name, days: seen.days.map { Day($0) }, reports: seen.reports))
+            // Whoever writes in somebody's name is not that reporter, but in lists there is one of each name.
+            var reporter = reporters[name] ?? DomainFacts.Reporter(name: name, days: [], reports: 0)
+            reporter.days = reporter.days.isEmpty ? seen.days.map { Day($0) } : Set(reporter.days + seen.days.map { Day($0) }).sorted()
+            reporter.reports += seen.reports
+            reporters[name] = reporter
             var lastTags: String?
             for (day, policy) in zip(seen.days, seen.policies) {
                 guard var run = policies[policy], let tags = policyTags[policy] else { continue }
                 run.reporter = name
+                run.voice = reports.place(of: seen.voice)
                 run.since = Day(day)
                 run.until = Day(day)
                 if lastTags == tags {
@@ -199,9 +241,19 @@ final class DomainFactsReader {
                 }
             }
         }
-        facts.reporters.sort { $0.name < $1.name }
-        facts.policies.sort { ($0.reporter, $0.since) < ($1.reporter, $1.since) }
-        return reporterOf
+        facts.reporters = reporters.values.sorted { $0.name < $1.name }
+        facts.policies.sort { ($0.reporter, $0.since, $0.until, $0.voice ?? 0) < ($1.reporter, $1.since, $1.until, $1.voice ?? 0) }
+        return reports
+    }
+
+    /// Of each voice that reports about the organisation's domains: 0 newcomer, 1 believed with others while the store is young, 2 witness.
+    private func standings(of organisation: String) throws -> [Int: Int] {
+        if let known = knownStandings[organisation] { return known }
+        var standings: [Int: Int] = [:]
+        let rows = try SQLRows(db, Self.standingsSQL, [.text(organisation)])
+        while try rows.next() { standings[rows.int(0)] = rows.int(1) }
+        knownStandings[organisation] = standings
+        return standings
     }
 
     // MARK: - Results
@@ -254,46 +306,79 @@ final class DomainFactsReader {
         return look
     }
 
-    private func addSelectors(_ sets: [[SetSum]], _ looks: [Look?], to facts: inout DomainFacts) {
+    private func addSelectors(_ sets: [[SetSum]], _ seen: SeenRecords, _ reports: HeardReports, to facts: inout DomainFacts) {
         struct Sum {
             var passed = 0
             var failed = 0
-            var passedReporters: UInt128 = 0
-            var failedReporters: UInt128 = 0
+            var passedVoices: UInt128 = 0
+            var failedVoices: UInt128 = 0
             var firstFailedDay = Int.max
             var lastDay = Int.min
+            var passedByVoice = ByVoice()
+            var failedByVoice = ByVoice()
         }
-        var sums: [[String]: Sum] = [:]
-        for verdict in [Verdict.authorized, .misconfigured, .dkimOnly] {
-            for (set, look) in zip(sets[verdict.stored], looks) where set.messages > 0 {
-                for signature in look?.signatures ?? [] {
-                    var sum = sums[[signature.domain, signature.selector]] ?? Sum()
-                    if signature.result == .pass {
-                        sum.passed += set.messages
-                        sum.passedReporters |= set.reporters
-                    } else if signature.result.isBroken {
-                        sum.failed += set.messages
-                        sum.failedReporters |= set.reporters
-                        sum.firstFailedDay = min(sum.firstFailedDay, set.firstDay)
+        var numbers: [[String]: Int] = [:]
+        var sums: [(key: [String], sum: Sum)] = []
+        // Of each set: which selectors verified, and which did not.
+        var selectorsOf = [[(number: Int, isGood: Bool)]](repeating: [], count: seen.looks.count)
+        for (set, look) in seen.looks.enumerated() {
+            for signature in look?.signatures ?? [] {
+                guard signature.result == .pass || signature.result.isBroken else { continue }
+                let key = [signature.domain, signature.selector]
+                let number = numbers[key] ?? sums.count
+                if number == sums.count {
+                    numbers[key] = number
+                    sums.append((key, Sum()))
+                }
+                selectorsOf[set].append((number, signature.result == .pass))
+            }
+        }
+        let direct = [Verdict.authorized, .misconfigured, .dkimOnly].map(\.stored)
+        for verdict in direct {
+            for (set, selectors) in zip(sets[verdict], selectorsOf) where set.messages > 0 {
+                for (number, isGood) in selectors {
+                    if isGood {
+                        sums[number].sum.passed += set.messages
+                        sums[number].sum.passedVoices |= set.voices
+                    } else {
+                        sums[number].sum.failed += set.messages
+                        sums[number].sum.failedVoices |= set.voices
+                        sums[number].sum.firstFailedDay = min(sums[number].sum.firstFailedDay, set.firstDay)
                     }
-                    sum.lastDay = max(sum.lastDay, set.lastDay)
-                    sums[[signature.domain, signature.selector]] = sum
+                    sums[number].sum.lastDay = max(sums[number].sum.lastDay, set.lastDay)
                 }
             }
         }
-        facts.selectors = sums.map { key, sum in
+        for flow in seen.flows where direct.contains(Int(flow.number)) {
+            for (number, isGood) in selectorsOf[Int(flow.set)] {
+                seen.forEachVoice(of: flow) { voice, messages in
+                    if isGood {
+                        sums[number].sum.passedByVoice.add(messages, of: voice)
+                    } else {
+                        sums[number].sum.failedByVoice.add(messages, of: voice)
+                    }
+                }
+            }
+        }
+        facts.selectors = sums.filter { $0.sum.passed + $0.sum.failed > 0 }.map { key, sum in
             DomainFacts.Selector(
                 domain: key[0], selector: key[1].isEmpty ? "?" : key[1], passed: sum.passed, failed: sum.failed,
-                passedReporters: sum.passedReporters.nonzeroBitCount, failedReporters: sum.failedReporters.nonzeroBitCount,
-                firstFailedDay: Day(sum.failed > 0 ? sum.firstFailedDay : sum.lastDay), lastDay: Day(sum.lastDay))
+                passedReporters: sum.passedVoices.nonzeroBitCount, failedReporters: sum.failedVoices.nonzeroBitCount,
+                failedWitnesses: reports.witnesses(sum.failedVoices),
+                firstFailedDay: Day(sum.failed > 0 ? sum.firstFailedDay : sum.lastDay), lastDay: Day(sum.lastDay),
+                passedByVoice: sum.passedByVoice, failedByVoice: sum.failedByVoice)
         }.sorted { ($0.domain, $0.selector) < ($1.domain, $1.selector) }
     }
 
-    private func addSPF(_ sets: [[SetSum]], _ looks: [Look?], to facts: inout DomainFacts) {
+    private func addSPF(_ sets: [[SetSum]], _ seen: SeenRecords, _ reports: HeardReports, to facts: inout DomainFacts) {
+        struct Voices {
+            var permanent: UInt128 = 0
+            var temporary: UInt128 = 0
+            var none: UInt128 = 0
+        }
         var outcomes: [String: DomainFacts.SPFOutcome] = [:]
-        var errors: [String: UInt128] = [:]
-        var missing: [String: UInt128] = [:]
-        for (set, look) in sets.lazy.flatMap({ zip($0, looks) }) where set.messages > 0 {
+        var voices: [String: Voices] = [:]
+        for (set, look) in sets.lazy.flatMap({ zip($0, seen.looks) }) where set.messages > 0 {
             guard let (domain, result) = look?.ownSPF else { continue }
             var outcome = outcomes[domain] ?? DomainFacts.SPFOutcome(domain: domain)
             let messages = set.messages
@@ -301,20 +386,37 @@ final class DomainFactsReader {
             case .pass: outcome.passed += messages
             case .permerror:
                 outcome.permanentErrors += messages
-                errors[domain, default: 0] |= set.reporters
-            case .temperror: outcome.temporaryErrors += messages
+                voices[domain, default: Voices()].permanent |= set.voices
+            case .temperror:
+                outcome.temporaryErrors += messages
+                voices[domain, default: Voices()].temporary |= set.voices
             case .none:
                 outcome.none += messages
-                missing[domain, default: 0] |= set.reporters
+                voices[domain, default: Voices()].none |= set.voices
             case .neutral: outcome.neutral += messages
             case .softfail: outcome.softFailed += messages
             case .fail, .policy, .unknown: outcome.failed += messages
             }
             outcomes[domain] = outcome
         }
-        for (domain, mask) in errors { outcomes[domain]?.permanentErrorReporters = mask.nonzeroBitCount }
-        for (domain, mask) in missing { outcomes[domain]?.noneReporters = mask.nonzeroBitCount }
+        for (domain, masks) in voices {
+            outcomes[domain]?.permanentErrorReporters = masks.permanent.nonzeroBitCount
+            outcomes[domain]?.permanentErrorWitnesses = reports.witnesses(masks.permanent)
+            outcomes[domain]?.temporaryErrorWitnesses = reports.witnesses(masks.temporary)
+            outcomes[domain]?.noneReporters = masks.none.nonzeroBitCount
+            outcomes[domain]?.noneWitnesses = reports.witnesses(masks.none)
+        }
         facts.spf = outcomes.values.sorted { $0.domain < $1.domain }
+        let places = Dictionary(uniqueKeysWithValues: facts.spf.enumerated().map { ($1.domain, $0) })
+        let outcomeOf = seen.looks.map { look in look?.ownSPF.flatMap { places[$0.domain] } }
+        for flow in seen.flows {
+            guard let place = outcomeOf[Int(flow.set)], let result = seen.looks[Int(flow.set)]?.ownSPF?.result else { continue }
+            seen.forEachVoice(of: flow) { voice, messages in
+                facts.spf[place].checksByVoice.add(messages, of: voice)
+                if result == .permerror { facts.spf[place].permanentErrorsByVoice.add(messages, of: voice) }
+                if result == .temperror { facts.spf[place].temporaryErrorsByVoice.add(messages, of: voice) }
+            }
+        }
     }
 }
 

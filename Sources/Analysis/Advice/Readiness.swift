@@ -6,19 +6,26 @@ import DMARC
 struct Readiness {
     /// Days with reports that are needed, and days of quarantine before reject.
     static let daysNeeded = 30
-    /// Independent reporters that are needed.
+    /// Witnesses that are needed.
     static let reportersNeeded = 2
     /// Days with reports that a reporter must have to count.
     static let reporterDays = 3
     /// The share of known senders' messages that may be at fault.
     static let quietShare = 0.005
+    /// Whatever the share: a sender at fault with so many messages in the period, that two witnesses saw, is in the way. It is what the share
+    /// comes to for a domain with 200,000 messages; below that the share is stricter.
+    static let loudMessages = 1000
+    /// Of how many messages on a sender above the share is to be seen by two witnesses.
+    static let fewestToSee = 10
 
     /// What is in the way.
     enum Kind: String, CaseIterable {
         /// Fewer than thirty days with reports.
         case thin
-        /// Fewer than two independent reporters.
+        /// Fewer than two witnesses.
         case oneReporter = "one-reporter"
+        /// A sender above the share that fewer than two witnesses saw.
+        case oneWitness = "one-witness"
         /// No known sender was seen at all.
         case noKnownMail = "no-known-mail"
         case misconfigured
@@ -56,6 +63,8 @@ struct Readiness {
     let knownPassed: Int
     /// First day of the figures.
     let since: Day
+    /// Whether something is in the way, or is not, because no voice may carry more than a third.
+    let isBounded: Bool
 
     var isReady: Bool { blockers.isEmpty }
 
@@ -65,63 +74,90 @@ struct Readiness {
         self.policy = policy.p
         next = policy.p == "none" ? "quarantine" : "reject"
         days = facts.reportDays
-        reporters = Self.independent(facts.reporters)
+        reporters = Self.independent(facts.voices)
         let known = facts.totals.filter { $0.key != .spoofed }.values
         knownPassed = known.reduce(0) { $0 + $1.passed }
         wouldFail = known.reduce(0) { $0 + $1.failed }
         since = facts.period.since
-        blockers = Self.blockers(facts, policy, next: next, days: days, reporters: reporters)
+        var blockers = Blockers(facts)
+        blockers.add(facts, policy, next: next, days: days, reporters: reporters)
+        self.blockers = blockers.found
+        isBounded = blockers.isBounded
     }
 
-    private static func blockers(
-        _ facts: DomainFacts, _ policy: CurrentPolicy, next: String, days: Int, reporters: Int
-    ) -> [Blocker] {
-        var blockers: [Blocker] = []
-        let known = facts.knownMessages
-        func add(_ kind: Kind, _ messages: Int, _ subjects: [String] = []) {
-            guard messages > 0, Double(messages) > quietShare * Double(known) else { return }
-            blockers.append(Blocker(kind: kind, count: messages, subjects: Array(subjects.prefix(3))))
-        }
-        func names(_ verdict: Verdict) -> [String] {
-            facts.senders(verdict).sorted { ($0.treatment.messages, $1.name) > ($1.treatment.messages, $0.name) }.map(\.name)
-        }
-        if days < daysNeeded { blockers.append(Blocker(kind: .thin, count: days)) }
-        if reporters < reportersNeeded { blockers.append(Blocker(kind: .oneReporter, count: reporters)) }
-        if known == 0 { blockers.append(Blocker(kind: .noKnownMail, count: 0)) }
+    /// Voices that speak for themselves: witnesses, and not one that wrote once or twice.
+    static func independent(_ voices: [DomainFacts.Voice]) -> Int {
+        voices.count { $0.isWitness && $0.days.count >= reporterDays }
+    }
+}
+
+/// Gathers what is in the way.
+private struct Blockers {
+    private let facts: DomainFacts
+    private(set) var found: [Readiness.Blocker] = []
+    private(set) var isBounded = false
+
+    init(_ facts: DomainFacts) { self.facts = facts }
+
+    private mutating func add(_ kind: Readiness.Kind, _ count: Int, _ subjects: [String] = []) {
+        found.append(Readiness.Blocker(kind: kind, count: count, subjects: Array(subjects.prefix(3))))
+    }
+
+    /// Something that is counted in messages.
+    private mutating func add(
+        _ kind: Readiness.Kind, _ fault: DomainFacts.Fault, _ subjects: [String] = [], loud: [DomainFacts.Sender] = []
+    ) {
+        guard fault.messages > 0 else { return }
+        let isLoud = loud.contains { $0.decisive >= Readiness.loudMessages && $0.witnesses >= Readiness.reportersNeeded }
+        let exceeds = BoundedShare.exceeds(
+            Readiness.quietShare, fault.byVoice, of: facts.known, witnesses: fault.witnesses)
+        let asReported = Double(fault.messages) > Readiness.quietShare * Double(facts.knownMessages)
+        isBounded = isBounded || (exceeds != asReported && !isLoud)
+        if exceeds || isLoud { add(kind, fault.messages, subjects) }
+    }
+
+    private func names(_ senders: [DomainFacts.Sender]) -> [String] {
+        senders.sorted { ($0.treatment.messages, $1.name) > ($1.treatment.messages, $0.name) }.map(\.name)
+    }
+
+    private func fault(_ kind: Readiness.Kind) -> DomainFacts.Fault { facts.faults[kind] ?? DomainFacts.Fault() }
+
+    mutating func add(_ facts: DomainFacts, _ policy: CurrentPolicy, next: String, days: Int, reporters: Int) {
+        if days < Readiness.daysNeeded { add(.thin, days) }
+        if reporters < Readiness.reportersNeeded { add(.oneReporter, reporters) }
+        if facts.knownMessages == 0 { add(.noKnownMail, 0) }
         // Where SPF ends in an error the server is not at fault: that is a blocker of its own.
-        let inError = facts.senders(.misconfigured).filter { $0.spf == .ownError }
-        let misconfigured = facts.total(.misconfigured).messages - inError.reduce(0) { $0 + $1.treatment.messages }
-        add(.misconfigured, misconfigured, facts.senders(.misconfigured).filter { $0.spf != .ownError }.map(\.name))
-        add(.unaligned, facts.total(.unaligned).messages, names(.unaligned))
-        let unsigned = facts.senders(.authorized).filter(\.isUnsigned)
-        add(.dkimMissing, unsigned.reduce(0) { $0 + $1.unsigned }, unsigned.map(\.name))
+        let misconfigured = facts.senders(.misconfigured).filter { $0.spf != .ownError }
+        add(.misconfigured, fault(.misconfigured), names(misconfigured), loud: misconfigured)
+        let unaligned = facts.senders(.unaligned)
+        // Somebody whom nobody knows is in the way by his share, not by how much he sends.
+        add(.unaligned, fault(.unaligned), names(unaligned), loud: unaligned.filter { !$0.notes.contains(.unrelated) })
+        add(.dkimMissing, fault(.dkimMissing), facts.senders(.authorized).filter(\.isUnsigned).map(\.name))
         let broken = facts.selectors.filter(\.isBroken)
-        add(.dkimBroken, broken.reduce(0) { $0 + $1.failed }, broken.map { "\($0.selector)._domainkey.\($0.domain)" })
-        add(.spfError, facts.spf.reduce(0) { $0 + $1.permanentErrors }, facts.spf.filter { $0.permanentErrors > 0 }.map(\.domain))
-        add(.unknown, facts.total(.unknown).failed)
-        if !facts.lateSenders.isEmpty {
-            blockers.append(Blocker(kind: .lateSender, count: facts.lateSenders.count, subjects: facts.lateSenders.map(\.name)))
+        let signatures = broken.reduce(into: DomainFacts.Fault()) { fault, selector in
+            fault.messages += selector.failed
+            fault.byVoice.add(selector.failedByVoice)
+            fault.witnesses = max(fault.witnesses, selector.failedWitnesses)
         }
-        let others = Set(facts.policies.filter { $0.until >= facts.period.until.advanced(by: -7) }.compactMap { $0.p?.lowercased() })
-        if others.count > 1 { blockers.append(Blocker(kind: .mixedPolicy, count: others.count, subjects: others.sorted())) }
-        guard next == "reject" else { return blockers }
-        if policy.isTesting || policy.pct != nil { blockers.append(Blocker(kind: .notInForce, count: 1)) }
+        add(.dkimBroken, signatures, broken.map { "\($0.selector)._domainkey.\($0.domain)" })
+        let errors = facts.spf.reduce(into: DomainFacts.Fault()) { fault, spf in
+            fault.messages += spf.permanentErrors
+            fault.byVoice.add(spf.permanentErrorsByVoice)
+            fault.witnesses = max(fault.witnesses, spf.permanentErrorWitnesses)
+        }
+        add(.spfError, errors, facts.spf.filter { $0.permanentErrors > 0 }.map(\.domain))
+        add(.unknown, fault(.unknown))
+        // Without two witnesses at all this says nothing more.
+        if reporters >= Readiness.reportersNeeded, !facts.lonelySenders.isEmpty {
+            add(.oneWitness, facts.lonelySenders.count, facts.lonelySenders)
+        }
+        if !facts.lateSenders.isEmpty { add(.lateSender, facts.lateSenders.count, facts.lateSenders.map(\.name)) }
+        let policies = facts.currentPolicies
+        if policies.count > 1 { add(.mixedPolicy, policies.count, policies) }
+        guard next == "reject" else { return }
+        if policy.isTesting || policy.pct != nil { add(.notInForce, 1) }
         let quarantined = policy.since.distance(to: facts.period.until) + 1
-        if quarantined < daysNeeded { blockers.append(Blocker(kind: .quarantineShort, count: quarantined)) }
-        add(.mailingList, facts.total(.mailingList).messages, names(.mailingList))
-        return blockers
-    }
-
-    /// Reporters that speak for themselves: several names of one provider are one, and one that wrote once or twice is none.
-    static func independent(_ reporters: [DomainFacts.Reporter]) -> Int {
-        Set(reporters.filter { $0.days.count >= reporterDays }.map { provider($0.name) }).count
-    }
-
-    private static func provider(_ name: String) -> String {
-        let name = name.lowercased()
-        if name.contains("outlook") || name.contains("microsoft") || name.contains("hotmail") { return "microsoft" }
-        if name.contains("google") { return "google" }
-        if name.contains("yahoo") || name.contains("aol") { return "yahoo" }
-        return name
+        if quarantined < Readiness.daysNeeded { add(.quarantineShort, quarantined) }
+        add(.mailingList, fault(.mailingList), names(facts.senders(.mailingList)))
     }
 }

@@ -17,7 +17,7 @@ struct Look {
 /// All records of a verdict with the same set of results.
 struct SetSum {
     var messages = 0
-    var reporters: UInt128 = 0
+    var voices: UInt128 = 0
     var firstDay = Int.max
     var lastDay = Int.min
 }
@@ -36,13 +36,26 @@ struct SeenFlow {
     var passed = 0
     var quarantined = 0
     var rejected = 0
-    var reporters: UInt128 = 0
+    /// A bit for each voice that saw it.
+    var voices: UInt128 = 0
+    /// Those whose reports did not arrive in the last days only.
+    var settled: UInt128 = 0
+    /// Place of the latest of its `VoiceMessages`.
+    fileprivate var share: Int32 = -1
 
     var treatment: DomainFacts.Treatment {
         DomainFacts.Treatment(
             messages: messages, passed: passed, delivered: messages - passed - quarantined - rejected, quarantined: quarantined,
             rejected: rejected)
     }
+}
+
+/// What one voice says of a flow.
+private struct VoiceMessages {
+    let voice: Int32
+    /// Place of the next one of the same flow; -1: none.
+    let next: Int32
+    var messages: Int
 }
 
 /// The records of a domain in the period, added up in one pass. Sources and sets of results are numbered from 0, so that all else is arrays.
@@ -52,6 +65,8 @@ struct SeenRecords {
         var spoofed = 0
         var delivered = 0
         var others = 0
+        /// Who saw strangers use it.
+        var voices: UInt128 = 0
     }
 
     private(set) var table = SourceTable()
@@ -62,17 +77,23 @@ struct SeenRecords {
     private(set) var headers: [(name: Int, sum: HeaderSum)] = []
     /// What each set says; nil: it was not read.
     var looks: [Look?] = []
+    /// Whether a count was out of all proportion, so that not all of it decides.
+    private(set) var hasOutliers = false
+    private var shares: [VoiceMessages] = []
 
-    init(_ reader: DomainFactsReader, _ domain: PolicyDomain, _ reporterOf: [Int: Int]) throws {
+    init(_ reader: DomainFactsReader, _ domain: PolicyDomain, _ reports: HeardReports) throws {
         var index = FlowIndex()
         var headerPlaces = KeyedPlaces()
-        try read(domain, .failed, reader, reporterOf, &index, &headerPlaces)
+        var outliers = Outliers(reader.period, voices: reports.voices)
+        try read(domain, .failed, reader, reports, &index, &headerPlaces, &outliers)
         // Who else uses a name below the domain matters only where strangers do.
         var hasStrangersBelow = false
         for (key, sum) in headers where sum.spoofed > 0 {
             hasStrangersBelow = try hasStrangersBelow || reader.names.name(key) != domain.name
         }
-        try read(domain, hasStrangersBelow ? .passed : .passedWithoutNames, reader, reporterOf, &index, &headerPlaces)
+        try read(
+            domain, hasStrangersBelow ? .passed : .passedWithoutNames, reader, reports, &index, &headerPlaces, &outliers)
+        for outlier in outliers.find() { try setAside(outlier, domain, reader, reports, &index) }
         for key in setKeys { reader.setPlaces[key] = -1 }
     }
 
@@ -81,16 +102,17 @@ struct SeenRecords {
     }
 
     private mutating func read(
-        _ domain: PolicyDomain, _ kind: Kind, _ reader: DomainFactsReader, _ reporterOf: [Int: Int], _ index: inout FlowIndex,
-        _ headerPlaces: inout KeyedPlaces
+        _ domain: PolicyDomain, _ kind: Kind, _ reader: DomainFactsReader, _ reports: HeardReports, _ index: inout FlowIndex,
+        _ headerPlaces: inout KeyedPlaces, _ outliers: inout Outliers
     ) throws {
-        var (lastReport, bit, isIncluded) = (-1, UInt128(0), true)
+        var (lastReport, voice, bit, isSettled, isIncluded) = (-1, 0, UInt128(0), true, true)
         let outcome = kind == .failed ? 1 : 0
         try reader.records.forEach(of: domain.id, in: reader.period, outcomes: outcome...outcome) { record, recordDay in
             let report = record.report
             if report != lastReport {
                 lastReport = report
-                bit = UInt128(1) << UInt128(reporterOf[report] ?? 127)
+                (voice, isSettled) = reports[report]
+                bit = UInt128(1) << UInt128(voice)
                 isIncluded = reader.scope.includes(report: report)
             }
             let messages = record.messages
@@ -118,15 +140,64 @@ struct SeenRecords {
             }
             flows[place].firstDay = min(flows[place].firstDay, day)
             flows[place].lastDay = max(flows[place].lastDay, day)
-            flows[place].reporters |= bit
+            flows[place].voices |= bit
+            if isSettled { flows[place].settled |= bit }
+            add(messages, of: voice, to: place)
+            outliers.note(messages, voice: voice, day: recordDay, verdict: Int(number))
             if kind == .passedWithoutNames { return }
             let header = headerPlace(of: record.headerFrom, &headerPlaces)
             if Int(number) == Verdict.spoofed.stored {
                 headers[header].sum.spoofed += messages
+                headers[header].sum.voices |= bit
                 if isDelivered { headers[header].sum.delivered += messages }
             } else {
                 headers[header].sum.others += messages
             }
+        }
+    }
+
+    /// Few voices see a flow, or few flows are seen by many.
+    @inline(__always)
+    private mutating func add(_ messages: Int, of voice: Int, to place: Int) {
+        var share = flows[place].share
+        while share >= 0 {
+            if shares[Int(share)].voice == Int32(voice) {
+                shares[Int(share)].messages += messages
+                return
+            }
+            share = shares[Int(share)].next
+        }
+        shares.append(VoiceMessages(voice: Int32(voice), next: flows[place].share, messages: messages))
+        flows[place].share = Int32(shares.count - 1)
+    }
+
+    /// Takes back what may not count of an outlier: the records of that day are read again.
+    @inline(never)
+    private mutating func setAside(
+        _ outlier: (voice: Int, day: Int, verdict: Int, kept: Double), _ domain: PolicyDomain, _ reader: DomainFactsReader,
+        _ reports: HeardReports, _ index: inout FlowIndex
+    ) throws {
+        hasOutliers = true
+        let day = Period(since: Day(outlier.day), until: Day(outlier.day))
+        try reader.records.forEach(of: domain.id, in: day) { record, _ in
+            let stored = record.verdict
+            let number = (3...9).contains(stored) ? UInt8(stored) : 2
+            guard Int(number) == outlier.verdict, reports[record.report].voice == outlier.voice,
+                reader.scope.includes(report: record.report), let source = table.find(record.source)
+            else { return }
+            let set = setNumber(of: record.authentication, reader)
+            let place = index.place(source: Int32(source), set: set, number: number)
+            let cut = record.messages - Int((Double(record.messages) * outlier.kept).rounded())
+            if place < flows.count { add(-cut, of: outlier.voice, to: place) }
+        }
+    }
+
+    /// Calls `body` with what each voice says of a flow, outliers set aside.
+    func forEachVoice(of flow: SeenFlow, _ body: (_ voice: Int, _ messages: Int) -> Void) {
+        var share = flow.share
+        while share >= 0 {
+            body(Int(shares[Int(share)].voice), shares[Int(share)].messages)
+            share = shares[Int(share)].next
         }
     }
 
@@ -155,7 +226,7 @@ struct SeenRecords {
         for flow in flows {
             let (number, set) = (Int(flow.number), Int(flow.set))
             sets[number][set].messages += flow.messages
-            sets[number][set].reporters |= flow.reporters
+            sets[number][set].voices |= flow.voices
             sets[number][set].firstDay = min(sets[number][set].firstDay, Int(flow.firstDay))
             sets[number][set].lastDay = max(sets[number][set].lastDay, Int(flow.lastDay))
         }
@@ -209,11 +280,15 @@ private struct FlowIndex {
 
 extension DomainFactsReader {
     /// Names below the policy domain in From.
-    func subdomains(of domain: PolicyDomain, _ seen: SeenRecords) throws -> [DomainFacts.Subdomain] {
+    func subdomains(of domain: PolicyDomain, _ seen: SeenRecords, _ reports: HeardReports) throws -> [DomainFacts.Subdomain] {
         var subdomains: [DomainFacts.Subdomain] = []
         for (id, sum) in seen.headers {
             guard let name = try names.name(id), name.hasSuffix("." + domain.name) else { continue }
-            subdomains.append(DomainFacts.Subdomain(name: name, spoofed: sum.spoofed, delivered: sum.delivered, others: sum.others))
+            subdomains.append(
+                DomainFacts.Subdomain(
+                    name: name, spoofed: sum.spoofed, delivered: sum.delivered, others: sum.others,
+                    witnesses: Set((0..<reports.voices).filter { sum.voices >> UInt128($0) & 1 == 1 && reports.isWitness($0) })
+                ))
         }
         return subdomains.sorted { $0.name < $1.name }
     }

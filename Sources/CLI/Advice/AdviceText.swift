@@ -38,6 +38,12 @@ protocol AdviceTexts: Sendable {
     func counts(_ advice: DomainAdvice) -> String
     /// That reports whose sender is not verified were left out, with their messages.
     func leftOut(_ messages: Int) -> String
+    /// That reports of newcomers are not heard yet, with their messages.
+    func newcomers(_ messages: Int, _ voices: Int) -> String
+    /// That one report says more than all others.
+    func outlier(_ report: OutlyingReport) -> String
+    /// That nobody checks whom reports come from, and the line that is to be added below `[authenticity]`.
+    func nobodyChecked(_ line: String) -> String
     /// Domains with nothing to do.
     func quiet(_ names: [String]) -> String
     /// Where the texts of what is fine can be read.

@@ -33,7 +33,10 @@ struct DutchAdvice: AdviceTexts {
     }
 
     func counts(_ advice: DomainAdvice) -> String {
-        guard !advice.findings.isEmpty else { return "Niets te melden: alles is zoals het hoort." }
+        guard !advice.findings.isEmpty else {
+            return advice.reports == 0 && advice.newcomers > 0
+                ? "Nog niets te melden: wie rapporteert moet eerst twee weken bekend zijn." : "Niets te melden: alles is zoals het hoort."
+        }
         let parts = Severity.allCases.compactMap { severity in
             let count = advice.findings.count { $0.severity == severity }
             return count == 0 ? nil : "\(count) \(word(severity))"
@@ -43,6 +46,18 @@ struct DutchAdvice: AdviceTexts {
 
     func leftOut(_ messages: Int) -> String {
         "Niet meegeteld: rapporten waarvan de afzender niet vaststaat, over \(writer.count(messages, "bericht", "berichten"))."
+    }
+
+    func newcomers(_ messages: Int, _ voices: Int) -> String {
+        "Telt nog niet mee: \(writer.count(messages, "bericht", "berichten")) van \(writer.count(voices, "nieuwe ontvanger die rapporteert", "nieuwe ontvangers die rapporteren"))."
+    }
+
+    func outlier(_ report: OutlyingReport) -> String {
+        "Eén rapport van \(report.reporter) noemt \(messages(report.messages)); alle andere samen \(writer.number(report.others))."
+    }
+
+    func nobodyChecked(_ line: String) -> String {
+        "Niemand controleert van wie een rapport komt. Zet in de configuratie, onder [authenticity], met de naam van je mailserver: \(line)"
     }
 
     func quiet(_ names: [String]) -> String { "Niets te doen voor \(writer.list(names))." }
@@ -116,6 +131,21 @@ struct DutchAdvice: AdviceTexts {
         let isIPv6 = finding.code == .missingIPv6
         let isOne = finding.subjects.count == 1
         let failed = finding.count("failed")
+        guard finding.flag("proven") else {
+            return AdviceText(
+                title: isIPv6
+                    ? "Een server verstuurt over IPv6 uit jouw naam, en SPF kent die niet"
+                    : "Een server die SPF niet kent verstuurt uit jouw naam",
+                seen:
+                    "\(messages(finding.messages)) van \(writer.list(finding.subjects)), gemeld door \(reporters(finding.count("reporters"))); SPF mislukt daar. \(writer.number(finding.count("signed"))) met een geldige handtekening van jou, \(writer.number(failed)) mislukt voor DMARC.",
+                meaning:
+                    "\(likely(finding)) een eigen server die nooit in je SPF-record stond; een doorstuurder kan er net zo uitzien. "
+                    + (failed == 0
+                        ? "De handtekening redt deze berichten, dus er is geen haast bij." : "De rapporten geven geen zekerheid."),
+                step:
+                    "Is \(isOne ? "dit adres" : "een van deze adressen") van jou? Vraag het wie je mail beheert. Zo ja, zet het dan in het SPF-record; zo nee, laat het record zoals het is: wie in SPF staat mag uit jouw naam versturen.",
+                check: "Is het van jou: in de rapporten van de 2–3 dagen na de wijziging is SPF daar geslaagd.")
+        }
         return AdviceText(
             title: isIPv6 ? "Je server verstuurt ook over IPv6, en SPF weet dat niet" : "Een eigen server ontbreekt in je SPF-record",
             seen:
@@ -385,16 +415,20 @@ struct DutchAdvice: AdviceTexts {
             meaning: (finding.word("sp") ?? "").isEmpty
                 ? "Zonder sp= geldt het beleid p=none ook voor namen onder het domein."
                 : "Door sp=none is elke naam onder het domein te gebruiken.",
-            step: !finding.flag("certain")
-                ? "Wacht tot 30 dagen rapporten van 2 ontvangers laten zien dat niemand van jullie vanaf namen onder het domein verstuurt."
-                : sends
-                    ? "Andere namen onder het domein versturen wel, bescherm dus alleen wat niet bestaat, met np=reject."
-                    : "Niemand hoort daarvandaan te versturen: sluit de namen onder het domein met sp=reject, en met np=reject voor wat niet bestaat.",
+            step: !finding.flag("certain") && !finding.flag("seen_by_two")
+                ? "Wacht af: één ontvanger alleen zag deze namen, en wie een rapport schrijft kan namen verzinnen."
+                : !finding.flag("certain")
+                    ? "Wacht tot 30 dagen rapporten van 2 ontvangers laten zien dat niemand van jullie vanaf namen onder het domein verstuurt."
+                    : sends
+                        ? "Andere namen onder het domein versturen wel, bescherm dus alleen wat niet bestaat, met np=reject."
+                        : "Niemand hoort daarvandaan te versturen: sluit de namen onder het domein met sp=reject, en met np=reject voor wat niet bestaat.",
             check: finding.flag("certain") ? "\(soon) worden deze berichten geweigerd." : "")
     }
 
     private func parked(_ finding: Finding) -> AdviceText {
-        let history = "\(days(finding.count("days"))) aan rapporten van \(reporters(finding.count("reporters")))"
+        let count = finding.count("reporters")
+        let history =
+            "\(days(finding.count("days"))) aan rapporten van \(count == 0 ? "ontvangers die nog nieuw zijn" : reporters(count))"
         guard finding.flag("certain") else {
             return AdviceText(
                 title: "Dit domein lijkt geen mail te versturen", seen: "Geen bekende afzender in \(history).",
@@ -416,6 +450,7 @@ struct DutchAdvice: AdviceTexts {
         let lists = finding.count("mailing_list_messages")
         let seen =
             "Nu p=\(finding.word("policy") ?? "none"). Sinds \(finding.day("since").map(writer.day) ?? "?") is \(writer.percent(finding.count("known_passed"), of: known)) van \(messages(known)) van bekende afzenders geslaagd; \(writer.number(finding.messages)) zouden geraakt worden. Rapporten over \(days(finding.count("days"))) van \(writer.count(finding.count("reporters"), "onafhankelijke ontvanger", "onafhankelijke ontvangers"))."
+            + (finding.flag("bounded") ? " Wat één ontvanger alleen telt beslist voor hooguit een derde mee." : "")
         let warning =
             " RFC 9989 waarschuwt: een domein waarvan mensen aan mailinglijsten schrijven hoort geen p=reject te publiceren, want lijsten veranderen berichten"
             + (lists > 0 ? "; \(messages(lists)) van jullie kwamen via lijsten." : ".")
@@ -443,7 +478,9 @@ struct DutchAdvice: AdviceTexts {
         let count = finding.count(kind.split(separator: "-").joined(separator: "_"))
         return switch kind {
         case "thin": "rapporten over maar \(days(count)), 30 zijn er nodig"
-        case "one-reporter": "\(count == 0 ? "geen enkele" : "maar één") onafhankelijke ontvanger, 2 zijn er nodig"
+        case "one-reporter": "\(count == 0 ? "geen enkele" : "maar één") onafhankelijke ontvanger, 2 zijn er nodig, elk twee weken bekend"
+        case "one-witness":
+            "\(writer.list(finding.words("lonely_senders"))): dat ziet maar één ontvanger"
         case "no-known-mail": "in deze periode is geen mail van jou gezien"
         case "misconfigured": "\(messages(count)) van eigen servers die verkeerd zijn ingesteld (M1, G3)"
         case "unaligned": "\(messages(count)) van diensten die niet zijn uitgelijnd (C1, C3)"

@@ -33,7 +33,10 @@ struct EnglishAdvice: AdviceTexts {
     }
 
     func counts(_ advice: DomainAdvice) -> String {
-        guard !advice.findings.isEmpty else { return "Nothing to say: all is as it should be." }
+        guard !advice.findings.isEmpty else {
+            return advice.reports == 0 && advice.newcomers > 0
+                ? "Nothing to say yet: whoever reports has to be known for two weeks." : "Nothing to say: all is as it should be."
+        }
         let parts = Severity.allCases.compactMap { severity in
             let count = advice.findings.count { $0.severity == severity }
             return count == 0 ? nil : "\(count) \(word(severity))"
@@ -43,6 +46,18 @@ struct EnglishAdvice: AdviceTexts {
 
     func leftOut(_ messages: Int) -> String {
         "Not heard: reports whose sender could not be verified, about \(writer.count(messages, "message", "messages"))."
+    }
+
+    func newcomers(_ messages: Int, _ voices: Int) -> String {
+        "Not heard yet: \(writer.count(messages, "message", "messages")) from \(writer.count(voices, "new reporter", "new reporters"))."
+    }
+
+    func outlier(_ report: OutlyingReport) -> String {
+        "One report of \(report.reporter) says \(messages(report.messages)); everybody else together \(writer.number(report.others))."
+    }
+
+    func nobodyChecked(_ line: String) -> String {
+        "Nobody checks whom a report comes from. Add to the configuration, below [authenticity], with the name of your mail server: \(line)"
     }
 
     func quiet(_ names: [String]) -> String { "Nothing to do for \(writer.list(names))." }
@@ -114,6 +129,20 @@ struct EnglishAdvice: AdviceTexts {
         let isIPv6 = finding.code == .missingIPv6
         let signed = finding.count("signed")
         let failed = finding.count("failed")
+        let isOne = finding.subjects.count == 1
+        guard finding.flag("proven") else {
+            return AdviceText(
+                title: isIPv6
+                    ? "A server sends as you over IPv6, and SPF does not know it" : "A server that SPF does not know sends as you",
+                seen:
+                    "\(messages(finding.messages)) from \(writer.list(finding.subjects)), reported by \(reporters(finding.count("reporters"))); SPF fails there. \(writer.number(signed)) carried a valid signature of yours, \(writer.number(failed)) failed DMARC.",
+                meaning:
+                    "\(likely(finding)) a server of your own that was never in your SPF record; a forwarder can look the same. "
+                    + (failed == 0 ? "Your signature carries this mail, so there is no hurry." : "The reports cannot tell for certain."),
+                step:
+                    "Is \(isOne ? "this" : "one of these") yours? Ask whoever runs your mail. If \(isOne ? "it is" : "one is"), add it to the SPF record; if not, leave the record alone: whoever stands in SPF may send as you.",
+                check: "If \(isOne ? "it is" : "one is") yours: in the reports of the 2–3 days after the change SPF passes there.")
+        }
         return AdviceText(
             title: isIPv6
                 ? "Your server also sends over IPv6, and SPF does not know that" : "A server of yours is missing from your SPF record",
@@ -378,16 +407,20 @@ struct EnglishAdvice: AdviceTexts {
             meaning: (finding.word("sp") ?? "").isEmpty
                 ? "Without sp= the policy p=none holds for names below the domain, too."
                 : "sp=none lets every name below the domain be used.",
-            step: !finding.flag("certain")
-                ? "Wait until 30 days of reports from 2 reporters show that nobody of yours sends from names below the domain."
-                : sends
-                    ? "Other names below the domain do send, so protect only those that do not exist, with np=reject."
-                    : "Nobody should send from there: close the names below the domain with sp=reject, and np=reject for those that do not exist.",
+            step: !finding.flag("certain") && !finding.flag("seen_by_two")
+                ? "Wait: one reporter alone saw these names, and whoever writes a report can make names up."
+                : !finding.flag("certain")
+                    ? "Wait until 30 days of reports from 2 reporters show that nobody of yours sends from names below the domain."
+                    : sends
+                        ? "Other names below the domain do send, so protect only those that do not exist, with np=reject."
+                        : "Nobody should send from there: close the names below the domain with sp=reject, and np=reject for those that do not exist.",
             check: finding.flag("certain") ? "\(soon) these messages are rejected." : "")
     }
 
     private func parked(_ finding: Finding) -> AdviceText {
-        let history = "\(writer.count(finding.count("days"), "day", "days")) of reports by \(reporters(finding.count("reporters")))"
+        let count = finding.count("reporters")
+        let history =
+            "\(writer.count(finding.count("days"), "day", "days")) of reports by \(count == 0 ? "reporters that are still new" : reporters(count))"
         guard finding.flag("certain") else {
             return AdviceText(
                 title: "This domain seems to send no mail", seen: "No known sender in \(history).",
@@ -411,6 +444,7 @@ struct EnglishAdvice: AdviceTexts {
         let lists = finding.count("mailing_list_messages")
         let seen =
             "p=\(finding.word("policy") ?? "none") now. Since \(finding.day("since").map(writer.day) ?? "?") \(writer.percent(passed, of: known)) of \(messages(known)) of known senders passed; \(writer.number(finding.messages)) would be hit. Reports on \(writer.count(finding.count("days"), "day", "days")) from \(writer.count(finding.count("reporters"), "independent reporter", "independent reporters"))."
+            + (finding.flag("bounded") ? " What one reporter alone counts decides for at most a third of this." : "")
         let warning =
             " RFC 9989 warns: a domain whose people post to mailing lists should not publish p=reject, because lists change messages"
             + (lists > 0 ? "; \(messages(lists)) of yours came through lists." : ".")
@@ -437,7 +471,9 @@ struct EnglishAdvice: AdviceTexts {
         let count = finding.count(kind.split(separator: "-").joined(separator: "_"))
         return switch kind {
         case "thin": "reports on only \(writer.count(count, "day", "days")), 30 are needed"
-        case "one-reporter": "\(count == 0 ? "no" : "only one") independent reporter, 2 are needed"
+        case "one-reporter": "\(count == 0 ? "no" : "only one") independent reporter, 2 are needed, each known for two weeks"
+        case "one-witness":
+            "\(writer.list(finding.words("lonely_senders"))), which only one reporter sees"
         case "no-known-mail": "no mail of yours was seen in this period"
         case "misconfigured": "\(messages(count)) from servers of yours that are not set up (M1, G3)"
         case "unaligned": "\(messages(count)) from services that are not set up (C1, C3)"

@@ -79,7 +79,8 @@ struct AdviseCommand: ContextCommand {
                 Table(
                     name: "advise", period: period, columns: Self.fields.map(\.column), rows: try presentation.cells(rows, Self.fields)))
         }
-        let view = AdviceView(texts: texts, period: answer.coverage.period, showsAll: all)
+        let checksSenders = try database.configuration(context).trustedServers != nil
+        let view = AdviceView(texts: texts, period: answer.coverage.period, showsAll: all, checksSenders: checksSenders)
         let lines = view.lines(answer.domains)
         let empty = presentation.emptyMessage(answer.coverage, filter, otherwise: "No reports in this period.")
         // There is no table: all of it is lines that wrap.
@@ -97,11 +98,16 @@ struct AdviceView {
     let texts: any AdviceTexts
     let period: Period?
     let showsAll: Bool
+    /// Whether it is checked whom reports come from.
+    let checksSenders: Bool
 
     /// All lines; none without domains.
     func lines(_ domains: [DomainAdvice]) -> [String] {
         guard !domains.isEmpty else { return [] }
-        let isLoud = { (advice: DomainAdvice) in showsAll || domains.count == 1 || advice.findings.contains { $0.severity != .fine } }
+        let isLoud = { (advice: DomainAdvice) in
+            showsAll || domains.count == 1 || advice.newcomers > 0 || !advice.outliers.isEmpty
+                || advice.findings.contains { $0.severity != .fine }
+        }
         var lines: [String] = []
         for advice in domains.filter(isLoud) {
             if !lines.isEmpty { lines.append("") }
@@ -110,12 +116,15 @@ struct AdviceView {
         let quiet = domains.filter { !isLoud($0) }.map(\.domain)
         if !quiet.isEmpty { lines += (lines.isEmpty ? [] : [""]) + [texts.quiet(quiet)] }
         let hidesSome = !showsAll && domains.contains { $0.findings.contains { $0.severity == .fine } }
+        if !checksSenders { lines += ["", texts.nobodyChecked(TrustHint.line)] }
         return lines + [(hidesSome ? texts.moreHint + " " : "") + texts.closing]
     }
 
     private func lines(_ advice: DomainAdvice) -> [String] {
         var lines = [texts.heading(advice, period), texts.counts(advice)]
         if advice.unverifiedMessages > 0 { lines.append(texts.leftOut(advice.unverifiedMessages)) }
+        if advice.newcomers > 0 { lines.append(texts.newcomers(advice.newcomerMessages, advice.newcomers)) }
+        for outlier in advice.outliers { lines.append(texts.outlier(outlier)) }
         let full = advice.findings.filter { showsAll || $0.severity != .fine }
         for (index, finding) in full.enumerated() { lines += [""] + self.lines(finding, number: index + 1, advice) }
         let brief = advice.findings.filter { !showsAll && $0.severity == .fine }

@@ -59,13 +59,14 @@ struct DoctorCommand: ContextCommand {
                 subject: "configuration", check: "read", found: configuration.path ?? "none; not needed for paths on the command line",
                 status: .done)
         ]
-        if !configuration.mailboxes.isEmpty {
-            let servers = configuration.trustedServers.map { $0.map { $0.isEmpty ? "without a name" : $0 }.joined(separator: ", ") }
-            findings.append(
-                DoctorFinding(
-                    subject: "configuration", check: "senders",
-                    found: servers ?? "nobody checks whom a report comes from: authenticity.trusted_authserv_id is not set", status: .done))
-        }
+        let servers = configuration.trustedServers.map { $0.map { $0.isEmpty ? "without a name" : $0 }.joined(separator: ", ") }
+        findings.append(
+            DoctorFinding(
+                subject: "configuration", check: "senders",
+                found: servers ?? "nobody checks whom a report comes from",
+                next: servers == nil
+                    ? "add to the configuration, below [authenticity], with the name of your mail server: \(TrustHint.line)" : "",
+                status: .done))
         findings += try databaseFindings(database.path(context), configuration)
         let supply = SecretSupply(context)
         for mailbox in configuration.mailboxes {

@@ -46,6 +46,7 @@ struct ReportersCommand: ContextCommand {
         .number("verified", "Verified", priority: 37) { row, _ in .integer(row.verified) },
         .number("unverified", "Unverified", priority: 38) { row, _ in .integer(row.unverified) },
         .number("mismatch", "Mismatch", priority: 52, emphasis: .badWhenPositive) { row, _ in .integer(row.mismatch) },
+        .number("largest_report", "Largest report", priority: 32) { row, _ in .integer(row.largestReport) },
     ]
 
     /// `no-selector:12`, the most frequent first.
@@ -75,7 +76,10 @@ struct ReportersCommand: ContextCommand {
         let table = Table(
             name: "reporters", period: answer.coverage.period.map(Table.Period.init), header: presentation.header(answer.coverage),
             columns: Self.fields.map(\.column), rows: rows,
-            footer: rows.count < answer.rows.count ? ["\(rows.count) of \(presentation.grouped(answer.rows.count, "reporter"))."] : [],
+            footer: (rows.count < answer.rows.count ? ["\(rows.count) of \(presentation.grouped(answer.rows.count, "reporter"))."] : [])
+                + answer.outliers.map { outlier in
+                    "One report of \(outlier.reporter) about \(DomainName.readable(outlier.domain)) says \(presentation.grouped(outlier.messages, "message")); everybody else together \(presentation.grouped(outlier.others))."
+                },
             emptyMessage: presentation.emptyMessage(answer.coverage, filter, otherwise: "No reports in this period."))
         try presentation.present(table)
         if answer.rows.contains(where: { $0.alignmentDisagreements > 0 }) {

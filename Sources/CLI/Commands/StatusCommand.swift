@@ -24,6 +24,8 @@ struct StatusCommand: ContextCommand {
     struct Row {
         var status: Status
         var path: String
+        /// Whether it is checked whom reports come from.
+        var checksSenders: Bool
     }
 
     static let fields: [Field<Row>] = [
@@ -51,6 +53,7 @@ struct StatusCommand: ContextCommand {
         .text("last_run_started", "Last run began") { row, _ in row.status.lastRun.map { .instant($0.started) } ?? .none },
         .text("last_run_finished", "Last run ended") { row, _ in row.status.lastRun?.finished.map { .instant($0) } ?? .none },
         .number("last_run_mails", "Mails it read") { row, _ in row.status.lastRun.map { .integer($0.seen) } ?? .none },
+        .text("senders_checked", "Senders are checked") { row, _ in .boolean(row.checksSenders) },
     ]
 
     func run(_ context: Context) throws {
@@ -59,7 +62,7 @@ struct StatusCommand: ContextCommand {
         let store = try database.open(context)
         let today = Day(containing: context.now)
         let status = try Status.ask(store, today: today)
-        let row = Row(status: status, path: path)
+        let row = Row(status: status, path: path, checksSenders: try database.configuration(context).trustedServers != nil)
         let cells = Self.fields.map { $0.cell(row, presentation) }
         guard presentation.isText else {
             try presentation.present(Table(name: "status", columns: Self.fields.map(\.column), rows: [cells]))
@@ -71,7 +74,7 @@ struct StatusCommand: ContextCommand {
             Column(key: "value", title: "", isIdentifier: true),
         ]
         let rows = zip(Self.fields, cells).map { [Cell.text($0.column.title), $1] }
-        try presentation.present(Table(name: "status", columns: columns, rows: rows, footer: warnings(status)))
+        try presentation.present(Table(name: "status", columns: columns, rows: rows, footer: warnings(row)))
         presentation.suggest(
             (status.reports == 0 ? "dmarcstat ingest PATH" : status.messages[.refused] ?? 0 > 0 ? "dmarcstat refused" : "dmarcstat summary")
                 + database.words)
@@ -79,12 +82,14 @@ struct StatusCommand: ContextCommand {
     }
 
     /// An empty mailbox and a clean domain look alike, so silence is said aloud.
-    private func warnings(_ status: Status) -> [String] {
+    private func warnings(_ row: Row) -> [String] {
+        let status = row.status
         var warnings: [String] = []
         if let silent = status.silentDays, silent > 3 {
             warnings.append("No report covers the last \(silent) days. Is the mailbox full, is rua= still in the DNS?")
         }
         if let run = status.lastRun, run.finished == nil { warnings.append("The last run of ingest is still going on, or was killed.") }
+        if !row.checksSenders { warnings.append(TrustHint.sentence) }
         return warnings
     }
 }

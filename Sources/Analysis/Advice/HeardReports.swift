@@ -1,0 +1,58 @@
+/// Which reports of a domain are heard, and whose word each is. Voices are numbered, witnesses first, for masks of 128 bits.
+struct HeardReports {
+    /// Voices beyond so many share the last number, and nobody among them is a witness by himself.
+    private static let most = 128
+
+    struct Voice {
+        /// Key of its name; 0: nobody.
+        let id: Int
+        let standing: Int
+        /// Days with a report, ascending.
+        var days: [Int] = []
+    }
+
+    private let standings: [Int: Int]
+    private var reports: [Int: (voice: Int, isSettled: Bool)] = [:]
+    private var places: [Int: Int] = [:]
+    /// By number.
+    private(set) var all: [Voice] = []
+    private var witnessMask: UInt128 = 0
+
+    /// - Parameter standings: by voice; who is not in it is a newcomer.
+    init(_ standings: [Int: Int]) { self.standings = standings }
+
+    /// Numbers that reports can have: those of voices, and one for reports that are not known.
+    var voices: Int { min(Self.most, all.count + 1) }
+
+    /// Reports come in the order of days.
+    mutating func add(_ report: Int, voice: Int, day: Int, isSettled: Bool) {
+        let place = places[voice] ?? all.count
+        if place == all.count {
+            places[voice] = place
+            all.append(Voice(id: voice, standing: voice == 0 ? 0 : standings[voice] ?? 0))
+        }
+        if all[place].days.last != day { all[place].days.append(day) }
+        reports[report] = (voice, isSettled)
+    }
+
+    /// After the last one.
+    mutating func settle() {
+        all.sort { ($1.standing, $1.days.count, $0.id) < ($0.standing, $0.days.count, $1.id) }
+        places = Dictionary(uniqueKeysWithValues: all.enumerated().map { ($1.id, min($0, Self.most - 1)) })
+        for (place, voice) in all.prefix(Self.most - 1).enumerated() where voice.standing == 2 { witnessMask |= 1 << UInt128(place) }
+        for (report, of) in reports { reports[report] = (places[of.voice] ?? Self.most - 1, of.isSettled) }
+    }
+
+    /// The number of a voice.
+    func place(of voice: Int) -> Int { places[voice] ?? Self.most - 1 }
+
+    /// Whose word a report is, and whether it came some days ago. A long window may lie outside the days that were read: nobody says it then.
+    @inline(__always)
+    subscript(_ report: Int) -> (voice: Int, isSettled: Bool) { reports[report] ?? (min(all.count, Self.most - 1), false) }
+
+    /// How many witnesses are among some voices.
+    func witnesses(_ voices: UInt128) -> Int { (voices & witnessMask).nonzeroBitCount }
+
+    /// Whether the voice with a number is one.
+    func isWitness(_ place: Int) -> Bool { witnessMask >> UInt128(place) & 1 == 1 }
+}
