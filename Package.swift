@@ -68,7 +68,9 @@ let package = Package(
         .testTarget(name: "UnpackingTests", dependencies: ["Unpacking", "ArchiveMaking", "CZlib"], swiftSettings: strict),
         .testTarget(name: "MailTests", dependencies: ["Mail"], swiftSettings: strict),
         .testTarget(
-            name: "IMAPTests", dependencies: ["IMAP", "Mail", "CLI", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+            name: "IMAPTests",
+            dependencies: ["IMAP", "Mail", "Ingest", "ReportStore", "CLI", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
         .testTarget(
             name: "ReportStoreTests",
             dependencies: ["ReportStore", "DMARC", "DatabaseFixtures", "Migrations", .product(name: "GRDB", package: "GRDB.swift")],

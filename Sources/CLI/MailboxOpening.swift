@@ -27,9 +27,10 @@ struct MailboxTarget {
             if let seconds = imap.runSeconds { own.runSeconds = Double(seconds) }
             let shared = secret(imap.secret)
             return imap.folders.map { folder in
-                let account = IMAPAccount(
+                var account = IMAPAccount(
                     name: mailbox.name, host: imap.host, port: UInt16(imap.port), tls: imap.tls, caFile: imap.caFile, user: imap.user,
                     authentication: imap.auth, secret: shared, folder: folder, since: imap.since)
+                account.version = Dmarcstat.configuration.version
                 return MailboxTarget(
                     name: mailbox.name + "/" + folder, place: .imap(account, own), actions: mailbox.actions)
             }

@@ -30,6 +30,7 @@ enum ServerDoctor {
         case .noFolder: "list the folders in your mail program; INBOX is always there"
         case .folderChanged: "run again: the folder was made anew"
         case .refused: "the server does not allow it: check the rights on the folder"
+        case .halfDone: "look for the message in both folders: it is not touched again"
         case .cancelled: "run again"
         case .noLibrary: "install libcurl; on Debian and Ubuntu: apt-get install libcurl4"
         }

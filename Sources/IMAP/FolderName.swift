@@ -75,8 +75,19 @@ enum FolderName {
     }
 
     /// Whether two names are the same folder: INBOX is INBOX in any case (RFC 9051 section 5.1).
+    ///
+    /// So are the folders in it: a server that writes `Inbox.done` means what the user writes `INBOX.done`.
     static func isSame(_ left: String, _ right: String) -> Bool {
-        left == right || (left.uppercased() == "INBOX" && right.uppercased() == "INBOX")
+        guard left != right else { return true }
+        guard isInInbox(left), isInInbox(right) else { return false }
+        return left.dropFirst(5) == right.dropFirst(5)
+    }
+
+    /// Whether it is the INBOX, or begins with its name and something that may be a separator.
+    private static func isInInbox(_ name: String) -> Bool {
+        guard name.prefix(5).uppercased() == "INBOX" else { return false }
+        guard let next = name.dropFirst(5).unicodeScalars.first else { return true }
+        return next.isASCII && !next.properties.isAlphabetic && !("0"..."9").contains(next) && next != " "
     }
 
     /// The names that the folder people write as `name` may have on a server, the likeliest first.
@@ -88,11 +99,29 @@ enum FolderName {
         if name.uppercased() == "INBOX" { return ["INBOX"] }
         var pieces = name.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
         if let first = pieces.first, pieces.count > 1, first.uppercased() == "INBOX" { pieces[0] = "INBOX" }
-        let mapped = separator.map { pieces.joined(separator: String($0)) } ?? name
+        var mapped = separator.map { pieces.joined(separator: String($0)) } ?? name
+        // In whatever case it is written, the INBOX that a name begins with is the INBOX.
+        if let separator, mapped.count > 6, mapped.prefix(6).uppercased() == "INBOX" + String(separator) {
+            mapped = "INBOX" + mapped.dropFirst(5)
+        }
+        var prefix = prefix
+        if let separator, !prefix.isEmpty, prefix.last != separator { prefix.append(separator) }
         var names = [mapped]
-        if !prefix.isEmpty, !mapped.hasPrefix(prefix) { names.insert(prefix + mapped, at: 0) }
-        if !names.contains(name) { names.append(name) }
-        return names
+        if !prefix.isEmpty {
+            if mapped.count > prefix.count, isSame(String(mapped.prefix(prefix.count)), prefix) {
+                // As the server writes its prefix.
+                names.insert(prefix + mapped.dropFirst(prefix.count), at: 0)
+            } else if !mapped.hasPrefix(prefix) {
+                names.insert(prefix + mapped, at: 0)
+            }
+        }
+        // `INBOX.done` where the separator is another one.
+        if let separator, separator != ".", name.count > 6, name.prefix(6).uppercased() == "INBOX." {
+            names.append("INBOX" + String(separator) + name.dropFirst(6).map { $0 == "." ? String(separator) : String($0) }.joined())
+        }
+        names.append(name)
+        var seen = Set<String>()
+        return names.filter { seen.insert($0).inserted }
     }
 }
 

@@ -95,6 +95,8 @@ public struct IMAPAccount: Sendable {
     /// Only messages that arrived on this day or later count: days since 1970-01-01. A server compares days of its own time zone, so
     /// the day before is asked for too. Nil: all messages.
     public var since: Int?
+    /// What this program tells servers that ask who it is (RFC 2971), beside its name; "" for nothing.
+    public var version = ""
 
     /// An account; `port` 0 stands for the default of `tls`.
     public init(

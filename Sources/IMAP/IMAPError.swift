@@ -29,6 +29,8 @@ public struct IMAPError: Error, Equatable, Sendable {
         case folderChanged = "imap-folder-changed"
         /// The server answers a command with NO or BAD.
         case refused = "imap-refused"
+        /// It was done in part, or nobody can tell whether it was: it is not tried again.
+        case halfDone = "imap-half-done"
         /// The mailbox was closed while it was being read.
         case cancelled = "imap-cancelled"
         /// libcurl is not installed, or cannot be used.
@@ -62,7 +64,7 @@ public struct IMAPError: Error, Equatable, Sendable {
     /// Whether the connection can be used no more after it.
     var endsConnection: Bool {
         switch code {
-        case .refused, .noFolder: false
+        case .refused, .noFolder, .halfDone: false
         default: true
         }
     }
@@ -89,6 +91,7 @@ public struct IMAPError: Error, Equatable, Sendable {
         case .noFolder: ENOENT
         case .folderChanged: EAGAIN
         case .refused: EPERM
+        case .halfDone: EIO
         case .cancelled: ECANCELED
         case .noLibrary: ELIBACC
         }

@@ -30,11 +30,21 @@ public struct IMAPLimits: Sendable, Equatable {
     public var runSeconds = 3600.0
     /// Seconds for saying goodbye. Default 2.
     public var goodbyeSeconds = 2.0
-    /// How often a lost connection is made again without a message gained. Default 3.
+    /// How often a connection is tried again before the server counts as gone. Default 3.
     public var retries = 3
-    /// How often a lost connection is made again in a run. Default 20.
-    public var maxReconnections = 20
-    /// Seconds before the first of these retries; each further one waits twice as long. Default 1.
+    /// How often a lost connection is made again in a run. Default 40.
+    public var maxReconnections = 40
+    /// Fetches in a row that end the connection, or are refused, without a message gained, after which messages are tried one by one; a
+    /// time-out counts three times. Default 4.
+    public var maxFruitlessBatches = 4
+    /// The same for messages that are tried alone; then the folder is left for the next run. Default 12.
+    public var maxFruitlessMessages = 12
+    /// Messages that are refused in a row, each asked for alone, after which the folder is left for the next run. Default 100.
+    public var maxRefusedMessages = 100
+    /// Messages in a run that are not as long as the server says, and not fewer than those that are, from which on its sizes count for
+    /// nothing. Default 3.
+    public var guessedSizes = 3
+    /// Seconds before the first of these retries; each further one waits twice as long, up to eight times. Default 1.
     public var retrySeconds = 1.0
 
     /// The defaults.
@@ -56,6 +66,8 @@ public struct IMAPLimits: Sendable, Equatable {
     static let maxNameBytes = 8 << 10
     /// Messages in a set that a server writes as ranges.
     static let maxExpandedMessages = 2_000_000
+    /// Numbers in a list of messages that no message can have.
+    static let maxOddNumbers = 1000
     /// Literals in one response.
     static let maxLiterals = 64
     /// Parentheses around each other in a response.

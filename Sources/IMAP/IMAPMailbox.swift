@@ -3,9 +3,13 @@ import Mail
 
 /// A folder on an IMAP server (RFC 3501, RFC 9051) as a mailbox.
 ///
-/// What is known is never fetched: the keys are UIDs, and `identifier` holds the UIDVALIDITY that they belong to. Messages are fetched by a
-/// thread of its own, ahead of those that read them, with BODY.PEEK[] in a folder that is opened for reading alone until something is to
-/// be changed in it. A lost connection is made again a few times; what was handed out is not handed out again.
+/// What is known is never fetched: the keys are UIDs, and `identifier` holds the UIDVALIDITY that they belong to. Where the server gives
+/// none, UIDs mean nothing the next time: the keys are then the SHA-256 of the messages, and all are fetched to be compared. Messages are
+/// fetched by a thread of its own, ahead of those that read them, with BODY.PEEK[] in a folder that is opened for reading alone until
+/// something is to be changed in it. A lost connection is made again; what was handed out is not handed out again.
+///
+/// Every message that the server lists comes to something: it is known, handed out, or no longer there when the server is asked again. One
+/// that it does not give, or not as it says it is, is handed out as a message that cannot be read now; no other has to wait for it.
 ///
 /// One connection serves for fetching and settling. `close`, or the end of this object, says goodbye to the server.
 public final class IMAPMailbox: Mailbox {
@@ -30,7 +34,8 @@ public final class IMAPMailbox: Mailbox {
 
     deinit { core.close() }
 
-    /// `imap://user@host:port/folder;UIDVALIDITY=n` (RFC 5092); complete once `open` has returned.
+    /// `imap://user@host:port/folder;UIDVALIDITY=n` (RFC 5092), without the end where the server gives no UIDVALIDITY; complete once `open`
+    /// has returned.
     public var identifier: String {
         core.shared.read { shared in core.account.address + (shared.uidValidity.map { ";UIDVALIDITY=\($0)" } ?? "") }
     }
@@ -40,6 +45,20 @@ public final class IMAPMailbox: Mailbox {
 
     /// The number of messages passed over because the ledger knows them.
     public var knownCount: Int { core.shared.read { $0.known } }
+
+    /// What the server has listed, and what of it was gone when it was asked again; nil before that.
+    public var listing: MailboxListing? {
+        core.shared.read { shared in shared.named.map { MailboxListing(named: $0, vanished: shared.vanished) } }
+    }
+
+    /// Asks for these after all others, as far as keys are UIDs.
+    public func tryLast(_ keys: Set<String>) { core.shared.update { $0.late = keys } }
+
+    /// Without MOVE (RFC 6851) a message is copied, and a second time would be a second copy.
+    public func isRepeatable(_ action: AfterAction) -> Bool {
+        if case .move = action { return core.shared.read { $0.canMove } }
+        return true
+    }
 
     /// None: on a server all is a message.
     public var oddities: [MailError] { [] }
@@ -81,7 +100,7 @@ typealias Connect = @Sendable (IMAPAccount, IMAPLimits, Deadline, @escaping @Sen
 
 /// What the mailbox, its fetching thread and those who settle have in common.
 ///
-/// `@unchecked Sendable`: `session`, `reconnections`, `failures`, `isWritable` and `targets` are used by whoever holds `turn` alone; all
+/// `@unchecked Sendable`: `session`, `reconnections`, `loss`, `isWritable`, `targets`, `copied` and `unclear` are used by whoever holds `turn` alone; all
 /// other stored properties are immutable and Sendable.
 final class MailboxCore: @unchecked Sendable {
     let account: IMAPAccount
@@ -93,16 +112,30 @@ final class MailboxCore: @unchecked Sendable {
 
     private var session: Session?
     private var reconnections = 0
-    /// Connections lost since the last message was gained.
-    private var failures = 0
+    /// What ended the connection while messages were asked for, and how often in a row that happened, until it is made anew.
+    private var loss: (error: IMAPError, failures: Int)?
     /// Whether something is to be changed in the folder.
     private var isWritable = false
     /// Folders to move to that are known to be there: as the user writes them, and as the server does.
     private var targets: [String: String] = [:]
+    /// Messages that were copied to the folder they are to be moved to, and those of which nobody knows whether they were.
+    private var copied: Set<UInt32> = []
+    private var unclear: Set<UInt32> = []
 
     /// What every thread may see.
     struct Shared {
-        var uidValidity: UInt32?
+        var uidValidity: String?
+        /// Whether the folder was opened, and `uidValidity` is known or known to be missing.
+        var isOpened = false
+        /// Whether the server can move messages.
+        var canMove = false
+        /// Messages that the server has listed, and those of them that were gone when it was asked again.
+        var named: Int?
+        var vanished = 0
+        /// Keys of messages that an earlier run could not read.
+        var late: Set<String> = []
+        /// Where the server gives no UIDVALIDITY: the messages of each key.
+        var uids: [String: [UInt32]] = [:]
         /// No message is fetched after it.
         var runDeadline: Deadline?
         var queue: [Message] = []
@@ -159,6 +192,7 @@ final class MailboxCore: @unchecked Sendable {
     func withSession<Result>(
         until deadline: Deadline, _ body: (Session) throws(IMAPError) -> Result
     ) throws(IMAPError) -> Result {
+        var failures = 0
         while true {
             do throws(IMAPError) {
                 let session = try connected(deadline)
@@ -166,20 +200,48 @@ final class MailboxCore: @unchecked Sendable {
                 return try body(session)
             } catch {
                 if error.endsConnection { drop() }
-                guard error.mayPass, failures < limits.retries, reconnections < limits.maxReconnections else {
-                    throw error.at(account.place)
-                }
+                guard error.mayPass, failures < limits.retries else { throw error.at(account.place) }
                 failures += 1
-                reconnections += 1
-                let pause = Deadline.after(seconds: limits.retrySeconds * Double(1 << min(10, failures - 1)))
-                guard pause < deadline else { throw error.at(account.place) }
-                if shared.wait(until: pause, { $0.isClosing ? true : nil }) == true { throw error.at(account.place) }
+                try pause(failures, error, deadline)
             }
         }
     }
 
-    /// A message was gained: the connection is worth something.
-    func noteProgress() { failures = 0 }
+    /// Calls `body` with a session in which the folder is open, once: what it throws is returned, because it may be about the messages that
+    /// were asked for. To be called by whoever has the turn.
+    ///
+    /// - Parameter failures: how many of these have failed in a row.
+    /// - Throws: what is about the folder as a whole: the server is gone, the time was over before, the mailbox was closed.
+    func attempt<Result>(
+        until deadline: Deadline, after failures: Int, _ body: (Session) throws(IMAPError) -> Result
+    ) throws(IMAPError) -> Swift.Result<Result, IMAPError> {
+        if deadline.isPast {
+            throw loss?.error.at(account.place)
+                ?? IMAPError(code: .timeout, place: account.place, found: "the run has lasted too long; its limit was reached")
+        }
+        if let (error, failures) = loss {
+            try pause(failures, error, deadline)
+            loss = nil
+        }
+        let session = try withSession(until: deadline) { (session) throws(IMAPError) in session }
+        do throws(IMAPError) {
+            return .success(try body(session))
+        } catch {
+            if error.endsConnection { drop() }
+            if error.code == .cancelled || shared.read({ $0.isClosing }) { throw error.at(account.place) }
+            if error.endsConnection { loss = (error, failures + 1) }
+            return .failure(error)
+        }
+    }
+
+    /// Waits before the connection is made anew.
+    private func pause(_ failures: Int, _ error: IMAPError, _ deadline: Deadline) throws(IMAPError) {
+        guard reconnections < limits.maxReconnections else { throw error.at(account.place) }
+        reconnections += 1
+        let pause = Deadline.after(seconds: limits.retrySeconds * Double(1 << max(0, min(3, failures - 1))))
+        guard pause < deadline else { throw error.at(account.place) }
+        if shared.wait(until: pause, { $0.isClosing ? true : nil }) == true { throw error.at(account.place) }
+    }
 
     private func drop() {
         session?.close()
@@ -196,11 +258,12 @@ final class MailboxCore: @unchecked Sendable {
         do throws(IMAPError) {
             try session.askCapabilities()
             try session.logIn(account)
-            try session.prepare()
+            try session.prepare(version: account.version)
             let folder = try session.open(session.candidates(account.folder), toChange: isWritable)
-            let validity = shared.update { shared -> UInt32 in
-                if shared.uidValidity == nil { shared.uidValidity = folder.uidValidity }
-                return shared.uidValidity ?? 0
+            let validity = shared.update { shared -> String? in
+                if !shared.isOpened { (shared.isOpened, shared.uidValidity) = (true, folder.uidValidity) }
+                shared.canMove = session.canMove
+                return shared.uidValidity
             }
             try check(folder, validity)
         } catch {
@@ -211,10 +274,11 @@ final class MailboxCore: @unchecked Sendable {
         return session
     }
 
-    private func check(_ folder: OpenFolder, _ validity: UInt32) throws(IMAPError) {
+    private func check(_ folder: OpenFolder, _ validity: String?) throws(IMAPError) {
         guard folder.uidValidity != validity else { return }
         throw IMAPError(
-            code: .folderChanged, found: "its UIDVALIDITY was \(validity) and is \(folder.uidValidity) now; the next run reads it anew")
+            code: .folderChanged,
+            found: "its UIDVALIDITY was \(validity ?? "none") and is \(folder.uidValidity ?? "none") now; the next run reads it anew")
     }
 
     func open() throws(IMAPError) {
@@ -333,14 +397,14 @@ final class MailboxCore: @unchecked Sendable {
         var groups: [(action: AfterAction, uids: [UInt32])] = []
         var problems: [MailError] = []
         for (key, action) in messages where action != .leave {
-            guard let uid = UInt32(key), uid > 0 else {
-                problems.append(MailError(code: .notSettled, place: account.place, found: "no message \(key)"))
-                continue
-            }
-            if let index = groups.firstIndex(where: { $0.action == action }) {
-                groups[index].uids.append(uid)
-            } else {
-                groups.append((action, [uid]))
+            let uids = uids(key)
+            if uids.isEmpty { problems.append(MailError(code: .notSettled, place: account.place, found: "no message \(key)")) }
+            for uid in uids {
+                if let index = groups.firstIndex(where: { $0.action == action }) {
+                    groups[index].uids.append(uid)
+                } else {
+                    groups.append((action, [uid]))
+                }
             }
         }
         for index in groups.indices {
@@ -354,7 +418,8 @@ final class MailboxCore: @unchecked Sendable {
                 } catch {
                     problems.append(
                         MailError(
-                            code: .notSettled, place: account.place + "#" + uidSet(some.prefix(20)) + (some.count > 20 ? ",…" : ""),
+                            code: error.code == .halfDone ? .leftInPlace : .notSettled,
+                            place: account.place + "#" + uidSet(some.prefix(20)) + (some.count > 20 ? ",…" : ""),
                             found: "\(error.code.rawValue): \(error.found)", errno: error.systemNumber))
                     // A server that is gone is not waited for once more for each 500 messages.
                     if error.endsConnection { return problems }
@@ -364,10 +429,24 @@ final class MailboxCore: @unchecked Sendable {
         return problems
     }
 
+    /// The messages of a key that are in the folder: one, or, where the server gives no UIDVALIDITY, all that are the same.
+    private func uids(_ key: String) -> [UInt32] {
+        let (isByUID, same) = shared.read { ($0.uidValidity != nil, $0.uids[key] ?? []) }
+        if isByUID, let uid = UInt32(key), uid > 0 { return [uid] }
+        return same
+    }
+
     private func settle(_ uids: ArraySlice<UInt32>, _ action: AfterAction) throws(IMAPError) {
         let deadline = Deadline.after(seconds: limits.readSeconds)
-        // What is done already, when the connection is lost in between.
-        var isCopied = false
+        do throws(IMAPError) {
+            try settle(uids, action, until: deadline)
+        } catch {
+            guard uids.contains(where: copied.contains) else { throw error }
+            throw IMAPError(code: .halfDone, found: "copied, but not removed from this folder: \(error.code.rawValue): \(error.found)")
+        }
+    }
+
+    private func settle(_ uids: ArraySlice<UInt32>, _ action: AfterAction, until deadline: Deadline) throws(IMAPError) {
         try withSession(until: deadline) { (session) throws(IMAPError) in
             try makeWritable(session)
             switch action {
@@ -379,39 +458,51 @@ final class MailboxCore: @unchecked Sendable {
                 try remove(uids, session)
             case .move(let name):
                 guard let target = try target(name, session) else { break }
-                if session.capabilities.contains("MOVE") {
+                if session.canMove {
                     try session.move(uids, to: target)
                 } else {
-                    if !isCopied { try session.copy(uids, to: target) }
-                    isCopied = true
+                    try copy(uids.filter { !copied.contains($0) }, to: target, session)
                     try remove(uids, session)
                 }
             }
         }
-        noteProgress()
+    }
+
+    /// Copies, once: what may have been copied is not copied again.
+    private func copy(_ uids: [UInt32], to target: String, _ session: Session) throws(IMAPError) {
+        guard !uids.isEmpty else { return }
+        guard !uids.contains(where: unclear.contains) else {
+            throw IMAPError(
+                code: .halfDone,
+                found: "the connection was lost while it was copied to \(target): nobody knows whether it was, and it stays where it is")
+        }
+        unclear.formUnion(uids)
+        do throws(IMAPError) {
+            try session.copy(uids, to: target)
+        } catch {
+            // All or none (RFC 9051 section 6.4.7): a refusal is none.
+            if error.code == .refused { unclear.subtract(uids) }
+            throw error
+        }
+        unclear.subtract(uids)
+        copied.formUnion(uids)
     }
 
     private func makeWritable(_ session: Session) throws(IMAPError) {
         isWritable = true
         if let folder = session.folder, !folder.isReadOnly { return }
         let folder = try session.open(session.candidates(account.folder), toChange: true)
-        try check(folder, shared.read { $0.uidValidity ?? 0 })
+        try check(folder, shared.read { $0.uidValidity })
         guard !folder.isReadOnly else {
             throw IMAPError(code: .refused, found: "the server lets nothing be changed in this folder: it is read-only")
         }
     }
 
-    /// Deletes exactly these messages.
+    /// Deletes exactly these messages. Without UIDPLUS (RFC 4315) the server can only remove all that is marked as deleted, whoever marked
+    /// it: there they are marked and stay until somebody removes what is marked, which `doctor` says.
     private func remove(_ uids: ArraySlice<UInt32>, _ session: Session) throws(IMAPError) {
         try session.add(flag: "\\Deleted", to: uids)
-        guard session.capabilities.contains("UIDPLUS") || session.capabilities.contains("IMAP4REV2") else {
-            throw IMAPError(
-                code: .refused,
-                found:
-                    "marked as deleted but left in the folder: without UIDPLUS (RFC 4315) the server can only remove all that is so marked"
-            )
-        }
-        try session.expunge(uids)
+        if session.canExpungeOne { try session.expunge(uids) }
     }
 
     /// The folder to move to; made if it is not there. Nil: it is the folder that the messages are in.

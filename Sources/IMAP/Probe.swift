@@ -68,17 +68,20 @@ public func probe(_ account: IMAPAccount, limits: IMAPLimits = IMAPLimits(), tar
         try session.askCapabilities()
         current = .login
         try session.logIn(account)
-        try session.prepare()
+        try session.prepare(version: account.version)
         // Many servers name all they can only after the login.
         pass(.capabilities, session.capabilities.sorted().joined(separator: " "))
         pass(.login, "\(account.user), \(account.authentication.rawValue)")
         current = .folder
         let folder = try session.open(session.candidates(account.folder), toChange: true)
-        pass(.folder, "\(folder.name), UIDVALIDITY \(folder.uidValidity)")
+        pass(
+            .folder,
+            folder.uidValidity.map { "\(folder.name), UIDVALIDITY \($0)" }
+                ?? "\(folder.name), no UIDVALIDITY: all its messages are fetched in each run and known by their content")
         current = .messageCount
-        pass(.messageCount, "\(folder.messageCount)")
+        pass(.messageCount, folder.messageCount.map { "\($0)" } ?? "the server does not say")
         current = .change
-        let (found, outcome) = changes(folder, session.capabilities)
+        let (found, outcome) = changes(folder, session)
         pass(.change, found, outcome)
         current = .target
         for target in targets {
@@ -118,14 +121,17 @@ private func seconds(_ text: String) -> Int? {
 }
 
 /// What may be done with messages.
-private func changes(_ folder: OpenFolder, _ capabilities: Set<String>) -> (String, ProbeStep.Outcome) {
+private func changes(_ folder: OpenFolder, _ session: Session) -> (String, ProbeStep.Outcome) {
     if folder.isReadOnly { return ("the folder is read-only: messages can only be left as they are", .doubtful) }
     let flags = folder.permanentFlags
     // Without the list all flags can be changed (RFC 9051 section 7.1).
     guard flags.isEmpty || flags.contains("\\seen") else { return ("messages cannot be marked as seen", .doubtful) }
     let canDelete = flags.isEmpty || flags.contains("\\deleted")
-    if capabilities.contains("MOVE") { return ("messages can be marked and moved (MOVE)" + (canDelete ? " and deleted" : ""), .passed) }
+    if session.canMove { return ("messages can be marked and moved (MOVE)" + (canDelete ? " and deleted" : ""), .passed) }
     guard canDelete else { return ("messages can be marked, but neither moved nor deleted", .doubtful) }
-    if capabilities.contains("UIDPLUS") { return ("messages can be marked, moved (COPY and UID EXPUNGE) and deleted", .passed) }
-    return ("messages can be marked; what is moved or deleted stays in the folder, marked as deleted: the server lacks UIDPLUS", .doubtful)
+    if session.canExpungeOne { return ("messages can be marked, moved (COPY and UID EXPUNGE) and deleted", .passed) }
+    return (
+        "messages can be marked; what is moved (copied) or deleted stays in the folder, marked as deleted, until a mail program removes what is"
+            + " so marked: the server lacks UIDPLUS", .doubtful
+    )
 }

@@ -9,8 +9,8 @@ enum StatusWord: String {
 
 /// What stands in brackets in a status response, as far as it matters here (RFC 9051 section 7.1).
 enum ResponseCode: Equatable {
-    case uidValidity(UInt32)
-    case uidNext(UInt32)
+    /// Its digits, without zeros in front; nil for 0 and for what is no number.
+    case uidValidity(String?)
     case readOnly
     case readWrite
     case tryCreate
@@ -41,14 +41,21 @@ struct ListedFolder: Equatable {
 
 /// What FETCH says of one message, as far as it matters here.
 struct FetchedMessage: Equatable {
-    var sequence: UInt32
+    /// Nil when the server gives none, 0, two, or one above 32 bits: then nobody can tell which message it is.
     var uid: UInt32?
-    /// RFC822.SIZE in bytes.
+    /// RFC822.SIZE in bytes; nil when it is no number of 63 bits.
     var size: UInt64?
     /// BODY[]: nil when it was not among the items, or the server has none (`NIL`).
     var body: [UInt8]?
     /// Whether BODY[] was among the items.
     var hasBody = false
+    /// A piece of BODY[]: where it begins, and its bytes.
+    var rest: Piece?
+
+    struct Piece: Equatable {
+        var origin: Int
+        var count: Int
+    }
 }
 
 /// A response of a server (RFC 9051 section 9, `response`).
@@ -62,7 +69,8 @@ enum Response: Equatable {
     case capability([String])
     case enabled([String])
     case list(ListedFolder)
-    case search([UInt32])
+    /// UIDs, and the numbers that cannot be UIDs.
+    case search([UInt32], odd: [String] = [])
     case exists(UInt32)
     case expunge(UInt32)
     case fetch(FetchedMessage)

@@ -43,14 +43,14 @@ struct ResponseParser {
     ///     mailbox-data  = … / number SP "EXISTS"
     private mutating func untagged() throws(Malformed) -> Response {
         if let byte = peek, isDigit(byte) {
-            let number = try number32()
+            let number = try clampedNumber()
             try space()
             switch try word() {
             case "EXISTS": return .exists(number)
             case "EXPUNGE": return .expunge(number)
             case "FETCH":
                 try space()
-                return .fetch(try messageAttributes(number))
+                return .fetch(try messageAttributes())
             default: return .other
             }
         }
@@ -62,7 +62,7 @@ struct ResponseParser {
         case "LIST":
             try space()
             return .list(try mailboxList())
-        case "SEARCH": return .search(try searchResult())
+        case "SEARCH": return try searchResult()
         case "ESEARCH": return try extendedSearchResult()
         case "NAMESPACE": return .namespace(try namespaces())
         default: return .other
@@ -80,7 +80,7 @@ struct ResponseParser {
             guard let closing = text[position...].firstIndex(of: UInt8(ascii: "]")) else {
                 throw malformed("a response code without its closing bracket")
             }
-            code = try Self.code(text[position + 1..<closing])
+            code = Self.code(text[position + 1..<closing])
             position = closing + 1
             // The space is missing where no text follows: nothing is lost by that.
             skip(0x20)
@@ -90,19 +90,18 @@ struct ResponseParser {
 
     ///     resp-text-code = "ALREADYEXISTS" / "CAPABILITY" … / "PERMANENTFLAGS" SP "(" [flag-perm *(SP flag-perm)] ")" / "READ-ONLY" /
     ///                      "READ-WRITE" / "TRYCREATE" / "UIDNEXT" SP nz-number / "UIDVALIDITY" SP nz-number / …
-    private static func code(_ bytes: ArraySlice<UInt8>) throws(Malformed) -> ResponseCode {
+    ///
+    /// What is not needed is not read: UIDNEXT and UNSEEN are 0 or missing with some servers.
+    private static func code(_ bytes: ArraySlice<UInt8>) -> ResponseCode {
         let words = bytes.split(whereSeparator: { $0 == 0x20 || $0 == UInt8(ascii: "(") || $0 == UInt8(ascii: ")") })
         let name = words.first.map { String(decoding: $0.prefix(64), as: UTF8.self).uppercased() } ?? ""
-        func number() throws(Malformed) -> UInt32 {
-            guard words.count == 2, words[1].count <= 10, words[1].allSatisfy(isDigit),
-                let number = UInt32(String(decoding: words[1], as: UTF8.self)), number > 0
-            else { throw Malformed(reason: "no number of 32 bits: \(clipped(bytes))") }
-            return number
-        }
         func texts() -> [String] { words.dropFirst().prefix(1000).map { String(decoding: $0.prefix(128), as: UTF8.self) } }
         switch name {
-        case "UIDVALIDITY": return .uidValidity(try number())
-        case "UIDNEXT": return .uidNext(try number())
+        case "UIDVALIDITY":
+            // Deviation: 0, or more than 32 bits (docs/DEVIATIONS.md, "Servers"). It is only compared, so its digits will do.
+            guard words.count == 2, words[1].count <= 64, words[1].allSatisfy(isDigit) else { return .uidValidity(nil) }
+            let digits = words[1].drop { $0 == 0x30 }
+            return .uidValidity(digits.isEmpty ? nil : String(decoding: digits, as: UTF8.self))
         case "READ-ONLY": return .readOnly
         case "READ-WRITE": return .readWrite
         case "TRYCREATE": return .tryCreate
@@ -124,18 +123,24 @@ struct ResponseParser {
     }
 
     ///     mailbox-data = … / "SEARCH" *(SP nz-number)
-    private mutating func searchResult() throws(Malformed) -> [UInt32] {
+    private mutating func searchResult() throws(Malformed) -> Response {
         var numbers: [UInt32] = []
+        var odd: [String] = []
         while peek == 0x20 {
             position += 1
             // A space at the end is let pass, as in `end`; CONDSTORE (RFC 7162 section 3.1.5) appends "(MODSEQ n)".
-            guard let byte = peek, byte != UInt8(ascii: "(") else { return numbers }
-            let number = try number32()
-            guard number > 0 else { throw malformed("a message number 0") }
-            numbers.append(number)
+            guard let byte = peek, byte != UInt8(ascii: "(") else { return .search(numbers, odd: odd) }
+            let digits = try digits()
+            if let number = UInt32(String(decoding: digits, as: UTF8.self)), number > 0 {
+                numbers.append(number)
+            } else if odd.count < IMAPLimits.maxOddNumbers {
+                odd.append(clipped(digits.prefix(32)))
+            } else {
+                throw malformed("more than \(IMAPLimits.maxOddNumbers) numbers that no message can have")
+            }
         }
         try end()
-        return numbers
+        return .search(numbers, odd: odd)
     }
 
     ///     esearch-response   = "ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)
@@ -221,23 +226,30 @@ struct ResponseParser {
 
     ///     msg-att         = "(" (msg-att-dynamic / msg-att-static) *(SP (msg-att-dynamic / msg-att-static)) ")"
     ///     msg-att-static  = … / "RFC822.SIZE" SP number64 / "BODY" section ["<" number ">"] SP nstring / "UID" SP uniqueid
-    private mutating func messageAttributes(_ sequence: UInt32) throws(Malformed) -> FetchedMessage {
-        var message = FetchedMessage(sequence: sequence)
+    private mutating func messageAttributes() throws(Malformed) -> FetchedMessage {
+        var message = FetchedMessage()
+        var uids = 0
         try byte("(")
         while true {
-            let (name, section, isPartial) = try attributeName()
+            let (name, section, origin) = try attributeName()
             try space()
             switch (name, section) {
             case ("UID", nil):
-                let uid = try number32()
-                guard uid > 0, message.uid == nil || message.uid == uid else { throw malformed("a UID of 0, or two UIDs") }
-                message.uid = uid
+                let uid = try number().flatMap { UInt32(exactly: $0) }
+                uids += 1
+                message.uid = uid == 0 || (uids > 1 && uid != message.uid) ? nil : uid
             case ("RFC822.SIZE", nil):
-                message.size = try number64()
-            case ("BODY", .some("")) where !isPartial:
+                message.size = try number()
+            case ("FLAGS", nil):
+                try flags()
+            // Deviation: some answer with the name that was asked for, or with the older one for the same (docs/DEVIATIONS.md, "Servers").
+            case ("BODY", .some("")) where origin == nil, ("BODY.PEEK", .some("")) where origin == nil, ("RFC822", nil):
                 guard !message.hasBody else { throw malformed("two bodies of one message") }
                 message.hasBody = true
                 message.body = try nstring()
+            case ("BODY", .some("")):
+                let piece = try nstring()
+                message.rest = FetchedMessage.Piece(origin: origin ?? 0, count: piece?.count ?? 0)
             default:
                 try skipValue()
             }
@@ -251,23 +263,35 @@ struct ResponseParser {
         return message
     }
 
-    /// A name such as `RFC822.SIZE` or `BODY[HEADER.FIELDS (DATE)]<0>`, the section in the brackets if there are any.
-    private mutating func attributeName() throws(Malformed) -> (name: String, section: String?, isPartial: Bool) {
+    /// `flag-list`, or flags that stand there without their parentheses.
+    private mutating func flags() throws(Malformed) {
+        if peek != UInt8(ascii: "("), peek != 0x5c, peek != UInt8(ascii: "$") { return try skipValue() }
+        try skipValue()
+        while peek == 0x20, position + 1 < text.count, text[position + 1] == 0x5c || text[position + 1] == UInt8(ascii: "$") {
+            position += 1
+            try skipValue()
+        }
+    }
+
+    /// A name such as `RFC822.SIZE` or `BODY[HEADER.FIELDS (DATE)]<0>`, the section in the brackets and the number after them, if there are any.
+    private mutating func attributeName() throws(Malformed) -> (name: String, section: String?, origin: Int?) {
         let start = position
         while let byte = peek, byte > 0x20, byte != UInt8(ascii: "["), byte != UInt8(ascii: "("), byte != UInt8(ascii: ")") {
             position += 1
         }
         guard position > start, position - start <= 64 else { throw malformed("the name of an item was expected") }
         let name = String(decoding: text[start..<position].map(upper), as: UTF8.self)
-        guard peek == UInt8(ascii: "[") else { return (name, nil, false) }
+        guard peek == UInt8(ascii: "[") else { return (name, nil, nil) }
         guard let closing = text[position...].firstIndex(of: UInt8(ascii: "]")) else {
             throw malformed("a section without its closing bracket")
         }
         let section = String(decoding: text[position + 1..<closing].prefix(64), as: UTF8.self)
         position = closing + 1
-        guard peek == UInt8(ascii: "<") else { return (name, section, false) }
+        guard peek == UInt8(ascii: "<") else { return (name, section, nil) }
+        let first = position + 1
         while let byte = peek, byte != 0x20 { position += 1 }
-        return (name, section, true)
+        let digits = text[min(first, position)..<position].prefix(while: isDigit)
+        return (name, section, Int(String(decoding: digits, as: UTF8.self)) ?? -1)
     }
 
     // MARK: - Values
@@ -331,6 +355,32 @@ struct ResponseParser {
         return value
     }
 
+    /// A number64, or a value that is none: nil. For numbers that one can do without.
+    private mutating func number() throws(Malformed) -> UInt64? {
+        let start = position
+        if let byte = peek, isDigit(byte) {
+            let digits = try digits()
+            if peek == nil || peek == 0x20 || peek == UInt8(ascii: ")") {
+                return Int64(String(decoding: digits, as: UTF8.self)).map { UInt64($0) }
+            }
+        }
+        position = start
+        try skipValue()
+        return nil
+    }
+
+    private mutating func digits() throws(Malformed) -> ArraySlice<UInt8> {
+        let start = position
+        while let byte = peek, isDigit(byte) { position += 1 }
+        guard position > start else { throw malformed("a number was expected") }
+        return text[start..<position]
+    }
+
+    /// A number; the largest of 32 bits for a larger one.
+    private mutating func clampedNumber() throws(Malformed) -> UInt32 {
+        UInt32(String(decoding: try digits(), as: UTF8.self)) ?? UInt32.max
+    }
+
     ///     number = 1*DIGIT ; 0 <= n < 4,294,967,296
     private mutating func number32() throws(Malformed) -> UInt32 {
         guard let number = UInt32(exactly: try number64()) else { throw malformed("a number above 32 bits") }
@@ -367,7 +417,9 @@ struct ResponseParser {
 
     ///     string = quoted / literal
     ///     quoted = DQUOTE *QUOTED-CHAR DQUOTE
+    ///     literal8 = "~{" number64 ["+"] "}" CRLF *OCTET
     private mutating func string() throws(Malformed) -> [UInt8]? {
+        if peek == UInt8(ascii: "~"), position + 1 < text.count, text[position + 1] == UInt8(ascii: "{") { position += 1 }
         if peek == UInt8(ascii: "{") {
             guard let newline = text[position...].firstIndex(of: 0x0a), nextLiteral < literals.count else {
                 throw malformed("a literal where none may be")

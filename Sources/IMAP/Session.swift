@@ -2,8 +2,10 @@
 struct OpenFolder: Equatable {
     /// Its name as the server has it, in Unicode.
     var name: String
-    var uidValidity: UInt32
-    var messageCount: UInt32
+    /// Nil: the server gives none that could be used, and UIDs may stand for other messages the next time.
+    var uidValidity: String?
+    /// Nil: the server does not say.
+    var messageCount: UInt32?
     var isReadOnly: Bool
     /// In lower case; empty if the server does not say.
     var permanentFlags: [String]
@@ -45,6 +47,12 @@ final class Session {
     var certificate: CertificateFacts? { transport.certificate }
 
     func close() { transport.close() }
+
+    /// RFC 6851; part of IMAP4rev2.
+    var canMove: Bool { capabilities.contains("MOVE") || capabilities.contains("IMAP4REV2") }
+
+    /// Whether messages can be removed that are named, and no others: RFC 4315; part of IMAP4rev2.
+    var canExpungeOne: Bool { capabilities.contains("UIDPLUS") || capabilities.contains("IMAP4REV2") }
 
     // MARK: - Commands and answers
 
@@ -223,9 +231,13 @@ final class Session {
 
     func askCapabilities() throws(IMAPError) {
         var found: Set<String> = []
-        try require(Command("CAPABILITY")) { (response) throws(IMAPError) in
+        let status = try require(Command("CAPABILITY")) { (response) throws(IMAPError) in
             if case .capability(let words) = response { found = Set(words) }
+            if case .status(let status) = response, case .capability(let words)? = status.code { found = Set(words) }
         }
+        if case .capability(let words)? = status.code { found.formUnion(words) }
+        // An OK without the answer: what was named before the login, over TLS as well, has to do.
+        if found.isEmpty { found = capabilities }
         guard found.contains("IMAP4REV1") || found.contains("IMAP4REV2") else {
             throw IMAPError(code: .malformed, found: "the server names neither IMAP4rev1 nor IMAP4rev2 among its capabilities")
         }
@@ -233,9 +245,21 @@ final class Session {
     }
 
     /// What there is to know before a folder can be named. To be called after the login.
-    func prepare() throws(IMAPError) {
+    ///
+    /// - Parameter version: of this program, for servers that refuse everything else until they know who asks.
+    func prepare(version: String = "") throws(IMAPError) {
         // What was said before the login does not count.
         try askCapabilities()
+        // RFC 2971. The name and the version, nothing about the machine. Whatever comes of it is of no concern.
+        if capabilities.contains("ID") {
+            var command = Command("ID (\"name\" \"dmarcstat\"")
+            if !version.isEmpty {
+                command.append(Array(" \"version\"".utf8))
+                command.add(Array(version.utf8))
+            }
+            command.append(Array(")".utf8))
+            _ = try run(command)
+        }
         if capabilities.contains("ENABLE"), capabilities.contains("UTF8=ACCEPT") {
             var isEnabled = false
             let status = try run(Command("ENABLE UTF8=ACCEPT")) { (response) throws(IMAPError) in
@@ -286,21 +310,21 @@ final class Session {
 
     /// Opens the first of the folders that there is: for reading alone (EXAMINE), so that nothing can be changed, or for both (SELECT).
     ///
-    /// - Throws: `imap-no-folder`, `imap-protocol` if it has no UIDVALIDITY.
+    /// - Throws: `imap-no-folder`.
     @discardableResult
     func open(_ names: [String], toChange: Bool) throws(IMAPError) -> OpenFolder {
         folder = nil
         var refusals: [IMAPError] = []
         for name in names {
-            var validity: UInt32?
-            var count: UInt32 = 0
+            var validity: String?
+            var count: UInt32?
             var flags: [String] = []
             let command = command(toChange ? "SELECT" : "EXAMINE", folder: name)
             let status = try run(command) { (response) throws(IMAPError) in
                 switch response {
                 case .exists(let number): count = number
                 case .status(let status):
-                    if case .uidValidity(let number)? = status.code { validity = number }
+                    if case .uidValidity(let text)? = status.code { validity = text }
                     if case .permanentFlags(let words)? = status.code { flags = words }
                 default: break
                 }
@@ -309,9 +333,7 @@ final class Session {
                 refusals.append(Self.refusal(toChange ? "SELECT \(name)" : "EXAMINE \(name)", status, code: .noFolder))
                 continue
             }
-            guard let validity else {
-                throw IMAPError(code: .malformed, found: "the server names no UIDVALIDITY for \(name): its messages cannot be told apart")
-            }
+            if case .uidValidity(let text)? = status.code { validity = text }
             let opened = OpenFolder(
                 name: name, uidValidity: validity, messageCount: count, isReadOnly: !toChange || status.code == .readOnly,
                 permanentFlags: flags)
@@ -343,72 +365,105 @@ final class Session {
 
     // MARK: - Messages
 
-    /// The UIDs of the messages, ascending.
-    ///
-    /// - Parameter since: days since 1970-01-01.
-    func search(since: Int?) throws(IMAPError) -> [UInt32] {
-        // Some servers answer BAD to a SEARCH in an empty folder.
-        guard folder?.messageCount != 0 else { return [] }
+    /// What a listing names: UIDs, ascending, and numbers that no message can have.
+    struct Listing: Equatable {
         var uids: [UInt32] = []
-        let criterion = since.map { "SINCE " + searchDate(daysSince1970: max($0, -700_000) - 1) } ?? "ALL"
-        try require(Command("UID SEARCH " + criterion)) { [limits] (response) throws(IMAPError) in
-            guard case .search(let found) = response else { return }
-            guard uids.count + found.count <= limits.maxListedMessages else {
-                throw IMAPError(
-                    code: .responseTooLarge, found: "more than \(limits.maxListedMessages) messages in the folder; `since` limits them")
-            }
-            uids += found
-        }
-        uids.sort()
-        var last: UInt32 = 0
-        uids.removeAll { uid in
-            defer { last = uid }
-            return uid == last
-        }
-        return uids
+        var odd: [String] = []
     }
 
-    /// The sizes of messages in bytes. Those that are gone are missing.
-    func fetchSizes(_ uids: ArraySlice<UInt32>) throws(IMAPError) -> [UInt32: UInt64] {
+    /// The messages of the folder.
+    ///
+    /// - Parameter since: days since 1970-01-01.
+    func search(since: Int?) throws(IMAPError) -> Listing {
+        // Some servers answer BAD to a SEARCH in an empty folder.
+        guard folder?.messageCount != 0 else { return Listing() }
+        var listing = Listing()
+        var isAnswered = false
+        let criterion = since.map { "SINCE " + searchDate(daysSince1970: max($0, -700_000) - 1) } ?? "ALL"
+        try require(Command("UID SEARCH " + criterion)) { [limits] (response) throws(IMAPError) in
+            guard case .search(let found, let odd) = response else { return }
+            isAnswered = true
+            try Self.add(found, odd, to: &listing, limits)
+        }
+        // An OK without the answer, or an empty one for a folder that is not empty, is no reason to believe that there is nothing.
+        let isEmpty = listing.uids.isEmpty && listing.odd.isEmpty
+        if isEmpty, since == nil, folder?.messageCount != nil || !isAnswered {
+            try require(Command("UID FETCH 1:* (UID)"), renews: true) { [limits] (response) throws(IMAPError) in
+                guard case .fetch(let message) = response, let uid = message.uid else { return }
+                try Self.add([uid], [], to: &listing, limits)
+            }
+        }
+        listing.uids = Array(Set(listing.uids)).sorted()
+        listing.odd = Array(Set(listing.odd)).sorted()
+        return listing
+    }
+
+    private static func add(_ found: [UInt32], _ odd: [String], to listing: inout Listing, _ limits: IMAPLimits) throws(IMAPError) {
+        guard listing.uids.count + found.count <= limits.maxListedMessages, listing.odd.count + odd.count <= IMAPLimits.maxOddNumbers
+        else {
+            throw IMAPError(
+                code: .responseTooLarge, found: "more than \(limits.maxListedMessages) messages in the folder; `since` limits them")
+        }
+        listing.uids += found
+        listing.odd += odd
+    }
+
+    /// The sizes of messages in bytes, as far as the server names them, and its refusal if it refuses some.
+    ///
+    /// What is said of messages that were not asked for is news about them, and passed over.
+    func fetchSizes(_ uids: some Collection<UInt32>) throws(IMAPError) -> (sizes: [UInt32: UInt64], refusal: IMAPError?) {
         var sizes: [UInt32: UInt64] = [:]
         let wanted = Set(uids)
         let status = try run(Command("UID FETCH \(uidSet(uids)) (UID RFC822.SIZE)"), renews: true) { (response) throws(IMAPError) in
-            guard case .fetch(let message) = response, let uid = message.uid, let size = message.size else { return }
-            guard wanted.contains(uid) else {
-                throw IMAPError(code: .malformed, found: "the size of message \(uid), which was not asked for")
-            }
+            guard case .fetch(let message) = response, let uid = message.uid, let size = message.size, wanted.contains(uid) else { return }
             sizes[uid] = size
         }
-        // NO is said also when some of them are gone (RFC 5530, EXPUNGEISSUED); BAD is another matter.
-        guard status.word == .ok || (status.word == .no && !sizes.isEmpty) else { throw Self.refusal("UID FETCH", status) }
-        return sizes
+        return (sizes, status.word == .ok ? nil : Self.refusal("UID FETCH", status))
     }
 
-    /// Hands each message that is there to `handle`, whole, as it arrives; nothing is marked read.
+    /// What came in place of a message.
+    enum Oddity {
+        /// `NIL`.
+        case nothing
+        /// Two that are not the same.
+        case twice
+    }
+
+    /// Hands each message that is there to `handle`, whole, as it arrives, or what came in its place; nothing is marked read.
+    ///
+    /// A body that names no UID, or one that was not asked for, is passed over: nobody can tell whose it is.
     ///
     /// - Parameter maxBytes: of all of them together.
     /// - Returns: how the command ended.
     func fetchBodies(
-        _ uids: some Collection<UInt32>, maxBytes: Int, _ handle: (UInt32, [UInt8]) -> Void
+        _ uids: some Collection<UInt32>, maxBytes: Int, _ handle: (UInt32, [UInt8]?, Oddity?) -> Void
     ) throws(IMAPError) -> Status {
-        var wanted = Set(uids)
+        let wanted = Set(uids)
+        var given: Set<UInt32> = []
         var bytes = 0
         return try run(Command("UID FETCH \(uidSet(uids)) (UID BODY.PEEK[])"), renews: true) { (response) throws(IMAPError) in
             // Without a body it is news of flags that somebody else has changed.
             guard case .fetch(let message) = response, message.hasBody else { return }
-            guard let uid = message.uid, wanted.remove(uid) != nil else {
-                let uid = message.uid.map { "of UID \($0)" } ?? "without a UID"
-                throw IMAPError(code: .malformed, found: "a message \(uid) that was not asked for, or twice")
-            }
-            guard let body = message.body else { return }
-            bytes += body.count
+            bytes += message.body?.count ?? 0
             guard bytes <= maxBytes else {
                 throw IMAPError(
                     code: .responseTooLarge, found: "messages of \(bytes) bytes where \(maxBytes) are the limit", mayPass: false,
                     isMessageTooLarge: true)
             }
-            handle(uid, body)
+            guard let uid = message.uid, wanted.contains(uid) else { return }
+            guard given.insert(uid).inserted else { return handle(uid, nil, .twice) }
+            if let body = message.body { handle(uid, body, nil) } else { handle(uid, nil, .nothing) }
         }
+    }
+
+    /// Whether the server says that the message has no byte after the first `count`.
+    func ends(_ uid: UInt32, at count: Int) throws(IMAPError) -> Bool {
+        var ends = false
+        let status = try run(Command("UID FETCH \(uid) (UID BODY.PEEK[]<\(count).64>)"), renews: true) { (response) throws(IMAPError) in
+            guard case .fetch(let message) = response, message.uid == uid, let rest = message.rest else { return }
+            ends = rest.origin == count && rest.count == 0
+        }
+        return status.word == .ok && ends
     }
 
     /// Adds a flag to messages; those that are gone are passed over.

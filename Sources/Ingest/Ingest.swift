@@ -90,6 +90,7 @@ public struct Ingest: Sendable {
                     try writer.adopt(options.ownDomains)
                     let session = try WritingSession(writer, mailbox, options)
                     known.set(try writer.knownMessages(mailbox: session.mailboxID))
+                    mailbox.tryLast(try writer.deferredMessages(mailbox: session.mailboxID))
                     try pump(mailbox, into: session)
                     return try session.finish(known: mailbox.knownCount)
                 } catch {
@@ -148,8 +149,9 @@ public struct Ingest: Sendable {
         if let error = options.containment?.notes.failure { throw error }
         for oddity in mailbox.oddities { try session.handle(oddity: oddity) }
         if failure.error == nil, !shouldStop() { try session.settlePlaces() }
+        session.isComplete = failure.error == nil && !shouldStop()
         try session.commit()
-        session.settleLeftOver()
+        try session.settleLeftOver()
         if let error = failure.error { session.note(failure: error) }
     }
 }

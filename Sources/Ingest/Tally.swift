@@ -7,6 +7,8 @@ public struct Tally: Sendable, Equatable {
     public var messages: [MessageOutcome: Int] = [:]
     /// Messages passed over because the ledger knew them.
     public var known = 0
+    /// Messages that were listed and gone when they were to be read.
+    public var vanished = 0
     /// Documents (unpacked XML) by what became of them.
     public var documents = Documents()
     /// What is in the database now that was not before.
@@ -62,6 +64,7 @@ public struct Tally: Sendable, Equatable {
     public mutating func add(_ other: Tally) {
         for (outcome, count) in other.messages { messages[outcome, default: 0] += count }
         known += other.known
+        vanished += other.vanished
         documents.seen += other.documents.seen
         documents.stored += other.documents.stored
         documents.duplicate += other.documents.duplicate

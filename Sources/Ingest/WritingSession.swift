@@ -15,6 +15,10 @@ final class WritingSession {
     private var leftOver: [Unsettled] = []
     /// Messages whose action is done, which the ledger does not know yet.
     private var settled: [Int64] = []
+    /// Messages that the ledger takes for done, and that are not.
+    private var undone: [Int64] = []
+    /// Whether the mailbox was read to its end.
+    var isComplete = false
 
     /// A message that is still to be marked, moved or deleted.
     private struct Unsettled {
@@ -32,6 +36,8 @@ final class WritingSession {
     private var earlier: MessageOutcome?
     /// Bytes of all kept messages, once that had to be known.
     private var keptBytes: Int?
+    /// Messages that were gone when they were to be read.
+    private var vanished = 0
 
     init(_ writer: ReportWriter, _ mailbox: any Mailbox, _ options: IngestOptions) throws {
         self.writer = writer
@@ -64,26 +70,43 @@ final class WritingSession {
     /// Commits; only now may the mailbox be touched. That it was done is committed with what comes next; until then the ledger says that it is
     /// still to be done, and doing it again does no harm.
     func commit() throws {
-        for id in settled { try writer.setSettled(true, message: id) }
-        settled.removeAll(keepingCapacity: true)
+        try noteSettled()
         try writer.commit()
-        settle(unsettled)
+        try settle(unsettled)
         unsettled.removeAll(keepingCapacity: true)
     }
 
+    private func noteSettled() throws {
+        for id in settled { try writer.setSettled(true, message: id) }
+        settled.removeAll(keepingCapacity: true)
+        for id in undone { try writer.setSettled(false, message: id) }
+        undone.removeAll(keepingCapacity: true)
+    }
+
     /// Finishes what an earlier run did not come to. The mailbox must have been listed.
-    func settleLeftOver() {
-        settle(leftOver)
+    func settleLeftOver() throws {
+        try settle(leftOver)
         leftOver = []
     }
 
     /// Attempts one by one that may fail in a row before a mailbox counts as beyond reach for this run.
     private static let maxFailures = 10
 
-    private func settle(_ messages: [Unsettled]) {
+    private func settle(_ messages: [Unsettled]) throws {
         guard !messages.isEmpty else { return }
+        // What would do harm a second time counts as done before it is begun: killed in between, a mail stays where it is, and is not copied
+        // again in every run.
+        let once = Set(messages.filter { !mailbox.isRepeatable($0.action) }.map(\.id))
+        if !once.isEmpty {
+            try writer.begin()
+            for id in once { try writer.setSettled(true, message: id) }
+            try writer.commit()
+        }
+        var begun = Set<Int64>()
+        defer { undone += once.subtracting(begun) }
         if mailbox.settle(messages.map { ($0.key, $0.action) }).isEmpty {
             settled += messages.map(\.id)
+            begun = once
             return
         }
         // Which of them failed is found out one by one; what is done already is done again without harm.
@@ -92,8 +115,13 @@ final class WritingSession {
             let errors = mailbox.settle([(message.key, message.action)]).filter { !$0.meansGone }
             guard let error = errors.first else {
                 settled.append(message.id)
+                begun.insert(message.id)
                 failures = 0
                 continue
+            }
+            if error.code == .leftInPlace {
+                settled.append(message.id)
+                begun.insert(message.id)
             }
             failures += 1
             guard tally.unsettled.count < Tally.maxRefusals else { continue }
@@ -146,7 +174,10 @@ final class WritingSession {
 
     private func handle(_ message: ReadMessage) throws {
         // Gone between listing and reading: another program's doing, and none of ours.
-        if message.isVanished { return }
+        if message.isVanished {
+            vanished += 1
+            return
+        }
         // What was kept stays as it is for the next time.
         if options.isRetry, message.isDeferred { return }
         if current == nil { try noteWriting(message.key) }
@@ -291,6 +322,8 @@ final class WritingSession {
     /// Ends the run and proves the accounting: what was counted here is what the ledger has.
     func finish(known: Int) throws -> Tally {
         tally.known = known
+        tally.vanished = vanished
+        try checkListing()
         let ledger = try writer.ledgerCounts(run: run)
         guard ledger == tally.messages.filter({ $0.value > 0 }) else {
             throw IngestError.accounting("messages counted \(tally.messages), in the ledger \(ledger)")
@@ -300,10 +333,25 @@ final class WritingSession {
             throw IngestError.accounting("documents do not add up: \(documents)")
         }
         try writer.begin()
-        for id in settled { try writer.setSettled(true, message: id) }
+        try noteSettled()
+        if isComplete, mailbox.listing != nil { try writer.clearDeferred(mailbox: mailboxID, except: run) }
         try writer.finishRun(run, now: options.now, counts: tally.messages)
         try writer.commit()
         return tally
+    }
+}
+
+extension WritingSession {
+    /// Proves that each message which the mailbox named came to something.
+    private func checkListing() throws {
+        guard isComplete, let listing = mailbox.listing else { return }
+        let sum = tally.known + tally.seen + listing.vanished + vanished
+        guard listing.named == sum else {
+            throw IngestError.accounting(
+                "the mailbox names \(listing.named) messages: \(tally.known) known, \(tally.seen) handled, \(listing.vanished + vanished) gone"
+            )
+        }
+        tally.vanished = listing.vanished + vanished
     }
 }
 

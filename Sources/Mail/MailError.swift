@@ -20,6 +20,12 @@ public struct MailError: Error, Equatable, Sendable {
         case vanished = "vanished"
         /// A name in a maildir that holds no unique part.
         case malformedName = "malformed-name"
+        /// A server has listed it and does not give it: it closes the connection, stalls, refuses, or answers with nothing.
+        case notDelivered = "not-delivered"
+        /// What a server gave is not as long as it says the message is.
+        case sizeMismatch = "size-mismatch"
+        /// It was moved in part, or nobody knows whether it was: it stays where it is, and this is not tried again.
+        case leftInPlace = "left-in-place"
         /// The message could not be marked, moved or deleted.
         case notSettled = "not-settled"
     }
@@ -44,7 +50,10 @@ public struct MailError: Error, Equatable, Sendable {
     /// Whether the fault lies with this machine or its moment, not with the mail: the message is to be left where it is
     /// and tried again in the next run.
     public var isOurFault: Bool {
-        if code == .vanished || code == .notSettled { return true }
+        switch code {
+        case .vanished, .notSettled, .notDelivered, .sizeMismatch, .leftInPlace: return true
+        default: break
+        }
         return errno != 0 && errno != ELOOP && errno != ENXIO && errno != ENAMETOOLONG
     }
 

@@ -66,12 +66,46 @@ public protocol Mailbox: AnyObject, Sendable {
     /// read. Complete once `next` has returned no message.
     var oddities: [MailError] { get }
 
+    /// What was listed and where it went, for mailboxes that know; complete once `next` has returned no message.
+    var listing: MailboxListing? { get }
+
+    /// Names messages that an earlier run could not read: they are to come after all others. To be called before the first `next`.
+    func tryLast(_ keys: Set<String>)
+
+    /// Whether it does no harm to do this to a message twice. What is not repeatable is noted as done before it is begun.
+    func isRepeatable(_ action: AfterAction) -> Bool
+
     /// The next messages, at most `limit`, in the same order in each run; none at the end. To be called by one thread at a time.
     func next(_ limit: Int) throws(MailError) -> [Message]
 
     /// Does with messages what is to be done after their outcome is stored. What fails is returned, because it must not
     /// undo anything: the next run finds the message again.
     func settle(_ messages: [(key: String, action: AfterAction)]) -> [MailError]
+}
+
+extension Mailbox {
+    /// Nothing is known.
+    public var listing: MailboxListing? { nil }
+
+    /// The order stays as it is.
+    public func tryLast(_ keys: Set<String>) {}
+
+    /// It does no harm.
+    public func isRepeatable(_ action: AfterAction) -> Bool { true }
+}
+
+/// What a mailbox has listed. Each of them is known, was handed out, or has vanished.
+public struct MailboxListing: Sendable, Equatable {
+    /// Messages that the mailbox named.
+    public var named: Int
+    /// Those of them that were gone when they were to be fetched, as the mailbox itself says.
+    public var vanished: Int
+
+    /// Both parts.
+    public init(named: Int, vanished: Int) {
+        self.named = named
+        self.vanished = vanished
+    }
 }
 
 /// The kinds of mailboxes on disk.

@@ -17,6 +17,19 @@ extension ReportWriter {
         return known
     }
 
+    /// The messages of a mailbox that could not be read yet.
+    public func deferredMessages(mailbox: Int64) throws -> Set<String> {
+        let sql = "SELECT key FROM messages WHERE mailbox_id = ? AND outcome = \(MessageOutcome.deferred.rawValue)"
+        return try Set(String.fetchAll(db, sql: sql, arguments: [mailbox]))
+    }
+
+    /// Removes the deferred messages of a mailbox that `run`, which has tried all that are there, has not met: they are gone.
+    public func clearDeferred(mailbox: Int64, except run: Int64) throws {
+        try db.execute(
+            sql: "DELETE FROM messages WHERE mailbox_id = ? AND outcome = \(MessageOutcome.deferred.rawValue) AND run_id <> ?",
+            arguments: [mailbox, run])
+    }
+
     /// Starts a run; its times are seconds since 1970.
     public func beginRun(now: Int) throws -> Int64 {
         try db.execute(sql: "INSERT INTO runs (started_utc) VALUES (?)", arguments: [now])

@@ -106,9 +106,8 @@ extension NetworkTests {
             let sub = shape == "dotted" ? ".DMARC.Erledigt &- gepr&APw-ft" : ".DMARC.Erledigt &- gepr&APw-ft"
             #expect(server.mails(user, sub).count == 20)
             if shape == "bare" {
-                // Without UIDPLUS only all that is marked could be removed: it stays, and that is said.
-                #expect(moved.count == 2)
-                #expect(moved.allSatisfy { $0.code == .notSettled && $0.isOurFault && $0.found.contains("UIDPLUS") })
+                // Without UIDPLUS only all that is marked could be removed, whoever marked it: it stays, marked, and `doctor` says so.
+                #expect(moved.isEmpty)
                 #expect(server.mails(user).filter { $0.contains("T") && $0.hasSuffix("T") }.count == 25)
                 #expect(server.mails(user).count == 40)
             } else {
@@ -116,7 +115,7 @@ extension NetworkTests {
                 #expect(server.mails(user).count == 15)
             }
             // A second time nothing is left to do, and that is no error; a folder is not moved into itself.
-            if shape != "bare" {
+            do {
                 #expect(mailbox.settle(actions(10..<30, .move("DMARC/Erledigt & geprüft")) + actions(30..<35, .delete)).isEmpty)
             }
             #expect(server.mails(user, sub).count == 20)

@@ -61,11 +61,13 @@ struct HostileTests {
             #expect(error?.found.contains("\u{1b}") != true)
             #expect(code != nil || mails == Self.expected)
         }
-        // Sizes refused: a refusal of the folder. Bodies refused: each message stays for the next run.
+        // Sizes refused to all: they are done without, because the server says where each message ends. Bodies refused: each message stays
+        // for the next run.
         let sizes = ScriptedServer(mails: Self.mails) { text, tag, normal, _ in
             text.contains("RFC822.SIZE") ? Array("\(tag) \(word) x\r\n".utf8) : normal
         }
-        #expect(Self.outcome(sizes).error?.code == .refused)
+        #expect(Self.outcome(sizes).error == nil)
+        #expect(Self.outcome(sizes).mails == Self.expected)
         let bodies = ScriptedServer(mails: Self.mails) { text, tag, normal, _ in
             text.contains("BODY.PEEK") && (text.contains("3,") || text.contains(" 5 ")) ? Array("\(tag) \(word) x\r\n".utf8) : normal
         }
@@ -78,24 +80,43 @@ struct HostileTests {
     @Test(
         "that breaks the grammar, or answers what was not asked, gets imap-protocol",
         arguments: [
-            "* 1 FETCH (UID 99 RFC822.SIZE 4)\r\n", "* 1 FETCH (UID 4294967296 RFC822.SIZE 4)\r\n", "* 1 FETCH (UID 3 RFC822.SIZE -4)\r\n",
-            "* 1 FETCH (UID 99 BODY[] {2}\r\nxx)\r\n", "* 1 FETCH (BODY[] {2}\r\nxx)\r\n", "X9 OK done\r\n", "A1 OK done\r\n", "+ more\r\n",
-            "* PREAUTH hello\r\n", "HTTP/1.1 200 OK\r\n", "\0\0\0\r\n", "* OK\n",
+            "X9 OK done\r\n", "A1 OK done\r\n", "+ more\r\n",
+            "* PREAUTH hello\r\n", "HTTP/1.1 200 OK\r\n", "\0\0\0\r\n", "* OK\n", "* 1 FETCH (UID 3\r\n",
         ])
     func breaches(_ text: String) {
         let server = ScriptedServer(mails: Self.mails) { command, _, normal, _ in
-            let isMeant = command.contains(text.contains("BODY") ? "BODY.PEEK" : "RFC822.SIZE")
-            return isMeant ? Array(text.utf8) + normal : normal
+            command.contains("RFC822.SIZE") ? Array(text.utf8) + normal : normal
         }
-        #expect(Self.outcome(server).error?.code == .malformed)
+        let (mails, error, unreadable) = Self.outcome(server)
+        #expect(error?.code == .malformed)
+        // Each message that was asked for alone is left for the next run, by name.
+        #expect(mails.isEmpty && !unreadable.isEmpty && unreadable.values.allSatisfy { $0.code == .notDelivered && $0.isOurFault })
     }
 
-    @Test("that gives a message twice, or one for another, gets imap-protocol and none of it is taken")
+    @Test(
+        "that talks of messages that were not asked for is not listened to",
+        arguments: [
+            "* 1 FETCH (UID 99 RFC822.SIZE 4)\r\n", "* 1 FETCH (UID 4294967296 RFC822.SIZE 4)\r\n", "* 1 FETCH (RFC822.SIZE -4 UID 3)\r\n",
+            "* 1 FETCH (UID 99 BODY[] {2}\r\nxx)\r\n", "* 1 FETCH (BODY[] {2}\r\nxx)\r\n",
+        ])
+    func news(_ text: String) {
+        let server = ScriptedServer(mails: Self.mails) { command, _, normal, _ in
+            command.contains("UID FETCH") ? Array(text.utf8) + normal : normal
+        }
+        let (mails, error, unreadable) = Self.outcome(server)
+        #expect(error == nil && mails == Self.expected && unreadable.isEmpty)
+    }
+
+    @Test("that gives a message twice, and not the same, does not get either taken")
     func twice() {
         let server = ScriptedServer(mails: Self.mails) { command, _, normal, _ in
-            command.contains("BODY.PEEK") ? Array("* 1 FETCH (UID 3 BODY[] {1}\r\nx)\r\n".utf8) + normal : normal
+            command.contains("BODY.PEEK") && (command.contains(" 3 ") || command.contains("3,"))
+                ? Array("* 1 FETCH (UID 3 BODY[] {1}\r\nx)\r\n".utf8) + normal : normal
         }
-        #expect(Self.outcome(server).error?.code == .malformed)
+        let (mails, error, unreadable) = Self.outcome(server)
+        #expect(error == nil)
+        #expect(Set(mails.keys) == ["5", "8", "13"])
+        #expect(unreadable["3"]?.code == .notDelivered)
     }
 
     @Test(
@@ -155,8 +176,9 @@ struct HostileTests {
         }
         let (mails, error, unreadable) = Self.outcome(server, limits: limits)
         #expect(error == nil)
-        #expect(Set(mails.keys) == ["1", "3", "4", "5"])
+        #expect(Set(mails.keys) == ["1", "3", "5"])
         #expect(unreadable["2"]?.code == .messageTooLarge)
+        #expect(unreadable["4"]?.code == .sizeMismatch)
     }
 
     @Test("that floods around a message does not get the message refused for good")
@@ -165,8 +187,8 @@ struct HostileTests {
             command.contains("BODY.PEEK") ? Array(("* OK " + String(repeating: "x", count: 100_000)).utf8) + normal : normal
         }
         let (mails, error, unreadable) = Self.outcome(server)
-        #expect(error?.code == .responseTooLarge)
-        #expect(mails.isEmpty && unreadable.isEmpty)
+        #expect(error == nil)
+        #expect(mails.isEmpty && unreadable["1"]?.code == .notDelivered)
     }
 
     @Test("that says BYE or closes at any command is come back to, a few times")
@@ -187,12 +209,12 @@ struct HostileTests {
                     return bye ? Array("* BYE {3}\r\n".utf8) : nil
                 }
                 #expect(Self.outcome(always).error?.code == .lost, "\(command)")
-                #expect(always.connections == 4)
+                #expect(always.connections >= 4 && always.connections < 20, "\(command): \(always.connections)")
             }
         }
     }
 
-    @Test("that cuts amid a message is asked for the missing ones alone")
+    @Test("that cuts amid a message is asked for the missing ones, each alone")
     func cutAmidMessage() {
         let server = ScriptedServer(mails: Self.mails) { text, _, normal, connection in
             guard text.contains("BODY.PEEK"), connection == 1 else { return normal }
@@ -203,10 +225,12 @@ struct HostileTests {
         #expect(error == nil)
         #expect(mails == Self.expected)
         #expect(
-            server.log.filter { $0.contains("BODY.PEEK") } == ["UID FETCH 3,5,8,13 (UID BODY.PEEK[])", "UID FETCH 8,13 (UID BODY.PEEK[])"])
+            server.log.filter { $0.contains("BODY.PEEK") } == [
+                "UID FETCH 3,5,8,13 (UID BODY.PEEK[])", "UID FETCH 8 (UID BODY.PEEK[])", "UID FETCH 13 (UID BODY.PEEK[])",
+            ])
     }
 
-    @Test("that stalls amid a message is not waited for again; what came before it is handed out")
+    @Test("that stalls amid a message gives the others first, and then that one")
     func stallAmidMessage() {
         let server = ScriptedServer(mails: Self.mails) { text, _, normal, connection in
             guard text.contains("BODY.PEEK"), connection == 1 else { return normal }
@@ -214,9 +238,9 @@ struct HostileTests {
             return Array((whole + "* 3 FETCH (UID 8 BODY[] {14}\r\nccc\r\n").utf8)
         }
         let (mails, error, _) = Self.outcome(server)
-        #expect(error?.code == .timeout)
-        #expect(mails == ["3": "a\r\n", "5": "bb\r\n"])
-        #expect(server.connections == 1)
+        #expect(error == nil)
+        #expect(mails == Self.expected)
+        #expect(server.connections == 2)
     }
 
     @Test("whose folder is made anew between two connections is left alone")
@@ -230,19 +254,38 @@ struct HostileTests {
         #expect(Self.outcome(server).error?.code == .folderChanged)
     }
 
-    @Test("that has lost a message says so for this message only")
-    func vanished() {
+    @Test("that does not give what it lists gets those messages named, and no others")
+    func withheld() {
         let server = ScriptedServer(mails: Self.mails) { text, tag, normal, _ in
             text.contains("BODY.PEEK")
                 ? Array(
-                    "* 1 FETCH (FLAGS (\\Seen))\r\n* 2 FETCH (UID 5 BODY[] {1}\r\nb)\r\n* 9 FETCH (UID 8 BODY[] NIL)\r\n\(tag) OK\r\n".utf8)
+                    "* 1 FETCH (FLAGS (\\Seen))\r\n* 2 FETCH (UID 5 BODY[] {4}\r\nbb\r\n)\r\n* 9 FETCH (UID 8 BODY[] NIL)\r\n\(tag) OK\r\n"
+                        .utf8)
                 : normal
         }
         let (mails, error, unreadable) = Self.outcome(server)
         #expect(error == nil)
-        #expect(mails == ["5": "b"])
+        #expect(mails == ["5": "bb\r\n"])
         #expect(Set(unreadable.keys) == ["3", "8", "13"])
-        #expect(unreadable.values.allSatisfy { $0.code == .vanished && $0.isOurFault })
+        #expect(unreadable.values.allSatisfy { $0.code == .notDelivered && $0.isOurFault })
+    }
+
+    @Test("whose messages somebody else deletes after they were listed has nothing to answer for")
+    func vanished() throws {
+        let server = ScriptedServer(mails: Self.mails)
+        let deleting = ScriptedServer(mails: Self.mails) { text, tag, normal, _ in
+            guard text.contains("UID SEARCH") else {
+                return text.contains("EXAMINE") ? normal : Array(server.answer(text, tag).utf8)
+            }
+            let answer = Array(server.answer(text, tag).utf8)
+            server.state.withLock { $0.mails = $0.mails.filter { $0.key != 5 && $0.key != 13 } }
+            return answer
+        }
+        let mailbox = deleting.mailbox()
+        let got = try collect(mailbox)
+        #expect(got.map(\.key) == ["3", "8"])
+        #expect(mailbox.listing == MailboxListing(named: 4, vanished: 2))
+        #expect(mailbox.expectedCount == 2)
     }
 
     @Test("that repeats the password in its errors does not get it into ours")

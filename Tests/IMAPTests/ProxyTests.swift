@@ -187,7 +187,7 @@ extension NetworkTests {
             #expect(healed > 240)
         }
 
-        @Test("that goes silent, or lets through a byte now and then, is given up in time")
+        @Test("that goes silent, or lets through a byte now and then, is given up in time; amid the messages the next one is taken")
         func stalls() throws {
             let server = Dovecot.plain
             server.deliver((0..<40).map { DovecotTests.mail($0, bytes: 4000) }, to: "stalls")
@@ -195,18 +195,25 @@ extension NetworkTests {
             var limits = Self.limits
             limits.connectSeconds = 0.6
             limits.readSeconds = 0.5
+            var healed = 0
             for position in [0, 700, 4500, 5500, 7000, 20_000, 100_000] {
                 for fault in [Proxy.Fault.stall(after: position), .trickle(after: position, milliseconds: 40)] {
                     proxy.next(fault)
                     let mailbox = IMAPMailbox(account: server.account("stalls", port: proxy.port), limits: limits, isKnown: { _ in false })
                     let start = Date()
-                    let error = #expect(throws: MailError.self) { _ = try collect(mailbox) }
+                    do {
+                        #expect(try collect(mailbox).count == 40)
+                        #expect(mailbox.failure == nil && proxy.connections == 2, "\(fault)")
+                        healed += 1
+                    } catch let error as MailError {
+                        #expect(error.isOurFault)
+                        #expect(mailbox.failure?.code == .timeout, "\(fault): \(mailbox.failure as Any)")
+                    }
                     let seconds = Date().timeIntervalSince(start)
-                    #expect(error?.isOurFault == true)
-                    #expect(mailbox.failure?.code == .timeout, "\(fault): \(mailbox.failure as Any)")
-                    #expect(seconds < 2.5, "\(fault) took \(seconds) s")
+                    #expect(seconds < 4, "\(fault) took \(seconds) s")
                 }
             }
+            #expect((1...10).contains(healed), "\(healed)")
             // The limit of the whole run: each answer comes in time, but there are too many.
             proxy.next(.trickle(after: 9000, milliseconds: 1))
             limits.readSeconds = 30

@@ -7,13 +7,19 @@ import Synchronization
 final class ScriptedServer: Sendable {
     struct State {
         var mails: [UInt32: [UInt8]] = [:]
-        var uidValidity: UInt32 = 7
+        /// What it says of UIDVALIDITY; "" for nothing.
+        var uidValidity = "7"
         var capabilities = "IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=XOAUTH2 AUTH=OAUTHBEARER NAMESPACE UIDPLUS MOVE"
         var folders: Set<String> = ["INBOX"]
         /// All command lines, without tags, of all connections.
         var log: [String] = []
         var connections = 0
         var moved: [UInt32] = []
+        /// Messages copied to another folder, one entry for each copy, and those marked as deleted.
+        var copies: [UInt32] = []
+        var deleted: Set<UInt32> = []
+        /// From then on it behaves.
+        var isHealed = false
     }
 
     /// What the server says in place of `normal`; nil closes the connection, and so do two bytes 0xff at the end. The tag is the client's.
@@ -84,13 +90,21 @@ final class ScriptedServer: Sendable {
                 state.folders.insert(words[1].replacingOccurrences(of: "\"", with: ""))
                 return done
             case "EXAMINE", "SELECT":
-                return "* \(state.mails.count) EXISTS\r\n* OK [UIDVALIDITY \(state.uidValidity)] v\r\n* FLAGS (\\Seen)\r\n"
+                let validity = state.uidValidity.isEmpty ? "" : "* OK [UIDVALIDITY \(state.uidValidity)] v\r\n"
+                return "* \(state.mails.count) EXISTS\r\n" + validity + "* FLAGS (\\Seen)\r\n"
                     + "\(tag) OK [\(name == "SELECT" ? "READ-WRITE" : "READ-ONLY")] open\r\n"
             case "UID SEARCH": return "* SEARCH" + state.mails.keys.sorted().map { " \($0)" }.joined() + "\r\n" + done
             case "UID FETCH":
                 var text = ""
-                for (index, uid) in Self.uids(words[2]).enumerated() {
+                let asked = words[2] == "1:*" ? state.mails.keys.sorted() : Self.uids(words[2])
+                for (index, uid) in asked.enumerated() {
                     guard let mail = state.mails[uid] else { continue }
+                    if let range = command.range(of: "BODY.PEEK[]<") {
+                        let origin = Int(command[range.upperBound...].prefix { $0.isNumber }) ?? 0
+                        let rest = String(decoding: mail.dropFirst(origin).prefix(64), as: UTF8.self)
+                        text += "* \(index + 1) FETCH (UID \(uid) BODY[]<\(origin)> {\(rest.utf8.count)}\r\n\(rest))\r\n"
+                        continue
+                    }
                     text +=
                         command.contains("BODY.PEEK[]")
                         ? "* \(index + 1) FETCH (UID \(uid) BODY[] {\(mail.count)}\r\n\(String(decoding: mail, as: UTF8.self)))\r\n"
@@ -100,12 +114,21 @@ final class ScriptedServer: Sendable {
             case "UID MOVE":
                 for uid in Self.uids(words[2]) where state.mails.removeValue(forKey: uid) != nil { state.moved.append(uid) }
                 return done
+            case "UID COPY":
+                state.copies += Self.uids(words[2])
+                return done
+            case "UID STORE":
+                if command.contains("\\Deleted") { state.deleted.formUnion(Self.uids(words[2])) }
+                return done
+            case "UID EXPUNGE":
+                for uid in Self.uids(words[2]) where state.deleted.contains(uid) { state.mails[uid] = nil }
+                return done
             default: return done
             }
         }
     }
 
-    private static func uids(_ set: String) -> [UInt32] {
+    static func uids(_ set: String) -> [UInt32] {
         set.split(separator: ",").flatMap { part -> [UInt32] in
             let ends = part.split(separator: ":").compactMap { UInt32($0) }
             return ends.count == 2 ? Array(ends[0]...ends[1]) : ends
@@ -159,7 +182,8 @@ final class ScriptedTransport: Transport {
         if tag.isEmpty { tag = "?" }
         server.state.withLock { $0.log.append(command) }
         let normal = Array(server.answer(command, tag).utf8)
-        guard let bytes = server.twist(command, tag, normal, connection) else {
+        let isHealed = server.state.withLock { $0.isHealed }
+        guard let bytes = isHealed ? normal : server.twist(command, tag, normal, connection) else {
             isClosed = true
             return
         }
