@@ -42,6 +42,8 @@ public struct Status: Sendable {
     public var days: Period?
     /// Full days between the last day that holds data and today; nil: no data. Reports arrive a day or two late.
     public var silentDays: Int?
+    /// Messages that could not be read yet: where each is, with the code of the reason; the latest, at most `maxDeferredPlaces`.
+    public var deferredPlaces: [String]
     /// Size of the database, in bytes, without its write-ahead log.
     public var databaseBytes: Int
     /// Number of the schema.
@@ -73,6 +75,13 @@ public struct Status: Sendable {
         """
     /// Domains of others that are named.
     public static let maxForeignDomains = 20
+    /// Question: what could not be read yet. Unit: one row a message. Index: none for the ledger, which is read as a whole; `refusals_message`.
+    static let deferredSQL = """
+        SELECT r.place || ': ' || r.code || ': ' || r.detail FROM messages m JOIN refusals r ON r.message_id = m.id
+        WHERE m.outcome = \(MessageOutcome.deferred.rawValue) ORDER BY m.id DESC LIMIT ?1
+        """
+    /// Deferred messages that are named.
+    public static let maxDeferredPlaces = 20
     /// Question: first and last day with data. Unit: one row. Index: primary key of `daily`, two seeks a domain.
     static let daysSQL = """
         SELECT
@@ -104,6 +113,11 @@ public struct Status: Sendable {
                 let names = try SQLRows(db, foreignSQL, [.integer(mark), .integer(maxForeignDomains)])
                 while try names.next() { foreign.append(names.text(0)) }
             }
+            var deferred: [String] = []
+            if messages[.deferred] ?? 0 > 0 {
+                let places = try SQLRows(db, deferredSQL, [.integer(maxDeferredPlaces)])
+                while try places.next() { deferred.append(places.text(0)) }
+            }
             let extent = try SQLRows(db, daysSQL)
             var days: Period?
             if try extent.next(), let first = extent.optionalInt(0), let last = extent.optionalInt(1) {
@@ -117,7 +131,8 @@ public struct Status: Sendable {
                 foreignDomainCount: hasTotals ? totals.int(7) : 0, foreignDomains: foreign,
                 reportedMessages: hasTotals ? totals.int(2) : 0,
                 reporters: hasTotals ? totals.int(3) : 0, domains: hasTotals ? totals.int(4) - totals.int(7) : 0, days: days,
-                silentDays: days.map { max(0, $0.until.distance(to: today) - 1) }, databaseBytes: hasFile ? file.int(0) : 0,
+                silentDays: days.map { max(0, $0.until.distance(to: today) - 1) }, deferredPlaces: deferred,
+                databaseBytes: hasFile ? file.int(0) : 0,
                 schemaVersion: hasFile ? file.int(1) : 0)
         }
     }

@@ -11,6 +11,7 @@ enum IngestTable {
             ("seen", .integer(tally.seen)), ("stored", count(.stored)), ("duplicate", count(.duplicate)),
             ("not_a_report", count(.notAReport)),
             ("refused", count(.refused)), ("deferred", count(.deferred)), ("known", .integer(tally.known)),
+            ("vanished", .integer(tally.vanished)),
         ])
         let documents = Cell.object([
             ("seen", .integer(tally.documents.seen)), ("stored", .integer(tally.documents.stored)),
@@ -21,12 +22,17 @@ enum IngestTable {
             ("reports", .integer(tally.stored.reports)), ("records", .integer(tally.stored.records)),
             ("messages", .integer(tally.stored.messages)), ("foreign_reports", .integer(tally.stored.foreign)),
         ])
-        let refusals = Cell.array(
-            tally.refusals.map { refusal in
-                let place = refusal.member.isEmpty ? refusal.place : refusal.place + "!" + refusal.member
-                return .object([("place", .text(place)), ("code", .text(refusal.code)), ("detail", .text(refusal.detail))])
-            })
-        let members: [(String, Cell)] = [("messages", messages), ("documents", documents), ("stored", stored), ("refusals", refusals)]
+        func list(_ refusals: [Refusal]) -> Cell {
+            .array(
+                refusals.map { refusal in
+                    let place = refusal.member.isEmpty ? refusal.place : refusal.place + "!" + refusal.member
+                    return .object([("place", .text(place)), ("code", .text(refusal.code)), ("detail", .text(refusal.detail))])
+                })
+        }
+        let members: [(String, Cell)] = [
+            ("messages", messages), ("documents", documents), ("stored", stored), ("refusals", list(tally.refusals)),
+            ("deferrals", list(tally.deferrals)),
+        ]
         return Table(
             name: "ingest", columns: members.map { Column(key: $0.0, title: $0.0) }, rows: [members.map(\.1)], extra: members)
     }

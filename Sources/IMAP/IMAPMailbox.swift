@@ -48,7 +48,9 @@ public final class IMAPMailbox: Mailbox {
 
     /// What the server has listed, and what of it was gone when it was asked again; nil before that.
     public var listing: MailboxListing? {
-        core.shared.read { shared in shared.named.map { MailboxListing(named: $0, vanished: shared.vanished) } }
+        core.shared.read { shared in
+            shared.named.map { MailboxListing(named: $0, vanished: shared.vanished, family: core.account.address + ";UIDVALIDITY=") }
+        }
     }
 
     /// Asks for these after all others, as far as keys are UIDs.

@@ -334,7 +334,7 @@ final class WritingSession {
         }
         try writer.begin()
         try noteSettled()
-        if isComplete, mailbox.listing != nil { try writer.clearDeferred(mailbox: mailboxID, except: run) }
+        if isComplete, let listing = mailbox.listing { try writer.clearDeferred(mailbox: mailboxID, except: run, family: listing.family) }
         try writer.finishRun(run, now: options.now, counts: tally.messages)
         try writer.commit()
         return tally

@@ -101,10 +101,14 @@ public struct MailboxListing: Sendable, Equatable {
     /// Those of them that were gone when they were to be fetched, as the mailbox itself says.
     public var vanished: Int
 
-    /// Both parts.
-    public init(named: Int, vanished: Int) {
+    /// How the identifiers begin that this mailbox has had before, if it may have had others.
+    public var family: String?
+
+    /// All parts.
+    public init(named: Int, vanished: Int, family: String? = nil) {
         self.named = named
         self.vanished = vanished
+        self.family = family
     }
 }
 

@@ -24,10 +24,14 @@ extension ReportWriter {
     }
 
     /// Removes the deferred messages of a mailbox that `run`, which has tried all that are there, has not met: they are gone.
-    public func clearDeferred(mailbox: Int64, except run: Int64) throws {
+    ///
+    /// - Parameter family: how the identifiers of this mailbox begin that it had before it was made anew: nothing of those is there any more.
+    public func clearDeferred(mailbox: Int64, except run: Int64, family: String?) throws {
         try db.execute(
-            sql: "DELETE FROM messages WHERE mailbox_id = ? AND outcome = \(MessageOutcome.deferred.rawValue) AND run_id <> ?",
-            arguments: [mailbox, run])
+            sql: """
+                DELETE FROM messages WHERE outcome = \(MessageOutcome.deferred.rawValue) AND run_id <> ?2
+                    AND mailbox_id IN (SELECT id FROM mailboxes WHERE id = ?1 OR substr(identifier, 1, length(?3)) = ?3)
+                """, arguments: [mailbox, run, family])
     }
 
     /// Starts a run; its times are seconds since 1970.

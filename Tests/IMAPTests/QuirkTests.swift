@@ -181,6 +181,23 @@ struct QuirkTests {
         #expect(tally.messages == [.stored: 4] && tally.vanished == 1 && tally.deferrals.isEmpty)
     }
 
+    @Test("what a folder did not give before it was made anew is forgotten, and what it does not give now is named", arguments: ["8", "0"])
+    func madeAnew(validity: String) throws {
+        let server = ScriptedServer(mails: Self.mails()) { command, _, normal, _ in
+            let words = command.split(separator: " ")
+            guard command.contains("BODY.PEEK"), words.count > 2 else { return normal }
+            return ScriptedServer.uids(String(words[2])).contains(8) ? nil : normal
+        }
+        let collection = try Collection(server)
+        #expect(try collection.run().messages == [.stored: 4, .deferred: 1])
+        server.state.withLock { $0.uidValidity = validity }
+        #expect(try collection.run().messages == [.duplicate: 4, .deferred: 1])
+        #expect(try collection.count("SELECT count(*) FROM messages WHERE outcome = 5") == 1)
+        server.state.withLock { $0.isHealed = true }
+        #expect(try collection.run().messages == [.stored: 1])
+        #expect(try collection.count("SELECT count(*) FROM messages WHERE outcome = 5") == 0)
+    }
+
     // MARK: - What is done with mail
 
     private static let bare = "IMAP4rev1 SASL-IR AUTH=PLAIN"

@@ -89,7 +89,7 @@ struct DoctorCommand: ContextCommand {
             let store = try ReportStore(path: path, access: .readOnly)
             let isInDepth = inDepth || database.database != nil
             let hint = isInDepth ? "" : "; doctor --database checks it in depth"
-            return [DoctorFinding(subject: "database", check: "open", found: path + hint, status: .done)]
+            return [DoctorFinding(subject: "database", check: "open", found: path + hint, status: .done)] + deferredFindings(store)
                 + (isInDepth ? try DatabaseDoctor.findings(store, suffixFile: configuration.publicSuffixList) : [])
         } catch let error as StoreError {
             // Whoever asks for the check of a database, and of nothing else, means one that is there. Beside mailboxes it may be
@@ -108,6 +108,18 @@ struct DoctorCommand: ContextCommand {
             let next = Diagnostics.sentence(for: error) ?? ""
             return [DoctorFinding(subject: "database", check: "open", found: error.code.rawValue, next: next, status: ExitStatus(error))]
         }
+    }
+
+    /// What could not be read yet: nothing that is broken here, and nothing that goes away by itself.
+    private func deferredFindings(_ store: ReportStore) -> [DoctorFinding] {
+        guard let status = try? Status.ask(store, today: Day(0)), let count = status.messages[.deferred], count > 0 else { return [] }
+        let more = count > status.deferredPlaces.count ? "; and \(count - status.deferredPlaces.count) more" : ""
+        return [
+            DoctorFinding(
+                subject: "database", check: "deferred", found: status.deferredPlaces.joined(separator: "; ") + more,
+                next: "ingest tries them last in each run; what never comes can be looked at, and deleted, in a mail program", status: .done
+            )
+        ]
     }
 
     private func check(_ target: MailboxTarget, _ context: Context) -> [DoctorFinding] {

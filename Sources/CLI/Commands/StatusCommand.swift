@@ -49,6 +49,7 @@ struct StatusCommand: ContextCommand {
         .number("not_a_report", "  not a report") { row, _ in .integer(row.status.messages[.notAReport] ?? 0) },
         .number("refused", "  refused") { row, _ in .integer(row.status.messages[.refused] ?? 0) },
         .number("deferred", "  deferred") { row, _ in .integer(row.status.messages[.deferred] ?? 0) },
+        .text("deferred_mails", "    which, and why") { row, _ in .list(row.status.deferredPlaces) },
         .number("refusals", "Refusals on the list") { row, _ in .integer(row.status.refusals) },
         .text("last_run_started", "Last run began") { row, _ in row.status.lastRun.map { .instant($0.started) } ?? .none },
         .text("last_run_finished", "Last run ended") { row, _ in row.status.lastRun?.finished.map { .instant($0) } ?? .none },
