@@ -46,11 +46,12 @@ public struct ReportDetail: Hashable, Sendable {
         SELECT o.name, d.name, r.domain_id, r.report_id, r.begin_utc, r.end_utc, r.is_counted, r.standard, r.version, r.email,
             r.contact_info, r.generator, r.errors, r.deviations, r.refused_records,
             p.p, p.sp, p.np, p.adkim, p.aspf, p.pct, p.fo, p.testing, p.discovery_method, r.authenticity,
-            r.mail_from_domain
+            r.mail_from_domain, n.name, r.arrived_utc
         FROM reports r
             JOIN reporters o ON o.id = r.reporter_id
             JOIN domains d ON d.id = r.domain_id
             JOIN policies p ON p.id = r.policy_id
+            LEFT JOIN names n ON n.id = r.voice_id
         WHERE r.id = ?1
         """
 
@@ -80,7 +81,9 @@ public struct ReportDetail: Hashable, Sendable {
             return ReportDetail(
                 id: id, isCounted: row.int(6) == 1, header: header,
                 deviations: Deviations(rawValue: UInt64(bitPattern: Int64(row.int(13)))), refusedRecords: row.int(14),
-                sender: ReportSender(authenticity: row.optionalInt(24).flatMap(Authenticity.init), mailFromDomain: row.optionalText(25)),
+                sender: ReportSender(
+                    authenticity: row.optionalInt(24).flatMap(Authenticity.init), mailFromDomain: row.optionalText(25),
+                    voice: row.optionalText(26), arrivedAt: row.optionalInt(27)),
                 records: try records(db, of: id, domain: row.int(2), isCounted: row.int(6) == 1, on: header.window.days))
         }
     }

@@ -43,13 +43,14 @@ public struct ReportList: Sendable {
     public var rows: [ReportRow]
 
     /// Question: all reports of a domain that could touch the period. A window is at most 366 days long, so that its middle is at most 183
-    /// days away. Unit: one row a report. Index: `reports_domain_day`; rowids of `reporters` and `policies`.
+    /// days away. Unit: one row a report. Index: `reports_domain_day`; rowids of `reporters`, `policies` and `names`.
     static let reportsSQL = """
         SELECT r.id, o.name, r.report_id, r.begin_utc, r.end_utc, r.records, r.messages, r.passed, p.p, p.sp, r.standard, r.is_counted,
-            r.deviations, r.authenticity, r.mail_from_domain
+            r.deviations, r.authenticity, r.mail_from_domain, n.name
         FROM reports r
             JOIN reporters o ON o.id = r.reporter_id
             JOIN policies p ON p.id = r.policy_id
+            LEFT JOIN names n ON n.id = r.voice_id
         WHERE r.domain_id = ?1
             AND r.day BETWEEN ?2 - 184 AND ?3 + 184
             AND (r.is_spread = 1 OR r.day BETWEEN ?2 AND ?3)
@@ -83,7 +84,9 @@ public struct ReportList: Sendable {
         while try rows.next() {
             let reporter = rows.text(1)
             let window = ReportWindow(begin: rows.int(3), end: rows.int(4))
-            let sender = ReportSender(authenticity: rows.optionalInt(13).flatMap(Authenticity.init), mailFromDomain: rows.optionalText(14))
+            let sender = ReportSender(
+                authenticity: rows.optionalInt(13).flatMap(Authenticity.init), mailFromDomain: rows.optionalText(14),
+                voice: rows.optionalText(15))
             guard filter.includes(reporter: reporter), !filter.onlyVerified || sender.authenticity == .verified,
                 window.days.lowerBound <= period.until, period.since <= window.days.upperBound
             else { continue }

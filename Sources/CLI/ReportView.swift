@@ -138,6 +138,8 @@ struct ReportView {
             ("deviations", .list(detail.deviations.codes)),
             ("authenticity", .text(detail.sender.word)),
             ("mail_from_domain", Self.optional(detail.sender.mailFromDomain)),
+            ("voice", Self.optional(detail.sender.voice)),
+            ("arrived", detail.sender.arrivedAt.map { .instant($0) } ?? .none),
         ]
     }
 
@@ -179,6 +181,7 @@ struct ReportView {
         ]
         if let email = header.email, !email.isEmpty { lines.insert("Contact: \(email)", at: 2) }
         if let sender = sender(detail.sender) { lines.append(sender) }
+        if let voice = voice(detail.sender, header.reporter) { lines.append(voice) }
         lines += header.errors.map { "The reporter says: \($0)" }
         return lines
     }
@@ -188,6 +191,13 @@ struct ReportView {
         guard let authenticity = sender.authenticity else { return nil }
         let mail = sender.mailFromDomain.map { "a mail from \(DomainName.readable($0))" } ?? "no mail, or one without a single author"
         return "Sender: \(authenticity.word) (\(mail))"
+    }
+
+    /// Who speaks, where that is not whom the report names.
+    private func voice(_ sender: ReportSender, _ reporter: String) -> String? {
+        guard let voice = sender.voice else { return nil }
+        if voice.isEmpty { return "Voice: nobody is named" }
+        return DomainName.named(reporter) == voice ? nil : "Voice: \(DomainName.readable(voice))"
     }
 
     /// Whole days as days, anything else to the second. Reporters disagree whether the end is the last second or the one after it.

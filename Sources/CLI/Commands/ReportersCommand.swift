@@ -15,10 +15,14 @@ struct ReportersCommand: ContextCommand {
               dmarcstat reporters
               dmarcstat reporters --since 6mo --sort last_gap_days
               dmarcstat reporters --disagreements --reporter google.com
+              dmarcstat reporters --overlaps --since 90d
             """)
 
     @Flag(name: .long, help: "The records whose verdict on alignment is not the one that their raw results give.")
     var disagreements = false
+
+    @Flag(name: .long, help: "Voices that report about one domain under several names at the same time.")
+    var overlaps = false
 
     @OptionGroup var database: DatabaseOptions
     @OptionGroup var filter: FilterOptions
@@ -67,10 +71,27 @@ struct ReportersCommand: ContextCommand {
         .text("recomputed", "By its own results", priority: 95) { row, _ in .text(row.recomputed.text) },
     ]
 
+    static let overlapFields: [Field<VoiceOverlap>] = [
+        .text("voice", "Voice", priority: 100, isIdentifier: true) { row, presentation in
+            row.voice.isEmpty ? .text("") : presentation.domain(row.voice)
+        },
+        .text("domain", "Domain", priority: 90) { $1.domain($0.domain) },
+        .text("reporters", "Reporters", priority: 95) { row, _ in .list(row.reporters) },
+        .number("reports", "Reports", priority: 80) { row, _ in .integer(row.reports) },
+        .number("messages", "Messages", priority: 70) { row, _ in .integer(row.messages) },
+        .date("first_day", "First day", priority: 40) { $1.day($0.firstDay) },
+        .date("last_day", "Last day", priority: 60) { $1.day($0.lastDay) },
+    ]
+
+    func validate() throws {
+        if overlaps && disagreements { throw ValidationError("--overlaps and --disagreements are two questions: ask one at a time.") }
+    }
+
     func run(_ context: Context) throws {
         let filter = try filter.filter(context)
         let presentation = try Presentation(output, context)
         if disagreements { return try list(filter, presentation, context) }
+        if overlaps { return try listOverlaps(filter, presentation, context) }
         let answer = try Reporters.ask(try database.open(context, filter), filter)
         let rows = try presentation.cells(answer.rows, Self.fields, list)
         let table = Table(
@@ -85,6 +106,18 @@ struct ReportersCommand: ContextCommand {
         if answer.rows.contains(where: { $0.alignmentDisagreements > 0 }) {
             presentation.suggest("dmarcstat reporters --disagreements" + self.filter.words + database.words)
         }
+    }
+
+    private func listOverlaps(_ filter: Filter, _ presentation: Presentation, _ context: Context) throws {
+        let answer = try VoiceOverlaps.ask(try database.open(context, filter), filter)
+        let rows = try presentation.cells(answer.rows, Self.overlapFields, list)
+        let table = Table(
+            name: "reporters-overlaps", period: answer.coverage.period.map(Table.Period.init),
+            header: presentation.header(answer.coverage), columns: Self.overlapFields.map(\.column), rows: rows,
+            footer: rows.count < answer.rows.count ? ["\(rows.count) of \(presentation.grouped(answer.rows.count, "voice"))."] : [],
+            emptyMessage: presentation.emptyMessage(
+                answer.coverage, filter, otherwise: "Nobody reports about a domain under several names at the same time."))
+        try presentation.present(table)
     }
 
     private func list(_ filter: Filter, _ presentation: Presentation, _ context: Context) throws {

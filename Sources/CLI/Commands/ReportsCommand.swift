@@ -37,6 +37,7 @@ struct ReportsCommand: ContextCommand {
         .data("deviations") { row, _ in .list(row.deviations.codes) },
         .text("authenticity", "Sender", priority: 45) { row, _ in .text(row.sender.word) },
         .data("mail_from_domain") { $1.domain($0.sender.mailFromDomain) },
+        .data("voice") { $1.domain($0.sender.voice) },
     ]
 
     func run(_ context: Context) throws {
