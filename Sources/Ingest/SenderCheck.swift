@@ -21,8 +21,8 @@ struct SenderCheck {
         let domain = author.flatMap(DomainName.named)
         if let results {
             sender.authenticity = judge(header, author: author, results: results, isForwarded: isForwarded, fileName: fileName)
-        } else if let domain, !isForwarded, isOfOther(header, domain) {
-            // Who mails for whom is known, whoever else is asked.
+        } else if let domain, !isForwarded, isOfOther(header, domain), organisation(domain) != organisation(header.policy.domain) {
+            // Who mails for whom is known, whoever else is asked. But an address of the owner's own may be a list that puts itself into From.
             sender.authenticity = .mismatch
         }
         if sender.authenticity != .mismatch { sender.voice = Voice.name(author: domain, email: header.email, organisation: organisation) }

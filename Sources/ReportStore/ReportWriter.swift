@@ -26,6 +26,8 @@ public final class ReportWriter {
     var ownDomains = OwnDomains()
     /// A canonical name's organisational domain: whose word a report is that was stored before that was noted.
     public var organisation: (String) -> String = { $0 }
+    /// Of names that are no domains.
+    var establishedVoices: [String: [EstablishedVoice]] = [:]
 
     /// A report whose records are arriving.
     struct OpenReport {
@@ -114,6 +116,7 @@ public final class ReportWriter {
     public func rollback() throws {
         try db.rollback()
         interning.forget()
+        establishedVoices = [:]
         rollups = Rollups()
         replaced = ReplacedReports()
         open = nil
@@ -171,6 +174,8 @@ public final class ReportWriter {
 
     /// Stores a whole report, records and all.
     public func store(_ report: ParsedReport, _ batches: [RecordBatch], origin: Origin) throws -> DocumentOutcome {
+        var origin = origin
+        origin.sender = try judged(origin.sender, report.header)
         let rivals = try rivals(of: report.header)
         if let known = rivals.first(where: { $0.digest == report.digest }) {
             try improve(known, origin.sender, report.header, isContested: rivals.count > 1)
@@ -194,6 +199,8 @@ public final class ReportWriter {
 
     /// Ends it. A duplicate leaves nothing behind.
     public func closeReport(_ report: ParsedReport, origin: Origin) throws -> DocumentOutcome {
+        var origin = origin
+        origin.sender = try judged(origin.sender, report.header)
         let rivals = try rivals(of: report.header)
         if let known = rivals.first(where: { $0.digest == report.digest }) {
             try abandonReport()
