@@ -42,8 +42,7 @@ public final class ReadingNotes: Sendable {
     public init(database path: String) throws(StoreError) {
         let notes = path + ".reading"
         self.path = notes
-        file = open(notes, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard file >= 0 else { throw Self.error(errno, notes) }
+        file = try OwnFile.open(notes)
         suspects = Self.left(in: file)
         // The suspects stay noted until this run ends well: it may be ended before it comes to them.
         var isNoted = ftruncate(file, 0) == 0

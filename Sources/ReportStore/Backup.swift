@@ -22,6 +22,7 @@ extension ReportStore {
         // mkstemp makes files of mode 0600.
         let descriptor = mkstemp(&template)
         guard descriptor >= 0 else { throw Self.error(errno, path) }
+        OwnFile.give(descriptor, path)
         let temporary = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer {
             close(descriptor)
@@ -33,7 +34,10 @@ extension ReportStore {
         } catch {
             // What the system said last: the room that fails here is that of the copy, whose connection is gone.
             let number = errno
-            throw StoreError(error, place: path, system: StoreError.meansFull(number) ? number : 0)
+            var found = StoreError(error, place: path, system: StoreError.meansFull(number) ? number : 0)
+            // SQLite copies pages without a statement, and has no message for what fails.
+            if found.code == .diskFull { found.found = "no space is left on the device" }
+            throw found
         }
         try Self.put(descriptor, temporary, under: path, replaces)
         return outcome

@@ -22,6 +22,8 @@ public final class ReportStore: Sendable {
     /// The path, as given.
     public let path: String
     let queue: DatabaseQueue
+    /// Keeps writers out where SQLite is told that the file does not change; nil: it may change.
+    private let guardian: WriterGuard?
 
     /// Opens the file. An older schema is migrated, in one transaction, whatever the access; a newer one is refused.
     public convenience init(path: String, access: Access) throws(StoreError) {
@@ -32,9 +34,25 @@ public final class ReportStore: Sendable {
     init(path: String, access: Access, migrations: [String], statement: @escaping @Sendable () -> Void = {}) throws(StoreError) {
         self.path = path
         if path != ":memory:" { try Self.prepareFile(path, access) }
+        do throws(StoreError) {
+            queue = try Self.connect(path, access, migrations, statement)
+            guardian = nil
+        } catch {
+            // On a disk without any room SQLite cannot make the small files that readers share. Without a log and without writers it needs none.
+            guard access == .readOnly, error.code == .diskFull, !Self.hasLog(path), let guardian = WriterGuard(database: path) else {
+                throw error
+            }
+            queue = try Self.connect(path, access, migrations, statement, isUnchanging: true)
+            self.guardian = guardian
+        }
+    }
+
+    private static func connect(
+        _ path: String, _ access: Access, _ migrations: [String], _ statement: @escaping @Sendable () -> Void, isUnchanging: Bool = false
+    ) throws(StoreError) -> DatabaseQueue {
         errno = 0
         do {
-            var queue = try Self.open(path, access)
+            var queue = try Self.open(path, access, isUnchanging: isUnchanging)
             let version = try queue.read { db in
                 try Self.naming(db, path) { try Self.version(of: db, path, access, newest: migrations.count) }
             }
@@ -45,10 +63,11 @@ public final class ReportStore: Sendable {
                 }
                 if access == .readOnly { queue = try Self.open(path, .readOnly) }
             }
-            self.queue = queue
+            return queue
         } catch {
             // Opening fails before there is a connection that could be asked.
-            throw StoreError(error, place: path, system: StoreError.meansFull(errno) ? errno : 0)
+            let number = errno
+            throw explained(StoreError(error, place: path, system: StoreError.meansFull(number) ? number : 0), path)
         }
     }
 
@@ -56,7 +75,7 @@ public final class ReportStore: Sendable {
     public var reader: any DatabaseReader { queue }
 
     /// A connection beside `reader`, for one more thread.
-    package func secondReader() throws -> any DatabaseReader { try Self.open(path, .readOnly) }
+    package func secondReader() throws -> any DatabaseReader { try Self.open(path, .readOnly, isUnchanging: guardian != nil) }
 
     /// Empties the caches of pages and statements. They fill again from the system's own.
     public func releaseMemory() { queue.releaseMemory() }
@@ -108,7 +127,7 @@ public final class ReportStore: Sendable {
 
     /// As `write`, with SQLite's errors as ours.
     public func storing<Result>(_ body: () throws -> Result) throws(StoreError) -> Result {
-        do { return try body() } catch { throw StoreError(error, place: path) }
+        do { return try body() } catch { throw Self.explained(StoreError(error, place: path), path) }
     }
 
     /// The keys of a mailbox's messages that need not be read again; empty for a mailbox never met.
@@ -157,11 +176,21 @@ public final class ReportStore: Sendable {
             throw StoreError(
                 code: .databaseUnsafe, place: path, found: "anybody may write to its directory; type: chmod o-w \(directory(of: path))")
         }
+        for suffix in ["", "-wal", "-shm", "-journal"] { try OwnFile.check(path + suffix) }
+        guard (Self.status(of: path)?.st_mode ?? 0) & S_IWOTH == 0 else {
+            throw StoreError(code: .databaseUnsafe, place: path, found: "anybody may write to it; type: chmod 600 \(path)")
+        }
         guard !exists else { return }
-        let file = Glibc.open(path, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard file >= 0 else { throw error(errno, path) }
-        close(file)
+        close(try OwnFile.open(path))
     }
+
+    private static func status(of path: String) -> stat? {
+        var status = stat()
+        return stat(path, &status) == 0 ? status : nil
+    }
+
+    /// The mode of the file, if others than its owner may read it; nil: they may not.
+    public var looseMode: Int? { Self.status(of: path).flatMap { $0.st_mode & 0o077 == 0 ? nil : Int($0.st_mode & 0o777) } }
 
     static func error(_ number: Int32, _ path: String) -> StoreError {
         let code: StoreError.Code =
@@ -182,10 +211,17 @@ public final class ReportStore: Sendable {
         var status = stat()
         if stat(path, &status) == 0 { return }
         if path.contains("/"), directory(of: path) != path { try makeDirectory(directory(of: path)) }
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw error(errno, path) }
+        guard mkdir(path, 0o700) == 0 else {
+            guard errno == EEXIST else { throw error(errno, path) }
+            return
+        }
+        let folder = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard folder >= 0 else { return }
+        OwnFile.give(folder, path)
+        close(folder)
     }
 
-    private static func open(_ path: String, _ access: Access) throws -> DatabaseQueue {
+    private static func open(_ path: String, _ access: Access, isUnchanging: Bool = false) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.busyMode = .timeout(10)
         configuration.foreignKeysEnabled = true
@@ -212,17 +248,35 @@ public final class ReportStore: Sendable {
                         """)
             }
         }
-        return try DatabaseQueue(path: location(path, access), configuration: configuration)
+        return try DatabaseQueue(path: location(path, access, isUnchanging), configuration: configuration)
+    }
+
+    private static func hasLog(_ path: String) -> Bool {
+        var log = stat()
+        return stat(path + "-wal", &log) == 0 && log.st_size > 0
+    }
+
+    /// What fails for want of room is not always a write, and SQLite then keeps no note of what the system said.
+    private static func explained(_ error: StoreError, _ path: String) -> StoreError {
+        guard error.code == .ioError, isFull(directory(of: path)) else { return error }
+        return StoreError(code: .diskFull, place: path, found: "no space is left on the device")
+    }
+
+    /// Whether a file system has less room than SQLite needs to open a database with a log: 32 KiB.
+    private static func isFull(_ folder: String) -> Bool {
+        var status = statvfs()
+        guard statvfs(folder, &status) == 0 else { return false }
+        let blocks = geteuid() == 0 ? status.f_bfree : status.f_bavail
+        return UInt64(blocks) * UInt64(status.f_frsize) < 64 << 10
     }
 
     /// What SQLite is to open: a path, or a URI (sqlite.org/uri.html), which it takes anything for that begins with `file:`.
     ///
     /// Questions to a database with a write-ahead log need files beside it. Where none may be made, as on a medium that is read-only, and no log is
     /// there, nobody of our rights writes to it, and SQLite is told that it does not change.
-    private static func location(_ path: String, _ access: Access) -> String {
-        var log = stat()
+    private static func location(_ path: String, _ access: Access, _ isUnchanging: Bool) -> String {
         let mayNotWrite = access == .readOnly && Glibc.access(directory(of: path), W_OK) != 0
-        guard mayNotWrite, stat(path + "-wal", &log) != 0 || log.st_size == 0 else { return path.hasPrefix("file:") ? "./" + path : path }
+        guard isUnchanging || (mayNotWrite && !hasLog(path)) else { return path.hasPrefix("file:") ? "./" + path : path }
         let plain = Set("/-._~".utf8)
         var uri = "file:"
         for byte in path.utf8 {

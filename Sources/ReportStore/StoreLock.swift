@@ -9,12 +9,7 @@ public struct StoreLock: ~Copyable {
     /// Takes the lock, waiting up to `waitSeconds` for another run. Throws `locked` when it does not get it.
     public init(database path: String, waitSeconds: Double) throws(StoreError) {
         let lockPath = path + ".lock"
-        let file = open(lockPath, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard file >= 0 else {
-            let code: StoreError.Code =
-                errno == EACCES || errno == EPERM || errno == EROFS ? .databasePermission : errno == ENOSPC ? .diskFull : .ioError
-            throw StoreError(code: code, place: lockPath, found: String(cString: strerror(errno)))
-        }
+        let file = try OwnFile.open(lockPath)
         var waited = 0.0
         while flock(file, LOCK_EX | LOCK_NB) != 0 {
             let number = errno
@@ -33,4 +28,24 @@ public struct StoreLock: ~Copyable {
     deinit {
         close(file)
     }
+}
+
+/// Keeps writers of ours out while a database is read as one that does not change: a shared hold on the file that they lock.
+final class WriterGuard: Sendable {
+    private let file: Int32
+
+    /// Nil while somebody writes. A database that nobody ever wrote to here has no such file, and no such writer.
+    init?(database path: String) {
+        file = open(path + ".lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        if file < 0 {
+            guard errno == ENOENT else { return nil }
+            return
+        }
+        guard flock(file, LOCK_SH | LOCK_NB) == 0 else {
+            close(file)
+            return nil
+        }
+    }
+
+    deinit { if file >= 0 { close(file) } }
 }

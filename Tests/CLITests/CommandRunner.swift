@@ -48,7 +48,12 @@ final class CommandRunner: Sendable {
     /// A runner whose database holds the reports of `Golden/reports`.
     static func filled() throws -> CommandRunner {
         let runner = try CommandRunner()
-        for (name, bytes) in collected { try bytes.write(to: runner.directory.appendingPathComponent(name)) }
+        for (name, bytes) in collected {
+            let file = runner.directory.appendingPathComponent(name)
+            try bytes.write(to: file)
+            // As the program makes them; others may not read them.
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+        }
         return runner
     }
 

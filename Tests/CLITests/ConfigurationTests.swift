@@ -193,4 +193,18 @@ struct ConfigurationTests {
     func words(command: String, expected: [String]?) {
         #expect(SecretSupply.words(command) == expected)
     }
+
+    @Test("a file that others can write to is refused, for it names commands", arguments: [0o602, 0o666, 0o777])
+    func writable(mode: Int) throws {
+        let runner = try CommandRunner()
+        let config = runner.directory.appendingPathComponent("config.toml").path
+        try Data("keep_raw = true\n".utf8).write(to: URL(filePath: config))
+        #expect(runner.ask(["status", "--config", config]).status == 74)
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: config)
+        let outcome = runner.ask(["status", "--config", config])
+        // With --database it is not read; without, it is.
+        #expect(outcome.status == 74)
+        let read = runner.run(["status", "--config", config])
+        #expect(read.status == 78 && read.errors.contains("others can write to it"), "\(read)")
+    }
 }

@@ -32,6 +32,8 @@ struct InitCommand: ContextCommand {
         do throws(OutputError) {
             try DescriptorChannel(descriptor).write(Array(ConfigurationTemplate.text.utf8))
         } catch {
+            // An empty file would be a configuration, and in the way of the next try.
+            unlink(path)
             throw CommandError.output(path: path, error)
         }
         context.say("wrote \(path)")

@@ -91,11 +91,33 @@ struct PurgeCommand: ContextCommand {
         _ = try ReportStore(path: path, access: .readOnly)
         let lock = try StoreLock(database: path, waitSeconds: 10)
         defer { extendLifetime(lock) }
+        do { try purge(path, selection, suffixFile, presentation) } catch {
+            guard ExitStatus(error) == .tryAgain, Self.isFull(error) else { throw error }
+            context.say("dmarcstat: no room for \(path): a purge writes before it frees. Next: make room, or use another disk:")
+            for command in [
+                "dmarcstat backup /OTHER/DISK/copy.sqlite" + database.words,
+                "dmarcstat purge … --vacuum --database /OTHER/DISK/copy.sqlite", "mv /OTHER/DISK/copy.sqlite \(quoted(path))",
+            ] { context.say("  " + command) }
+            throw AlreadySaid(status: .tryAgain)
+        }
+    }
+
+    private static func isFull(_ error: any Error) -> Bool {
+        switch error {
+        case let error as StoreError: error.code == .diskFull
+        case let error as AnalysisError: error.code == .diskFull
+        default: false
+        }
+    }
+
+    private func purge(_ path: String, _ selection: ReportSelection, _ suffixFile: String?, _ presentation: Presentation) throws {
         let store = try ReportStore(path: path, access: .readWrite)
         let extent: PurgeExtent = rawOnly ? .rawOnly : keepDaily ? .allButDaily : .everything
         let outcome = try Retention(suffixFile: suffixFile).purge(store, selection, extent, isDryRun: dryRun)
-        if vacuum { try store.vacuum() }
+        // Whatever comes of the room: what was deleted is deleted, and is said.
+        let vacuumed = Result { if vacuum { try store.vacuum() } }
         try present(outcome, presentation)
+        try vacuumed.get()
         if dryRun, outcome.reports > 0 { presentation.suggest("dmarcstat backup FILE" + database.words) }
     }
 

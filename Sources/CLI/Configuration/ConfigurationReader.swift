@@ -51,6 +51,10 @@ struct ConfigurationReader {
             throw ConfigurationError(code: .unreadable, place: path, key: "", found: systemWords(errno))
         }
         defer { fclose(file) }
+        var status = stat()
+        if fstat(fileno(file), &status) == 0, let objection = objection(to: path, status, geteuid()) {
+            throw ConfigurationError(code: .permissions, place: path, key: "", found: objection)
+        }
         var bytes = [UInt8](repeating: 0, count: 1 << 20)
         let count = fread(&bytes, 1, bytes.count, file)
         guard ferror(file) == 0 else {
@@ -60,6 +64,20 @@ struct ConfigurationReader {
             throw ConfigurationError(code: .unreadable, place: path, key: "", found: "larger than 1 MiB: this is no configuration")
         }
         return String(decoding: bytes[..<count], as: UTF8.self)
+    }
+
+    /// Why a file is not to be believed, as ssh sees it: it names commands, and others could write them. Many systems give each user a group of the
+    /// same number, of which nobody else is a member.
+    private static func objection(to path: String, _ status: stat, _ user: uid_t) -> String? {
+        guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+        let isGroups = status.st_mode & S_IWGRP != 0 && status.st_gid != status.st_uid
+        guard status.st_mode & S_IWOTH == 0, !isGroups else {
+            return "others can write to it, and it names commands. Next: chmod go-w \(quoted(path))"
+        }
+        guard user == 0 || status.st_uid == user || status.st_uid == 0 else {
+            return "it belongs to another user (number \(status.st_uid)), and it names commands. Next: use a copy of your own"
+        }
+        return nil
     }
 
     // MARK: - Tables
