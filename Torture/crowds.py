@@ -2,10 +2,11 @@
 import os
 import random
 import signal
+import sqlite3
 import threading
 import time
 
-from world import Failed, finish, start, words
+from world import Failed, finish, run, start, words
 
 
 def random_kills(world, options):
@@ -34,6 +35,59 @@ def random_kills(world, options):
     if killed < options.kills / 2:
         raise Failed(f"only {killed} of {2 * options.kills} were killed before their end: this shows nothing")
     return f"{killed} of {2 * options.kills} ingesters killed, {rooms} times all was there afterwards"
+
+
+def backups(world, options):
+    """Copies are made all the time beside ingesters that run all the time: none fails, and each is sound and one state."""
+    room = world.room()
+    names = sorted(os.listdir(os.path.join(room.box, "new")))
+    later = os.path.join(room.path, "later")
+    os.rename(os.path.join(room.box, "new"), later)
+    os.mkdir(os.path.join(room.box, "new"))
+    room.ingest()
+    done = threading.Event()
+    failures = []
+    runs = 0
+
+    def ingest():
+        nonlocal runs
+        while not done.is_set():
+            # The same mails over and over, each time under new names: the ledger grows with each, the reports once.
+            for name in random.sample(names, min(5, len(names))):
+                with open(os.path.join(later, name), "rb") as file:
+                    content = file.read()
+                runs += 1
+                with open(os.path.join(room.box, "new", f"{1788400000 + runs}.M{runs}P2.again"), "wb") as file:
+                    file.write(content)
+            result = run([*room.ingest_command(leave=True), "--after", "delete", "--after-refused", "delete", "--after-other", "delete"])
+            if result.returncode != 0:
+                failures.append(f"an ingest: exit status {result.returncode}\n{words(result)}")
+                return
+
+    thread = threading.Thread(target=ingest)
+    thread.start()
+    copy = os.path.join(room.path, "copy.sqlite")
+    counts = []
+    try:
+        for number in range(options.backups):
+            result = run([world.binary, "backup", "--force", copy, "--database", room.database])
+            if result.returncode != 0 or failures:
+                raise Failed(f"backup {number}: exit status {result.returncode}\n{words(result)}{''.join(failures)}")
+            connection = sqlite3.connect(f"file:{copy}?mode=ro&immutable=1", uri=True)
+            counts.append(connection.execute("SELECT count(*) FROM messages").fetchone()[0])
+            connection.close()
+    finally:
+        done.set()
+        thread.join()
+    if failures:
+        raise Failed(failures[0])
+    if counts != sorted(counts) or len(set(counts)) < min(10, options.backups // 3):
+        raise Failed(f"the copies hold {sorted(set(counts))} messages: this shows nothing")
+    doctor = run([world.binary, "doctor", "--database", copy])
+    if doctor.returncode != 0:
+        raise Failed(f"doctor --database of the last copy: exit status {doctor.returncode}\n{words(doctor)}")
+    world.clear(room)
+    return f"{options.backups} copies beside {runs // 5} ingests, {len(set(counts))} different states"
 
 
 def duration(world):

@@ -31,6 +31,7 @@ SCENARIOS = {
     "points": points.run_all,
     "random-kills": crowds.random_kills,
     "crowd": crowds.crowd,
+    "backups": crowds.backups,
     "moving": crowds.moving,
     "stale": points.stale,
     "full-disk": disks.full_disk,
@@ -57,6 +58,7 @@ def main():
     parser.add_argument("--errors", default="KILL,ENOSPC,EIO", help="points: what happens at each")
     parser.add_argument("--kills", type=int, default=200, help="random-kills: how many")
     parser.add_argument("--crowd", type=int, default=8, help="crowd: how many at once")
+    parser.add_argument("--backups", type=int, default=200, help="backups: how many")
     parser.add_argument("--cycles", type=int, default=2000, help="soak: how many")
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1), help="points: at a time")
     options = parser.parse_args()

@@ -1,5 +1,6 @@
 import Analysis
 import DMARC
+import Rendering
 import ReportStore
 
 /// Sentences for people about errors: where · what was found and expected · what to do next. The only file with such sentences.
@@ -7,7 +8,7 @@ enum Diagnostics {
     /// Whether `error` is of a kind that this file has sentences for.
     static func isOurs(_ error: any Error) -> Bool {
         error is CommandError || error is StoreError || error is AnalysisError || error is OutputError || error is AlreadySaid
-            || error is ConfigurationError
+            || error is ConfigurationError || error is ClockError
     }
 
     /// The sentence for `error`, without the program's name; nil where nothing is to be said.
@@ -17,6 +18,7 @@ enum Diagnostics {
         case let error as StoreError: words(error)
         case let error as AnalysisError: words(error)
         case let error as ConfigurationError: words(error)
+        case let error as ClockError: words(error)
         case OutputError.closed, is AlreadySaid: nil
         case OutputError.failed(let number): "standard output cannot be written: \(systemWords(number))."
         default: "something went wrong that should not be possible: \(type(of: error)). Please report it as a bug."
@@ -51,6 +53,14 @@ enum Diagnostics {
         case .diskFull: "no room for \(error.place): \(error.found). Next: make room and run the same command again."
         default: "\(error.place): \(error.code.rawValue): \(error.found)."
         }
+    }
+
+    private static func words(_ error: ClockError) -> String {
+        func text(_ time: Int) -> String { isoInstant(time) ?? "nothing that is a date" }
+        return
+            "the clock of this machine says \(text(error.now)), but \(error.witness) \(text(error.time)). By a clock that is behind, reports would be"
+            + " refused as ones of the future, so nothing was read. Next: set the clock, and run the same command again; if it is right now, add"
+            + " --trust-clock once."
     }
 
     private static func words(_ error: ConfigurationError) -> String {

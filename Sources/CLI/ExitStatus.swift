@@ -32,6 +32,7 @@ public enum ExitStatus: Int32, Sendable {
             case let error as StoreError: ExitStatus(error.code)
             case let error as AnalysisError: ExitStatus(error.code)
             case is ConfigurationError: .configuration
+            case is ClockError: .tryAgain
             case OutputError.closed: .done
             case let error as AlreadySaid: error.status
             case OutputError.failed(let number): ExitStatus(systemError: number)

@@ -9,6 +9,12 @@ struct MailboxTarget {
     var place: Place
     var actions: MailActions
 
+    /// Standard input or a pipe: what it holds comes when somebody writes it, and is gone once it is read.
+    var isStream: Bool {
+        guard case .path(let path) = place else { return false }
+        return (try? mailboxKind(path: path)) == .standardInput
+    }
+
     enum Place {
         case path(String)
         case imap(IMAPAccount, IMAPLimits)

@@ -52,6 +52,8 @@ final class DocumentSink {
     private var needsHeader = false
 
     // The message.
+    /// Refusals of documents that lie in the future by our clock, and are otherwise in order: which, and when they end.
+    private var ahead: [(refusal: Int, end: Int)] = []
     private var hasBegun = false
     private var streamed: ReadDocument?
     private var streamedPart: (Attachment?, DocumentFacts)?
@@ -120,7 +122,8 @@ final class DocumentSink {
         message.refusals.append(Refusal(scope: .message, code: error.code.rawValue, place: message.place, detail: error.found))
     }
 
-    private func refuse(document error: (code: String, detail: String), _ facts: DocumentFacts) {
+    private func refuse(document error: (code: String, detail: String), endAhead: Int? = nil, _ facts: DocumentFacts) {
+        if let endAhead { ahead.append((message.refusals.count, endAhead)) }
         message.refusals.append(
             Refusal(scope: .document, code: error.code, place: message.place, member: place(facts.member), detail: error.detail))
         message.refusedDocuments += 1
@@ -228,7 +231,7 @@ final class DocumentSink {
             // What stopped the strict pass says more than what stopped the attempt to mend it, unless that found a cut or a limit.
             let shown = error.code == .malformed ? firstError ?? error : error
             let line = shown.line > 0 ? "line \(shown.line): " : ""
-            refuse(document: (shown.code.rawValue, line + shown.found), facts)
+            refuse(document: (shown.code.rawValue, line + shown.found), endAhead: shown.endAhead, facts)
             return .next
         }
         if needsHeader {
@@ -325,12 +328,24 @@ final class DocumentSink {
             document.sender = sender(document.report, part)
             return document
         }
+        deferWhatIsAhead()
         classify()
         if let tlsReportName, hasReport {
             refuse(
                 part: tlsReportName, code: PartRule.Code.tlsReport.rawValue, detail: "an SMTP TLS report (RFC 8460) beside a DMARC report")
         }
         return message
+    }
+
+    /// What lies in the future only by our clock is not refused: the clock may be wrong, and is right by the next run.
+    private func deferWhatIsAhead() {
+        let witness = TimeWitness(now: options.now, futureDays: options.limits.xml.maxFutureDays)
+        let claimed = [mail?.dateAt, mail?.receivedAt, deliveredAt].compactMap(\.self).max()
+        for (index, end) in ahead where witness.blamesClock(end: end, claimed: claimed) {
+            message.refusals[index].detail += ", by the clock of this machine"
+            message.isDeferred = true
+            message.isAheadOfClock = true
+        }
     }
 
     /// Other reports and notices share the mailbox: an archive without a DMARC report in it is none of their faults.

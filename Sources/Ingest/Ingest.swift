@@ -83,13 +83,20 @@ public struct Ingest: Sendable {
     }
 
     private func run(_ mailbox: any Mailbox, _ known: KnownMessages) throws(IngestError) -> Tally {
+        do throws(StoreError) {
+            known.set(try store.knownMessages(mailbox: mailbox.identifier))
+        } catch {
+            throw .store(error)
+        }
+        if options.doubtsClock, let delivered = TimeWitness.contradiction(of: mailbox, now: options.now) {
+            throw .clock(place: mailbox.identifier, delivered: delivered, now: options.now)
+        }
         do {
             return try store.write { writer in
                 do {
                     writer.organisation = options.organisations()
                     try writer.adopt(options.ownDomains)
                     let session = try WritingSession(writer, mailbox, options)
-                    known.set(try writer.knownMessages(mailbox: session.mailboxID))
                     mailbox.tryLast(try writer.deferredMessages(mailbox: session.mailboxID))
                     try pump(mailbox, into: session)
                     return try session.finish(known: mailbox.knownCount)

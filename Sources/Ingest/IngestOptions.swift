@@ -17,6 +17,8 @@ public struct IngestOptions: Sendable {
     public var afterOther = AfterAction.leave
     /// The present, in seconds since 1970.
     public var now: Int
+    /// Whether mail that was delivered later than `now` ends the run: the clock is wrong.
+    public var doubtsClock = false
     /// Descriptor that `-` reads from.
     public var standardInput: Int32 = 0
     /// What keeps a message that ends the process from ending every run; nil: nothing does.

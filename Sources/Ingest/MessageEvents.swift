@@ -45,6 +45,8 @@ struct ReadMessage: Sendable {
     var kept: KeptMessage?
     /// Our fault, or the system's: it stays where it is for the next run.
     var isDeferred = false
+    /// It is deferred because a report of it ends in the future by the clock of this machine, and by nothing else.
+    var isAheadOfClock = false
     /// It was gone when it was to be read.
     var isVanished = false
 

@@ -44,8 +44,12 @@ final class MessageReader {
             parser: parser, options: options, senderCheck: senderCheck, message: result, deliveredAt: message.deliveredAt, emit: emit)
         buffer.withUnsafeBytes { readMessage($0, message.form, name: name, sink) }
         var read = sink.finishMessage()
-        // A mail of which all was stored is in the database with its documents.
-        if !read.refusals.isEmpty || !sink.hasReport, options.keeps(refused: !read.refusals.isEmpty) { read.kept = kept(message.form) }
+        // A mail of which all was stored is in the database with its documents; one that is deferred stays where it is.
+        if !read.isDeferred, !read.refusals.isEmpty || !sink.hasReport,
+            options.keeps(refused: !read.refusals.isEmpty)
+        {
+            read.kept = kept(message.form)
+        }
         return read
     }
 

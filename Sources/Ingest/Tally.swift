@@ -17,6 +17,8 @@ public struct Tally: Sendable, Equatable {
     public var refusals: [Refusal] = []
     /// Messages left where they are for the next run, and why.
     public var deferrals: [Refusal] = []
+    /// Of the deferred messages, those with a report that ends in the future by the clock of this machine, and by nothing else.
+    public var aheadOfClock = 0
     /// Messages that could not be marked, moved or deleted afterwards: place and reason.
     public var unsettled: [MailError] = []
     /// Messages that were to be deleted and were not, because what was not stored of them could not be kept: their places.
@@ -65,6 +67,7 @@ public struct Tally: Sendable, Equatable {
         for (outcome, count) in other.messages { messages[outcome, default: 0] += count }
         known += other.known
         vanished += other.vanished
+        aheadOfClock += other.aheadOfClock
         documents.seen += other.documents.seen
         documents.stored += other.documents.stored
         documents.duplicate += other.documents.duplicate

@@ -198,6 +198,7 @@ final class WritingSession {
         let fate = MessageFate(
             outcome: outcome, hasRefusal: !message.refusals.isEmpty || lostRecords.any,
             isKept: isKept || (message.refusals.isEmpty && lostRecords.any && !lostRecords.unkept))
+        if message.isAheadOfClock { tally.aheadOfClock += 1 }
         current = nil
         outcomes.removeAll(keepingCapacity: true)
         lostRecords = (false, false)

@@ -72,6 +72,13 @@ final class FileTree: Mailbox {
     var knownCount: Int { state.withLock { state in state.known + inner(state).reduce(0) { $0 + $1.knownCount } } }
     var oddities: [MailError] { state.withLock { state in state.oddities + inner(state).flatMap(\.oddities) } }
 
+    func newestDeliveries(_ count: Int) -> [Int] {
+        state.withLock { state in
+            if !state.isListed { list(&state) }
+            return Array(inner(state).flatMap { $0.newestDeliveries(count) }.sorted(by: >).prefix(count))
+        }
+    }
+
     private func inner(_ state: borrowing State) -> [any Mailbox] {
         state.items.compactMap { if case .mailbox(let inner) = $0.kind { inner } else { nil } }
     }
@@ -104,7 +111,7 @@ final class FileTree: Mailbox {
     }
 
     private func prefixed(_ message: Message, _ path: String) -> Message {
-        Message(key: path + "/" + message.key, place: message.place, form: message.form) {
+        Message(key: path + "/" + message.key, place: message.place, form: message.form, deliveredAt: message.deliveredAt) {
             (buffer: inout [UInt8]) throws(MailError) in try message.read(into: &buffer)
         }
     }

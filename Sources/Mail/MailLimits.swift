@@ -24,4 +24,7 @@ public struct MailLimits: Sendable, Equatable {
     static let maxSkippedBytes = 512 << 20
     /// Bytes of messages from a stream that one batch may hold in memory.
     static let maxBatchBytes = 16 << 20
+    /// Messages of a stream that are read before anything is locked for them, and seconds for which the first of them waits for others.
+    static let maxRoundMessages = 1000
+    static let maxRoundSeconds = 5.0
 }

@@ -78,6 +78,10 @@ public protocol Mailbox: AnyObject, Sendable {
     /// The next messages, at most `limit`, in the same order in each run; none at the end. To be called by one thread at a time.
     func next(_ limit: Int) throws(MailError) -> [Message]
 
+    /// When the newest messages that are not known came in, by a clock of the mailbox's own (`Message.deliveredAt`): at most `count` times, the
+    /// latest first. Fewer where fewer are known; the mailbox is listed for it if it was not yet.
+    func newestDeliveries(_ count: Int) -> [Int]
+
     /// Does with messages what is to be done after their outcome is stored. What fails is returned, because it must not
     /// undo anything: the next run finds the message again.
     func settle(_ messages: [(key: String, action: AfterAction)]) -> [MailError]
@@ -92,6 +96,9 @@ extension Mailbox {
 
     /// It does no harm.
     public func isRepeatable(_ action: AfterAction) -> Bool { true }
+
+    /// None: no time of delivery is known that a stranger has no say in.
+    public func newestDeliveries(_ count: Int) -> [Int] { [] }
 }
 
 /// What a mailbox has listed. Each of them is known, was handed out, or has vanished.

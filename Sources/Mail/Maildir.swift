@@ -53,6 +53,19 @@ final class Maildir: Mailbox {
         }
     }
 
+    func newestDeliveries(_ count: Int) -> [Int] {
+        state.withLock { state in
+            let listing = list(&state)
+            var newest: [Int] = []
+            for index in state.unknown {
+                guard let time = listing.deliveredAt(Int(index)), newest.count < count || time > newest[count - 1] else { continue }
+                newest.insert(time, at: newest.firstIndex { $0 < time } ?? newest.count)
+                if newest.count > count { newest.removeLast() }
+            }
+            return newest
+        }
+    }
+
     private func list(_ state: inout State) -> MaildirListing {
         if let listing = state.listing { return listing }
         let (listing, oddities) = MaildirListing.read(root.number, place: place, excluding: Set(excluding.compactMap(subfolderName)))

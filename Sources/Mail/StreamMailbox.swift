@@ -46,6 +46,9 @@ final class StreamMailbox: Mailbox {
         state.withLock { state in
             var messages: [Message] = []
             var held = 0
+            let clock = ContinuousClock()
+            // From the first message on: one who writes a mail now and then does not keep those before it from being stored.
+            var patience: ContinuousClock.Instant?
             if state.splitter == nil, !state.isComplete, limit > 0 {
                 let start = readStart(&state)
                 let blanks = start.withUnsafeBytes { leadingBlanks($0) }
@@ -59,7 +62,7 @@ final class StreamMailbox: Mailbox {
                     if let message = whole(start, &state) { messages.append(message) }
                 }
             }
-            while messages.count < limit, held < MailLimits.maxBatchBytes, !state.isComplete {
+            while messages.count < limit, held < MailLimits.maxBatchBytes, !state.isComplete, patience.map({ clock.now < $0 }) ?? true {
                 guard let piece = state.splitter?.next() else {
                     state.isComplete = true
                     if let problem = state.splitter?.problem, problem != 0 {
@@ -71,6 +74,7 @@ final class StreamMailbox: Mailbox {
                 held += piece.bytes?.count ?? 0
                 if let message = message(piece.bytes, piece.length, "\(place)#\(state.number)", .mail, &state) {
                     messages.append(message)
+                    patience = patience ?? clock.now + .seconds(MailLimits.maxRoundSeconds)
                 }
             }
             return messages

@@ -162,13 +162,15 @@ extension ReportBuilder {
             return ReportError(
                 code: .dateOutOfRange, found: "\(first) is before \(Day(containing: limits.earliestBegin)) (limits.earliest_begin)")
         }
-        guard last <= latestEnd else {
-            return ReportError(code: .dateOutOfRange, found: "\(last) is after \(Day(containing: latestEnd)) (limits.future_days)")
-        }
         guard last - first <= limits.maxWindowDays * 86400 else {
             return ReportError(
                 code: .dateOutOfRange,
                 found: "the window is \((last - first) / 86400) days long, at most \(limits.maxWindowDays) (limits.window_days)")
+        }
+        // The last that is asked about dates: a clock that is right may find nothing wrong with them.
+        guard last <= latestEnd else {
+            return ReportError(
+                code: .dateOutOfRange, found: "\(last) is after \(Day(containing: latestEnd)) (limits.future_days)", endAhead: last)
         }
         header.window = ReportWindow(begin: first, end: last)
         let length = last - first

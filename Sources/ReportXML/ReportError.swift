@@ -25,11 +25,15 @@ public struct ReportError: Error, Equatable, Sendable {
     /// What was found, and what was expected.
     public var found: String
 
+    /// When the report ends, in seconds since 1970, if that is all that is wrong with it: it lies in the future by the clock of this machine.
+    public var endAhead: Int?
+
     /// All parts.
-    public init(code: Code, line: Int = 0, found: String) {
+    public init(code: Code, line: Int = 0, found: String, endAhead: Int? = nil) {
         self.code = code
         self.line = line
         self.found = found
+        self.endAhead = endAhead
     }
 
     /// Whether a second pass that repairs may do better: something stands before the root, or the text is not well-formed. Never after a limit

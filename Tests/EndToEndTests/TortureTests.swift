@@ -27,6 +27,9 @@ struct TortureTests {
     @Test("two ingesters are killed at random, and four run at once on one maildir")
     func crowds() throws { try torture(["random-kills", "crowd", "--kills", "6", "--crowd", "4", "--mails", "20"]) }
 
+    @Test("copies are made beside ingesters that run all the time")
+    func backups() throws { try torture(["backups", "--backups", "20", "--mails", "20"]) }
+
     @Test("mail is moved and flagged while it is read; the database is where nothing may be written; files may not grow")
     func surroundings() throws { try torture(["moving", "read-only", "file-limit", "--kills", "10", "--mails", "20"]) }
 

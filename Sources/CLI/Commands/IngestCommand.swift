@@ -53,6 +53,9 @@ struct IngestCommand: ContextCommand {
     @Flag(name: .long, help: "Do not keep the reports as they came in the database.")
     var noRaw = false
 
+    @Flag(name: .long, help: "The clock is right, whatever the database and the mail say.")
+    var trustClock = false
+
     @Flag(name: .long, help: "Exit with 65 if something was refused.")
     var strict = false
 
@@ -86,34 +89,56 @@ struct IngestCommand: ContextCommand {
         let targets = try targets(configuration, context)
         if dryRun { return try survey(targets, path, configuration, presentation, context) }
         try requireSomething(targets, context)
-        let store = try ReportStore(path: path, access: .readWrite)
-        let lock = try StoreLock(database: path, waitSeconds: 10)
-        let containment = try IsolatedReader.containment(database: path, configuration.limits, context)
         let meter = ProgressMeter(context)
         var tally = Tally()
         var failure: ExitStatus?
-        for target in targets where !StopRequest.wasMade {
+        // The database is locked only while something is stored: not while secrets are fetched, nor while somebody writes to a pipe.
+        var session: IngestSession?
+        func collect(_ target: MailboxTarget, opening open: MailboxOpening) throws {
+            let current = try session ?? IngestSession(path, configuration, context, trustsClock: trustClock)
+            session = current
+            let isStream = target.isStream
+            // What was read of a stream before it was to stop is stored: it is nowhere else.
             let ingest = Ingest(
-                store: store, options: options(target, configuration, containment, context), progress: { meter.show($0) },
-                shouldStop: { StopRequest.wasMade })
+                store: current.store, options: options(target, configuration, current.containment, context), progress: { meter.show($0) },
+                shouldStop: { !isStream && StopRequest.wasMade })
             do throws(IngestError) {
-                let part = try ingest.run { isKnown throws(MailError) in try target.open(context, configuration.limits.mail, isKnown) }
+                let part = try ingest.run(opening: open)
                 meter.clear()
                 for error in part.failures { failure = failure ?? explain(error, context) }
                 tally.add(part)
             } catch {
                 meter.clear()
-                // One mailbox that cannot be read does not stop the others; trouble with the database does.
+                // One mailbox that cannot be read does not stop the others; trouble with the database or the clock does.
                 guard case .mailbox(let cause) = error else { throw error.underlying }
                 failure = failure ?? explain(cause, context)
             }
         }
+        for target in targets where !StopRequest.wasMade {
+            guard target.isStream, case .path(let place) = target.place else {
+                try collect(target) { isKnown throws(MailError) in try target.open(context, configuration.limits.mail, isKnown) }
+                continue
+            }
+            do {
+                let stream = try StreamRounds(
+                    path: place, standardInput: context.standardInput, limits: configuration.limits.mail,
+                    shouldStop: { StopRequest.wasMade })
+                repeat {
+                    session?.end()
+                    session = nil
+                    try stream.read()
+                    if StopRequest.wasMade, !stream.hasMessages { break }
+                    try collect(target) { isKnown in stream.round(isKnown: isKnown) }
+                } while !stream.isComplete
+            } catch let error as MailError {
+                failure = failure ?? explain(error, context)
+            }
+        }
         meter.clear()
-        // Stopped early, it may not have come to what was suspect.
-        if !StopRequest.wasMade { containment?.finish() }
+        session?.end()
         // Whatever comes of the verdicts: what was stored is stored, and is said.
-        defer { extendLifetime(lock) }
-        let refreshed = Result { try refreshVerdicts(store, configuration) }
+        defer { withExtendedLifetime(session) {} }
+        let refreshed = Result { if let session { try refreshVerdicts(session.store, configuration) } }
         try report(tally, presentation, context)
         try refreshed.get()
         if StopRequest.wasMade {
@@ -123,7 +148,8 @@ struct IngestCommand: ContextCommand {
         }
         if let failure { throw AlreadySaid(status: failure) }
         if failOn.contains(where: { $0.count(tally) > 0 }) { throw AlreadySaid(status: .condition) }
-        if tally.messages[.deferred, default: 0] > 0 { throw AlreadySaid(status: .inputOutput) }
+        if tally.messages[.deferred, default: 0] > tally.aheadOfClock { throw AlreadySaid(status: .inputOutput) }
+        try requireBelievedClock(tally, context)
         if let error = tally.unsettled.first { throw AlreadySaid(status: status(error)) }
         if strict, !tally.refusals.isEmpty { throw AlreadySaid(status: .refused) }
     }
@@ -146,6 +172,17 @@ struct IngestCommand: ContextCommand {
             "dmarcstat: the clock of this machine says \(isoDay(Day(containing: context.now).number) ?? "nothing that is a date"), when there was"
                 + " no DMARC: every report would be refused as one of the future. Nothing was read. Next: set the clock, and run the same"
                 + " command again.")
+        throw AlreadySaid(status: .tryAgain)
+    }
+
+    /// One report of the future among others is its sender's doing. Several, or nothing else, may be the clock's.
+    private func requireBelievedClock(_ tally: Tally, _ context: Context) throws {
+        let ahead = tally.aheadOfClock
+        guard ahead >= 3 || (ahead > 0 && tally.seen == ahead && tally.known == 0) else { return }
+        context.say(
+            "dmarcstat: \(ahead) of \(tally.seen) messages hold reports that end in the future by the clock of this machine, which says"
+                + " \(isoInstant(context.now) ?? "nothing that is a date"). They are left where they are. Next: set the clock if it is wrong, and run the"
+                + " same command again.")
         throw AlreadySaid(status: .tryAgain)
     }
 
@@ -215,6 +252,7 @@ struct IngestCommand: ContextCommand {
         options.afterRefused = target.actions.afterRefused
         options.afterOther = target.actions.afterOther
         options.standardInput = context.standardInput
+        options.doubtsClock = !trustClock
         options.containment = containment
         return options
     }
@@ -260,9 +298,6 @@ struct IngestCommand: ContextCommand {
         try presentation.present(Table(name: "ingest-dry-run", columns: columns, rows: rows))
         if let failure { throw AlreadySaid(status: failure) }
     }
-
-    /// Keeps the lock until here.
-    private func extendLifetime(_ lock: borrowing StoreLock) {}
 
     private func report(_ tally: Tally, _ presentation: Presentation, _ context: Context) throws {
         let isTold = verbose || context.isErrorTerminal
