@@ -30,9 +30,19 @@ public final class PublicSuffixes {
             guard let end = psl_registrable_domain(list, start) else { return nil }
             return String(cString: end)
         }
+        let organisation = found.flatMap { tenant(of: name, at: $0) } ?? found ?? name
         if known.count >= Self.mostRemembered { known.removeAll(keepingCapacity: true) }
-        known[name] = found ?? name
-        return found ?? name
+        known[name] = organisation
+        return organisation
+    }
+
+    /// Names that a mailbox provider gives its customers, and how many labels of a customer stand before them. They are no public suffixes,
+    /// but who signs as one customer is not another: `TENANT.onmicrosoft.com`, `example-nl.20230601.gappssmtp.com`.
+    private static let tenants = ["onmicrosoft.com": 1, "gappssmtp.com": 2]
+
+    private func tenant(of name: String, at provider: String) -> String? {
+        guard let labels = Self.tenants[provider], name.utf8.count > provider.utf8.count + 1 else { return nil }
+        return name.dropLast(provider.utf8.count + 1).split(separator: ".").suffix(labels).joined(separator: ".") + "." + provider
     }
 
     /// Whether `name` aligns with `from` (RFC 7489 §3.1): the same name, or, relaxed, the same organisation.

@@ -173,6 +173,7 @@ struct ExplanationText {
     private func kind(_ kind: ServiceKind) -> String {
         switch kind {
         case .bulkSender: "it sends for its customers"
+        case .mailboxService: "a mailbox provider sends it in the name of its customers"
         case .mailboxProvider: "a provider of mailboxes, whose servers send, forward and host lists"
         case .forwarder: "it passes mail on"
         case .listHost: "it hosts mailing lists"

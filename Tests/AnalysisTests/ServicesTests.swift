@@ -17,7 +17,7 @@ struct ServicesTests {
         .appendingPathComponent("../../Sources/Analysis/Services/services.tsv").standardizedFileURL
 
     private static let kinds: Set<String> = [
-        "bulk-sender", "mailbox-provider", "forwarder", "list-host", "security-gateway", "hosting",
+        "bulk-sender", "mailbox-provider", "mailbox-service", "forwarder", "list-host", "security-gateway", "hosting",
     ]
 
     /// Dutch makers, hosts and mailboxes. Names leave the table only together with this list.

@@ -4,6 +4,8 @@ public enum ServiceKind: String, CaseIterable, Hashable, Sendable {
     case bulkSender = "bulk-sender"
     /// Mailboxes for people; their servers send, forward and host lists.
     case mailboxProvider = "mailbox-provider"
+    /// What such a provider sends itself in the name of those who have a mailbox with it: invitations, notices.
+    case mailboxService = "mailbox-service"
     /// Passes mail on.
     case forwarder
     /// Hosts mailing lists.
@@ -55,10 +57,13 @@ public struct Services: Sendable {
     }
 
     /// The service that a canonical name belongs to: of the longest entry that is the name or stands above it.
-    public func service(of name: String) -> Service? {
+    public func service(of name: String) -> Service? { place(of: name).map { all[$0] } }
+
+    /// Its place in `all`.
+    func place(of name: String) -> Int? {
         var rest = Substring(name)
         while true {
-            if let index = byDomain[rest] { return all[index] }
+            if let index = byDomain[rest] { return index }
             guard let parent = Self.parent(of: rest) else { return nil }
             rest = parent
         }

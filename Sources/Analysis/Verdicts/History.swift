@@ -206,13 +206,15 @@ final class History {
 
     /// Question: the places of a selector. Unit: one row a place. Index: primary key.
     static let placesSQL = """
-        SELECT beside, verified, records, reporter_bits
+        SELECT beside, verified, records, reporter_bits, messages, first_day, last_day
         FROM selector_places
         WHERE domain_id = ?1 AND selector_id = ?2 AND policy_id = ?3
         """
 
     /// A home, also a second one, has at least this part of the records in which a selector verifies.
     private static let leastPart = 12
+    /// Days from the first to the last that a second home beside one's own has at least.
+    private static let serviceDays = 14
 
     /// A selector is at home with the domain itself where a fair share of it stands beside aligned SPF; else with the organisations beside
     /// whose SPF most of it stands. Forwarders relay services' mail as well, so a home is a share, never all or nothing.
@@ -233,6 +235,10 @@ final class History {
             var own = 0
             var bits = 0
             var beside: [(id: Int, records: Int)] = []
+            var ownMessages = 0
+            var verifiedMessages = 0
+            /// Organisations beside whose SPF it stands as a service's would.
+            var broad: [(id: Int, messages: Int, records: Int, bits: Int)] = []
             while try rows.next() {
                 let records = rows.int(2)
                 bits |= rows.int(3)
@@ -241,9 +247,14 @@ final class History {
                     continue
                 }
                 verified += records
+                verifiedMessages += rows.int(4)
                 switch rows.int(0) {
-                case Beside.ownAligned: own += records
-                case let id where Beside.organisation(id) != nil: beside.append((id, records))
+                case Beside.ownAligned:
+                    own += records
+                    ownMessages += rows.int(4)
+                case let id where Beside.organisation(id) != nil:
+                    beside.append((id, records))
+                    if rows.int(6) - rows.int(5) >= Self.serviceDays { broad.append((id, rows.int(4), records, rows.int(3))) }
                 default: break
                 }
             }
@@ -258,6 +269,19 @@ final class History {
                 atHome = own
                 // Where the reports leave the selector out, all of them are one.
                 if key.selector == 0, let best = ranked.first { homes.append(best.id) }
+                // A forwarder carries a small part of a domain's mail, to few; a service that has the key as well a large part, to everybody, in
+                // rows as large as the domain's own.
+                let all = Levels.voices(bits)
+                let second = try broad.filter { place in
+                    let voices = Levels.voices(place.bits)
+                    return place.messages * Self.leastPart >= verifiedMessages && all >= 5 && voices * 10 >= all * 8
+                        && place.messages * own * 2 >= ownMessages * place.records
+                }.map { (id: $0.id, records: $0.records, name: try names.name(Beside.organisation($0.id)) ?? "") }
+                    .max { ($0.records, $1.name) < ($1.records, $0.name) }
+                if homes.count == 1, let second {
+                    homes.append(second.id)
+                    atHome += second.records
+                }
             } else {
                 let best = ranked.filter { $0.records * 4 >= verified }.prefix(2)
                 homes = best.map(\.id)

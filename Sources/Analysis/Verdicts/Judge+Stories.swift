@@ -11,6 +11,8 @@ enum Weight {
     static let oneReporter = 890
     /// Nor than this on the word of newcomers, and of those who are not who they say.
     static let newcomer = 690
+    /// Nor than this where another story explains it nearly as well.
+    static let doubtful = 890
     /// A stranger with servers in good order and a small supplier look the same.
     static let unrelated = 850
 }
@@ -28,14 +30,17 @@ extension Judge {
             judgement = authorized(shape, facts)
         case (.ownUnaligned, _):
             judgement = ownUnaligned(shape, facts)
-        case (.ownTemporary, _) where around.tally.aligned > 0, (_, .temporary) where around.tally.aligned > 0:
-            judgement = Judgement(verdict: .authorized, confidence: 985, notes: .temporaryErrors, evidence: facts)
+        case (.ownTemporary, _) where passes(flow, around.tally), (_, .temporary) where passes(flow, around.tally):
+            // Where it fails as well, whether this was meant to pass is open.
+            let isSure = around.tally.surviving + around.tally.broken + around.tally.silent == 0
+            judgement = Judgement(
+                verdict: .authorized, confidence: isSure ? 985 : Weight.doubtful, notes: .temporaryErrors, evidence: facts)
             judgement.evidence.insert(.passesAtOtherTimes)
         case (.foreignTemporary(let name), .verified) where selectors.contains(where: { $0.isHome(name) }):
             judgement = Judgement(verdict: .dkimOnly, confidence: 930, notes: .temporaryErrors, evidence: facts)
             judgement.evidence.insert(.selectorAtHome)
         case (.foreignPass(let name), .verified):
-            judgement = try serviceOrForwarder(flow, name, selectors, facts)
+            judgement = try serviceOrForwarder(flow, name, selectors, around, facts)
         case (.foreignUnlisted(let name), .verified) where selectors.contains(where: { $0.isHome(Beside.unlisted(name)) }):
             judgement = unlistedService(selectors, name, around, facts)
         case (_, .verified):
@@ -62,6 +67,18 @@ extension Judge {
         }
         return judgement
     }
+
+    /// Whether the source passes for the domain in the days of the flow: before it was listed, or after it fell out of SPF, it does not.
+    private func passes(_ flow: Flow, _ tally: Tally) -> Bool {
+        guard tally.aligned > 0, let days = tally.alignedDays else { return false }
+        return flow.firstDay <= days.upperBound + Self.daysBetween && flow.lastDay >= days.lowerBound - Self.daysBetween
+    }
+
+    /// Rows from which on a server that was never listed is told from a relay for certain.
+    private static var rowsOfAServer: Int { 40 }
+
+    /// Days for which the end of one period and the begin of another may overlap.
+    private static var daysBetween: Int { 3 }
 
     /// Whether what decided is known from one witness alone, who saw where the signature is at home, or what a name passes on.
     private func restsOnOneWitness(_ evidence: EvidenceCodes, _ shape: FlowShape, _ selectors: [SelectorFacts]) throws -> Bool {
@@ -128,9 +145,20 @@ extension Judge {
 
     // MARK: - The signature holds, SPF passes for somebody else
 
-    private func serviceOrForwarder(_ flow: Flow, _ name: Int, _ selectors: [SelectorFacts], _ facts: EvidenceCodes) throws -> Judgement {
+    private func serviceOrForwarder(
+        _ flow: Flow, _ name: Int, _ selectors: [SelectorFacts], _ around: Surroundings, _ facts: EvidenceCodes
+    ) throws -> Judgement {
         let organisation = try knowledge.organisation(name)
+        let exact = try flow.shape.spfName.map { try knowledge.organisation($0) }
         var stories = Stories([.forwarded, .dkimOnly], facts)
+        // A host of the provider itself in the envelope: invitations, and answers and bounces, whose envelope is empty. What people with a
+        // mailbox there pass on has their own name in it.
+        if exact?.service == .mailboxService {
+            stories.add(9, .dkimOnly, .knownService)
+        } else if organisation.service == .mailboxProvider, flow.shape.spfName != nil {
+            let isAtProvider = around.tally.aligned > 0 || around.network.authorized[flow.domain] != nil
+            stories.add(isAtProvider ? 9 : 4, .dkimOnly, isAtProvider ? .neighbourAuthorized : .knownService)
+        }
         if let home = selectors.first(where: { $0.isHome(name) }) {
             stories.add(min(5, 1 + log(1 + home.atHome)), .dkimOnly, .selectorAtHome)
         } else if flow.shape.own.allSatisfy({ $0.selector == 0 }) {
@@ -149,7 +177,7 @@ extension Judge {
         switch organisation.service {
         case .bulkSender: stories.add(2, .dkimOnly, .knownService)
         case .forwarder, .listHost, .securityGateway: stories.add(2, .forwarded, .knownForwarder)
-        case .hosting, .mailboxProvider, nil: break
+        case .hosting, .mailboxProvider, .mailboxService, nil: break
         }
         var result = judgement(stories)
         if result.verdict == .forwarded, selectors.contains(where: \.isService) { result.notes.insert(.serviceMail) }
@@ -178,7 +206,11 @@ extension Judge {
         _ flow: Flow, _ selectors: [SelectorFacts], _ around: Surroundings, _ habits: HabitFacts, _ facts: EvidenceCodes
     ) throws -> Judgement {
         let shape = flow.shape
-        let isOwnEnvelope = if case .ownFail = shape.spf { true } else { false }
+        let isOwnEnvelope =
+            switch shape.spf {
+            case .ownFail, .ownTemporary: true
+            default: false
+            }
         // A sender without a return path of the domain's, whose signature is at home nowhere else, is a service.
         let sender: Verdict = isOwnEnvelope ? .misconfigured : .dkimOnly
         var stories = Stories([.forwarded, sender], facts)
@@ -192,6 +224,14 @@ extension Judge {
             stories.add(2, .forwarded, .selectorHomeElsewhere)
         }
         var result = judgement(stories)
+        let isNew = around.tally.aligned == 0 && neighbours(flow, around) == 0
+        if result.verdict == sender, isNew, around.tally.surviving < Self.rowsOfAServer, !selectors.allSatisfy(\.isHomeless) {
+            result.confidence = min(result.confidence, Weight.doubtful)
+        }
+        // Neighbours that send for this domain alone: a relay, or a row of its own servers.
+        if result.verdict == .forwarded, around.network.domains.count == 1, around.network.surviving >= 3 * max(1, around.total.surviving) {
+            result.confidence = min(result.confidence, Weight.doubtful)
+        }
         if result.verdict == .forwarded, selectors.contains(where: { $0.home == 0 }) { result.evidence.insert(.selectorHomeElsewhere) }
         if result.verdict == .forwarded, selectors.contains(where: \.isService) || shape.spfForeignFail != nil {
             result.notes.insert(.serviceMail)
@@ -221,7 +261,12 @@ extension Judge {
         // A signature that is at home nowhere else was made here.
         if !selectors.isEmpty, selectors.allSatisfy(\.isHomeless) || (flow.shape.isUnnamed && tally.homeless > 0) {
             let alone = selectors.map(\.verified).max() ?? 0
-            add(min(4.5, 1.5 + log(1 + alone)), .selectorUnknown)
+            // A server is a few addresses: where each has a small part of what the signature was seen on, these are people's forwards.
+            if alone >= 20, Double(tally.surviving) * 20 < alone, tally.surviving < 5 || Levels.voices(tally.reporterBits) <= 1 {
+                add(-1, .scattered)
+            } else {
+                add(min(4.5, 1.5 + log(1 + alone)), .selectorUnknown)
+            }
         } else if selectors.contains(where: \.isService) {
             add(-2.5, .selectorHomeElsewhere)
         }
@@ -237,20 +282,37 @@ extension Judge {
             add(min(2, 0.08 * Double(kept)), .oneSigner)
         }
         // … and breaks some of it.
-        if tally.broken == 0 {
-            add(min(2.5, -Double(tally.surviving) * log(1 - Weight.brokenOnTheWay)))
-        } else {
-            add(-min(2, 0.5 + 0.3 * Double(tally.broken)))
-        }
+        let whole = -Double(tally.surviving) * log(1 - Weight.brokenOnTheWay)
+        add(max(-2, min(2.5, whole - 2 * Double(tally.broken))))
         if tally.surviving >= 5 {
             let reporters = Levels.voices(tally.reporterBits)
-            add(reporters == 1 ? -1.5 : reporters >= 4 ? 0.7 : 0)
-            if reporters <= 2, tally.surviving >= 8, habits.reporters >= 4 { add(-2, .narrow) }
+            if habits.reporters >= 4 {
+                let breadth = breadth(reporters, kept, habits)
+                add(breadth, breadth > 0 ? .broad : .narrow)
+            } else {
+                add(reporters == 1 && habits.reporters >= 2 ? -1.5 : 0)
+            }
             let size = Double(tally.survivingMessages) / Double(tally.surviving)
             if size >= 8 { add(1) }
         }
+        // A row of servers, each with a little mail, that together send to everybody.
+        if tally.surviving < 5, around.network.domains.count == 1, let together = around.network.kept[flow.domain], together.records >= 10 {
+            let breadth = breadth(Levels.voices(together.bits), together.records, habits)
+            if habits.reporters >= 4, breadth > 0 { add(breadth + 1) }
+        }
         if tally.overridden > 0, tally.homeless == 0 { add(-1) }
         return odds
+    }
+
+    /// The odds that a source sends to everybody that the domain sends to, against a relay, which sends to a few: by the witnesses who saw it, of
+    /// those who see the domain, against what the same number of rows would usually meet.
+    private func breadth(_ voices: Int, _ records: Int, _ habits: HabitFacts) -> Double {
+        guard records >= 4 else { return 0 }
+        let expected = habits.reporters * (1 - exp(-Double(records) / (1.5 * habits.reporters)))
+        let met = Double(voices) / max(1, expected)
+        let odds = -3 + 5.5 * max(0, min(1, (met - 0.35) / 0.3))
+        // A few rows from a relay with several targets meet as many.
+        return odds * min(1, Double(records) / (odds > 0 ? 40 : 12))
     }
 
     /// A server that passed SPF before, or passes since, and fails between: two stories of one server. Both at a time is rather a provider.
@@ -314,8 +376,13 @@ extension Judge {
         case .listHost: stories.add(3, .mailingList, .knownForwarder)
         case .forwarder: stories.add(3, .forwarded, .knownForwarder)
         case .securityGateway: stories.add(3, .forwarded, .knownGateway)
-        case .bulkSender: stories.add(1, .dkimOnly, .knownService)
+        case .bulkSender, .mailboxService: stories.add(1, .dkimOnly, .knownService)
         case .hosting, .mailboxProvider, nil: break
+        }
+        // The provider's signature that the domain's own mail carries holds, and only the domain's does not: it was passed on whole.
+        for seal in flow.shape.foreignVerified where seal != name {
+            let facts = try knowledge.selector(SelectorKey(domain: seal, selector: 0, policy: flow.domain))
+            if facts.home == 0 { stories.add(2 + log(1 + facts.atHome), .forwarded, .selectorHomeElsewhere) }
         }
         stories.add(stranger(selectors, habits, &stories) - 3, .spoofed)
         var result = judgement(stories)
@@ -353,6 +420,8 @@ extension Judge {
         stories.add(stranger(selectors, habits, &stories), .spoofed)
         // Nothing else that would speak for a relay: most relays show themselves.
         stories.add(1.2, .spoofed)
+        // A forger rarely has a signature with a selector that exists, nor somebody else's name in the envelope beside it.
+        if selectors.contains(where: { $0.verified > 0 }), shape.isEnvelopeForeign { stories.add(1.7, .forwarded) }
         // Who passes on whole signatures also passes on broken ones.
         if total.surviving > 0 { stories.add(2 + log(1 + Double(total.surviving)), .forwarded, .sourceRelays) }
         if around.network.surviving > total.surviving { stories.add(0.7, .forwarded, .networkRelays) }
@@ -400,7 +469,7 @@ extension Judge {
         stories.add(0.5, .unaligned)
         switch organisation.service {
         case .bulkSender: stories.add(4, .unaligned, .knownService)
-        case .mailboxProvider, .hosting: stories.add(2, .unaligned, .knownService)
+        case .mailboxProvider, .hosting, .mailboxService: stories.add(2, .unaligned, .knownService)
         case .forwarder, .listHost, .securityGateway: stories.add(1, .forwarded, .knownForwarder)
         case nil: break
         }
@@ -414,20 +483,33 @@ extension Judge {
         if organisation.domains >= 5, organisation.atHome == 0, organisation.reporters >= 2 { stories.add(0.7, .spoofed, .otherDomains) }
         // A signature of a service of the domain's own, away from where that service sends: passed on.
         let exact = try flow.shape.spfName.map { try knowledge.organisation($0) } ?? organisation
+        if exact.service == .mailboxService { stories.add(4, .unaligned, .knownService) }
+        var isPassedOn = false
         for seal in flow.shape.foreignVerified + flow.shape.foreignBroken where flow.shape.spfForeignPass != seal {
             let facts = try knowledge.selector(SelectorKey(domain: seal, selector: 0, policy: flow.domain))
+            // The provider's signature on the provider's own host: it is at home.
+            if flow.shape.spfForeignPass != nil, flow.shape.spfName != nil, try knowledge.organisation(seal).isSameService(as: organisation)
+            {
+                stories.add(4, .unaligned, .knownService)
+                continue
+            }
             let isAway = flow.shape.spfForeignPass != nil || flow.shape.spfForeignFail != nil
             let weight = facts.home == 0 ? 2 + log(1 + facts.atHome) : facts.isHome(seal) && isAway ? 1 + log(1 + facts.atHome) : 0
             guard weight > 0 else { continue }
             // What broke on the way may have been broken by a list.
             let isListed = flow.shape.foreignBroken.contains(seal) && exact.reporters >= 2 && listRecord(exact) > 0
             stories.add(weight, isListed ? .mailingList : .forwarded, .selectorHomeElsewhere)
+            isPassedOn = true
             if !isListed { notes.insert(.serviceMail) }
         }
         // Where the domain does not sign, what a relay passes on looks like this.
+        // What kept its envelope names nobody who passed it on: only the signer's record would be asked, which says nothing about that.
         let relayed = organisation.relayed + organisation.broken
-        let relays = relayed > 0 ? log((relayed + 0.5) / (organisation.unsigned + organisation.atHome + 0.5)) : -4
-        let unsigned = habits.signedShare < 0.5 ? 1.5 : habits.signedShare < 1 ? -1 : -2.5
+        let relays =
+            isPassedOn && flow.shape.spfForeignPass == nil
+            ? 0 : relayed > 0 ? log((relayed + 0.5) / (organisation.unsigned + organisation.atHome + 0.5)) : -4
+        let unsigned =
+            isPassedOn && flow.shape.spfForeignPass == nil ? 0 : habits.signedShare < 0.5 ? 1.5 : habits.signedShare < 1 ? -1 : -2.5
         let isList = organisation.broken > organisation.relayed
         stories.add(relays + unsigned - (isList ? 2 : 0), .forwarded, relays > 0 ? .nameRelays : nil)
         stories.add(relays + unsigned - (isList ? 0 : 2), .mailingList, relays > 0 ? .nameBreaks : nil)
@@ -454,6 +536,16 @@ extension Judge {
         // The domain's own server.
         stories.add(-4.5, .misconfigured)
         stories.add(periods(tally), .misconfigured, tally.aligned > 0 ? .passesAtOtherTimes : nil)
+        // Nobody sends from a domain that never sends.
+        if habits.aligned == 0, habits.signedShare == 0 { stories.add(-2, .misconfigured) }
+        // A stranger's machine sends for some days, a forgotten one of the domain's own for months; its envelope is the domain's, or that of the host.
+        let steady = steadiness(tally)
+        if flow.shape.isEnvelopeForeign {
+            // A web site, with its host in the envelope.
+            stories.add(steady > 0 ? steady + 3.5 : 0, .unaligned, .broad)
+        } else {
+            stories.add(steady, .misconfigured, .broad)
+        }
         // A server that SPF lists, and that fails for a part of its mail: another name of yours in the envelope.
         if tally.aligned >= 5, tally.aligned * 2 >= tally.silent, total.domains <= 2 { stories.add(5, .misconfigured) }
         stories.add(neighbours(flow, around), .misconfigured, .neighbourAuthorized)
@@ -461,7 +553,8 @@ extension Judge {
         let days = Levels.count(tally.dayBits)
         if count >= 5 {
             let isBroad = Levels.voices(tally.reporterBits) >= 3 && days >= 5
-            stories.add(min(4, log(count / 3) * 1.3) * (isBroad ? 1 : 0.3), .misconfigured, isBroad ? .broad : nil)
+            let isLong = (tally.keptDays?.count ?? 0) >= Self.campaignDays
+            stories.add(min(4, log(count / 3) * 1.3) * (isBroad && isLong ? 1 : 0.3), .misconfigured, isBroad ? .broad : nil)
             if Double(tally.silentMessages) / count >= 8 { stories.add(1, .misconfigured) }
         }
         if tally.surviving > 0 { stories.add(1, .misconfigured) }
@@ -486,6 +579,19 @@ extension Judge {
             if organisation.service == .bulkSender { stories.add(6, .unaligned, .knownService) }
             if organisation.unsigned > 3 { stories.add(3, .unaligned) }
         }
-        return judgement(stories)
+        var result = judgement(stories)
+        // One address that goes on for weeks may be a printer that nobody remembers, or a machine that somebody rented.
+        if tally.aligned == 0, steady > 0 || tally.silent >= 5 && days >= 5 { result.confidence = min(result.confidence, Weight.doubtful) }
+        return result
+    }
+
+    /// Days after which a source is no campaign of strangers any more.
+    private static var campaignDays: Int { 21 }
+
+    /// The odds that a source which goes on for weeks is the domain's own.
+    private func steadiness(_ tally: Tally) -> Double {
+        let span = tally.keptDays?.count ?? 0
+        guard span >= Self.campaignDays, Levels.count(tally.dayBits) >= 6, tally.silent >= 6 else { return 0 }
+        return min(4.5, 2 + 1.2 * log(Double(span) / Double(Self.campaignDays)) + 0.5 * log(Double(tally.silent) / 6))
     }
 }

@@ -74,6 +74,8 @@ struct Judge<Source: Knowledge> {
         var domains: Set<Int> = []
         var surviving = 0
         var atHome = 0
+        /// For each policy domain: records with a signature that survived beside a failing envelope, and who saw them.
+        var kept: [Int: (records: Int, bits: Int)] = [:]
     }
 
     /// Sums over policy domains.
@@ -86,6 +88,10 @@ struct Judge<Source: Knowledge> {
             network.domains.insert(key.domain)
             network.surviving += tally.surviving
             network.atHome += tally.atHome
+            if tally.surviving > 0 {
+                let sum = network.kept[key.domain] ?? (0, 0)
+                network.kept[key.domain] = (sum.records + tally.surviving, sum.bits | tally.survivingBits)
+            }
             guard tally.aligned > 0 else { return }
             let sum = network.authorized[key.domain] ?? (0, 0)
             network.authorized[key.domain] = (sum.sources + 1, sum.records + tally.aligned)
@@ -227,7 +233,8 @@ struct Judge<Source: Knowledge> {
             let most = known.max { ($0.value.records, $1.key.stored) < ($1.value.records, $0.key.stored) }
             guard let most else { continue }
             judgements[index].verdict = most.key
-            judgements[index].confidence = min(most.value.confidence, 950)
+            // A source that passes at times, and fails at others, does both.
+            judgements[index].confidence = min(most.value.confidence, known.count == 1 ? 950 : Weight.doubtful)
             judgements[index].evidence.insert(.passesAtOtherTimes, if: most.key == .authorized || most.key == .dkimOnly)
             judgements[index].notes = most.key == .authorized || most.key == .dkimOnly ? .temporaryErrors : []
         }

@@ -76,10 +76,12 @@ struct OrganisationFacts: Hashable {
     /// Of records with a signature of the policy domain, the share whose signature broke; downward to the next of 31 steps.
     var brokenShare = 0.0
     var service: ServiceKind?
+    /// Which service it is: names of one service are one organisation.
+    var serviceNumber: Int?
 
     init() {}
 
-    init(levels: Int, moreLevels: Int, service: ServiceKind?) {
+    init(levels: Int, moreLevels: Int, service: ServiceKind?, serviceNumber: Int? = nil) {
         relayed = Levels.value(Levels.unpack(levels, 0))
         atHome = Levels.value(Levels.unpack(levels, 1))
         broken = Levels.value(Levels.unpack(levels, 2))
@@ -92,7 +94,11 @@ struct OrganisationFacts: Hashable {
         signs = Levels.value(Levels.unpack(moreLevels, 3))
         brokenShare = Double(Levels.unpack(moreLevels, 4)) / 31
         self.service = service
+        self.serviceNumber = serviceNumber
     }
+
+    /// Whether both are names of one known service.
+    func isSameService(as other: OrganisationFacts) -> Bool { serviceNumber != nil && serviceNumber == other.serviceNumber }
 
     /// Records with a surviving signature.
     var surviving: Double { relayed + atHome }
@@ -116,10 +122,9 @@ struct HabitFacts: Hashable {
         reporters = Levels.value(Levels.unpack(levels, 3))
     }
 
-    /// No rule tells four reporters from more, nor asks for more of the rest than whether there are any: so what is known of a domain comes to
-    /// rest, and what all its flows rest on.
+    /// No rule asks for more of the others than whether there are any: so what is known of a domain comes to rest, and what all its flows rest on.
     static func levels(records: Int, aligned: Int, signed: Int, reporters: Int) -> Int {
         let share = aligned == 0 ? 0 : signed * 20 >= aligned * 19 ? 4 : min(3, signed * 4 / aligned)
-        return Levels.pack([Levels.capped(records, 1), Levels.capped(aligned, 1), share, Levels.capped(reporters, 3)])
+        return Levels.pack([Levels.capped(records, 1), Levels.capped(aligned, 1), share, Levels.capped(reporters, 6)])
     }
 }

@@ -135,6 +135,14 @@ struct FlowShape {
         }
     }
 
+    /// SPF was checked for a name that is not the domain's own.
+    var isEnvelopeForeign: Bool {
+        switch spf {
+        case .foreignPass, .foreignFail, .foreignTemporary, .foreignUnlisted: true
+        case .aligned, .ownUnaligned, .ownFail, .ownTemporary, .none: false
+        }
+    }
+
     /// The report leaves out the selectors of the domain's own signatures.
     var isUnnamed: Bool { !own.isEmpty && own.allSatisfy { $0.selector == 0 } }
 

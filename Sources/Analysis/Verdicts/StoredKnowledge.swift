@@ -30,8 +30,11 @@ final class StoredKnowledge: Knowledge {
         let levels: Int
         let moreLevels: Int
         let service: ServiceKind?
+        let serviceNumber: Int?
 
-        var facts: OrganisationFacts { OrganisationFacts(levels: levels, moreLevels: moreLevels, service: service) }
+        var facts: OrganisationFacts {
+            OrganisationFacts(levels: levels, moreLevels: moreLevels, service: service, serviceNumber: serviceNumber)
+        }
     }
 
     init(_ db: Database, _ services: Services) throws {
@@ -72,10 +75,12 @@ final class StoredKnowledge: Knowledge {
         if let known = organisations[id] { return known.facts }
         try organisationRows.restart(id)
         // What is not there has no levels: all of it is 0.
-        var found = Organisation(levels: 0, moreLevels: 0, service: nil)
+        var found = Organisation(levels: 0, moreLevels: 0, service: nil, serviceNumber: nil)
         if try organisationRows.next() {
-            let service = services.service(of: organisationRows.text(2))?.kind
-            found = Organisation(levels: organisationRows.int(0), moreLevels: organisationRows.int(1), service: service)
+            let number = services.place(of: organisationRows.text(2))
+            found = Organisation(
+                levels: organisationRows.int(0), moreLevels: organisationRows.int(1), service: number.map { services.all[$0].kind },
+                serviceNumber: number)
         }
         if organisations.count >= Self.mostRemembered { organisations.removeAll() }
         organisations[id] = found
