@@ -191,7 +191,7 @@ class Base:
         self.flow(domain, 60 * busy, "authorized", server)
         if k == 0:
             def fallen(rng, day):
-                return Row(self.fallen, 1, domain, domain, "pass" if day < half else fails, [sig()])
+                return Row(self.fallen, 1, domain, domain, "pass" if day < half else fails, [])
             self.flow(domain, 14 * busy, None, fallen)
             self.flow(domain, 10 * busy, "misconfigured", lambda rng, day: Row(self.never, 1, domain, domain, fails, [sig()]))
         bulk = ["185.33.%d.%d" % (8 + i % 2, 20 + i) for i in range(8)]

@@ -538,12 +538,13 @@ extension Judge {
         stories.add(periods(tally), .misconfigured, tally.aligned > 0 ? .passesAtOtherTimes : nil)
         // Nobody sends from a domain that never sends.
         if habits.aligned == 0, habits.signedShare == 0 { stories.add(-2, .misconfigured) }
-        // A stranger's machine sends for some days, a forgotten one of the domain's own for months; its envelope is the domain's, or that of the host.
+        // A stranger's machine sends for some days or to a few, a forgotten one of the domain's own for months and to everybody; its envelope is the
+        // domain's, or that of the host.
         let steady = steadiness(tally)
         if flow.shape.isEnvelopeForeign {
             // A web site, with its host in the envelope.
             stories.add(steady > 0 ? steady + 3.5 : 0, .unaligned, .broad)
-        } else {
+        } else if Levels.voices(tally.reporterBits) >= Self.everybody {
             stories.add(steady, .misconfigured, .broad)
         }
         // A server that SPF lists, and that fails for a part of its mail: another name of yours in the envelope.
@@ -584,6 +585,9 @@ extension Judge {
         if tally.aligned == 0, steady > 0 || tally.silent >= 5 && days >= 5 { result.confidence = min(result.confidence, Weight.doubtful) }
         return result
     }
+
+    /// Witnesses that one machine of a stranger hardly ever meets for weeks.
+    private static var everybody: Int { 10 }
 
     /// Days after which a source is no campaign of strangers any more.
     private static var campaignDays: Int { 21 }
