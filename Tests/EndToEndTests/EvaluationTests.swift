@@ -18,6 +18,30 @@ struct EvaluationTests {
         #expect(run.status == 0, "\(run.text.suffix(6000))\(run.errors)")
     }
 
+    /// Each is a maildir of mails that are well authenticated as the forger's own domains, collected by the binary with a trusted server, with a list
+    /// of own domains, and without a configuration. What must not move: `attackers.py`.
+    private static let attacks = [
+        "sybil-two-mails", "sybil-old-days", "big-names", "one-survives", "frame-by-subdomains", "frame-by-services", "thirty-mails",
+        "dilution",
+        "early-bird-unverified", "superset",
+    ]
+
+    @Test("forged reports move no verdict, no advice and no figure")
+    func attackers() throws {
+        let folder = try Workdir()
+        let run = try folder.run(
+            try #require(Tool.python3),
+            [
+                Self.folder.appending(path: "attackers.py").filePath, "--binary", Tool.binary.filePath, "--quick", "--kinds",
+                Self.attacks.joined(separator: ","),
+            ])
+        #expect(run.status == 0, "\(run.errors)")
+        // A world in which the honest answers are wrong shows nothing.
+        #expect(!run.text.contains("!! without an attacker"), "\(run.text)")
+        let all = "\(Self.attacks.count) of \(Self.attacks.count) attacks held"
+        #expect(run.text.components(separatedBy: all).count == 4, "\(run.text)")
+    }
+
     @Test("the scorer can fail")
     func selfTest() throws {
         let folder = try Workdir()
