@@ -98,6 +98,51 @@ public struct SourceExplanation: Sendable {
         public var strangers: [Stranger] = []
         /// What the source did otherwise.
         public var counts = Counts()
+        /// How the verdict on its first line was weighed.
+        public var weighing = Weighing()
+    }
+
+    /// How one verdict came about: the weights of its evidence, and what bounds the confidence.
+    public struct Weighing: Sendable {
+        /// What one rule says. docs/VERDICTS.md has the table of all.
+        public struct Piece: Hashable, Sendable {
+            /// Its name, such as `key-only-here`.
+            public var rule: String
+            /// The story that it speaks for, or against where the weight is negative.
+            public var story: Verdict
+            /// Natural logarithm of odds.
+            public var weight: Double
+            /// What was seen, in a sentence.
+            public var reason: String
+        }
+
+        /// Why the confidence is not higher.
+        public struct Bound: Hashable, Sendable {
+            /// At most this, 0…1.
+            public var confidence: Double
+            /// Why, in a sentence.
+            public var reason: String
+        }
+
+        /// The sum of each story that was told, the likeliest first.
+        public var sums: [(story: Verdict, weight: Double)] = []
+        /// The pieces, in the order in which they were asked. None: the verdict was read off, or taken over from other mail.
+        public var pieces: [Piece] = []
+        /// The bounds that were met, the last one decides.
+        public var bounds: [Bound] = []
+
+        init() {}
+
+        init(_ weighing: Reasoning.Weighing) {
+            pieces = weighing.contributions.map {
+                Piece(rule: $0.rule.name, story: $0.story, weight: $0.weight, reason: $0.rule.weight.reason)
+            }
+            sums = weighing.stories.map { story in
+                (story, weighing.contributions.reduce(0) { $1.story == story ? $0 + $1.weight : $0 })
+            }
+            sums.sort { ($1.weight, $0.story.stored) < ($0.weight, $1.story.stored) }
+            bounds = weighing.caps.map { Bound(confidence: Double($0.most) / 1000, reason: $0.reason) }
+        }
     }
 
     /// What the source, and its neighbours, did otherwise. Records.
@@ -141,19 +186,23 @@ public struct SourceExplanation: Sendable {
             let services = Services.known
             let outcomes = try Outcomes(db, suffixes, isWriting: false)
             let knowledge = try StoredKnowledge(db, services)
-            let judge = Judge(knowledge: knowledge)
+            let reasoning = Reasoning()
+            let judge = Judge(knowledge: knowledge, reasoning: reasoning)
             let network = try FlowTable.flows(db, outcomes, of: Network(source))
             let survey = try judge.survey(network.map(\.flow))
+            _ = try judge.judge(network.map(\.flow))
             var builder = try Builder(db, services, outcomes)
             var stories: [StoryKey: [StoredFlow]] = [:]
-            for stored in network where stored.flow.source == source {
+            var weighings: [FlowKey: Reasoning.Weighing] = [:]
+            for (index, stored) in network.enumerated() where stored.flow.source == source {
+                weighings[stored.flow.key] = reasoning[index]
                 stories[StoryKey(domain: stored.flow.domain, verdict: stored.verdict), default: []].append(stored)
             }
             var result: [Story] = []
             for (key, flows) in stories {
                 let name = try builder.domain(key.domain)
                 guard filter.includes(domain: name) else { continue }
-                result.append(try builder.story(name, flows, survey.surroundings(source, key.domain), knowledge))
+                result.append(try builder.story(name, flows, survey.surroundings(source, key.domain), weighings))
             }
             result.sort { ($1.messages, $0.domain, $0.verdict.stored) < ($0.messages, $1.domain, $1.verdict.stored) }
             return SourceExplanation(stories: result)
@@ -188,7 +237,8 @@ public struct SourceExplanation: Sendable {
         }
 
         mutating func story(
-            _ domain: String, _ flows: [StoredFlow], _ around: Judge<StoredKnowledge>.Surroundings, _ knowledge: StoredKnowledge
+            _ domain: String, _ flows: [StoredFlow], _ around: Judge<StoredKnowledge>.Surroundings,
+            _ weighings: [FlowKey: Reasoning.Weighing]
         ) throws -> Story {
             let sorted = flows.sorted {
                 ($1.flow.messages, $0.flow.authentication, $0.flow.aligned) < ($0.flow.messages, $1.flow.authentication, $1.flow.aligned)
@@ -226,6 +276,7 @@ public struct SourceExplanation: Sendable {
             }
             story.evidence = EvidenceCodes(bits: bits)
             story.reporters = Levels.count(reporterBits)
+            story.weighing = Weighing(weighings[first.flow.key] ?? Reasoning.Weighing())
             try count(&story.counts, first.flow, around)
             return story
         }

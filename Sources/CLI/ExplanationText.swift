@@ -31,6 +31,8 @@ struct ExplanationText {
             for sentence in against { lines.append("  \(bullet) " + sentence) }
         }
         lines.append("")
+        lines += weighing(story.weighing)
+        lines.append("")
         lines.append("  What the receivers saw:")
         let outcomes = outcomes(story.lines)
         for line in outcomes.prefix(8) { lines.append("  \(bullet) " + line) }
@@ -39,6 +41,27 @@ struct ExplanationText {
         lines.append("  What would change it:")
         for sentence in changes(story) { lines.append("  \(bullet) " + sentence) }
         return lines
+    }
+
+    /// The weights that add up to the verdict, and what bounds it.
+    private func weighing(_ weighing: SourceExplanation.Weighing) -> [String] {
+        var lines = ["  How it was weighed (of most of its messages; 2.3 more make a story ten times as likely, 4.6 a hundred times):"]
+        for piece in weighing.pieces {
+            lines.append("  \(bullet) \(signed(piece.weight)) \(piece.story.rawValue): \(piece.reason) (\(piece.rule))")
+        }
+        if !weighing.sums.isEmpty {
+            lines.append(
+                "  \(bullet) together: " + weighing.sums.map { "\($0.story.rawValue) \(signed($0.weight))" }.joined(separator: ", "))
+        }
+        for bound in weighing.bounds { lines.append("  \(bullet) at most \(share(bound.confidence)): \(bound.reason)") }
+        return lines
+    }
+
+    /// A weight with its sign and two decimals.
+    private func signed(_ weight: Double) -> String {
+        let hundredths = Int((abs(weight) * 100).rounded())
+        let cents = hundredths % 100
+        return "\(weight < 0 ? "-" : "+")\(hundredths / 100).\(cents < 10 ? "0" : "")\(cents)"
     }
 
     private func share(_ fraction: Double) -> String { percentage(fraction, decimalPoint: ".") ?? "?" }

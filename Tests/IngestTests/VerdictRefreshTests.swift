@@ -159,6 +159,36 @@ struct VerdictRefreshTests {
         #expect(throws: AnalysisError.self) { try VerdictRefresh(suffixFile: "/nonexistent").run(store) }
     }
 
+    @Test("the pieces that explain shows add up to the verdict, and the last bound to its confidence")
+    func weighing() throws {
+        var generator = VerdictNumbers(state: 5)
+        let store = try Self.store([World(&generator, reports: 120).reports])
+        let sources = try store.reader.read { db in try String.fetchAll(db, sql: "SELECT DISTINCT hex(source) FROM flows") }
+        var weighed = 0
+        for source in sources.compactMap(Self.address) {
+            for story in try SourceExplanation.ask(store, source: source, domains: []).stories {
+                let weighing = story.weighing
+                #expect(!weighing.pieces.isEmpty || !weighing.bounds.isEmpty, "neither weighed nor read off")
+                if let bound = weighing.bounds.last { #expect(story.confidence <= bound.confidence) }
+                guard let likeliest = weighing.sums.first else { continue }
+                let told = weighing.pieces.reduce(0) { $0 + $1.weight }
+                #expect(abs(told - weighing.sums.reduce(0) { $0 + $1.weight }) < 1e-6, "a piece belongs to no story")
+                // A setting of the domain's own is told from a service's after the weighing.
+                #expect(story.verdict == likeliest.story || (story.verdict, likeliest.story) == (.misconfigured, .dkimOnly))
+                let share = 1 / weighing.sums.reduce(0) { $0 + exp($1.weight - likeliest.weight) }
+                let bounds = weighing.bounds.map(\.confidence)
+                #expect(abs(story.confidence - min(share, bounds.min() ?? 1)) < 0.0111, "\(story.source): not what the weights say")
+                weighed += 1
+            }
+        }
+        #expect(weighed > 20)
+    }
+
+    private static func address(_ hex: String) -> IPAddress? {
+        let bytes = stride(from: 0, to: hex.count, by: 2).compactMap { UInt8(hex.dropFirst($0).prefix(2), radix: 16) }
+        return bytes.withUnsafeBytes { IPAddress(bytes: $0) }
+    }
+
     // MARK: - Tools
 
     /// Ingests batch after batch, each with a refresh behind it.

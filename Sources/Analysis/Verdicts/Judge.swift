@@ -17,6 +17,8 @@ protocol Knowledge {
 /// share the confidence (docs/decisions/0007-verdicts.md). Nothing is looked at but the shape of authentication, counts and names' records.
 struct Judge<Source: Knowledge> {
     let knowledge: Source
+    /// Where it writes down what it weighs, for a reader; nil: nobody reads.
+    var reasoning: Reasoning?
 
     /// What one source did for one policy domain.
     struct Tally {
@@ -154,7 +156,8 @@ struct Judge<Source: Knowledge> {
         reporterBits.reserveCapacity(flows.count)
         // Flows of one source for one domain stand together.
         var latest: (source: IPAddress, domain: Int, surroundings: Surroundings)?
-        for flow in flows {
+        for (index, flow) in flows.enumerated() {
+            reasoning?.begin(index)
             let known = latest.flatMap { $0.source == flow.source && $0.domain == flow.domain ? $0.surroundings : nil }
             let surroundings = known ?? survey.surroundings(flow.source, flow.domain)
             if known == nil { latest = (flow.source, flow.domain, surroundings) }
@@ -164,6 +167,7 @@ struct Judge<Source: Knowledge> {
         settleErrors(flows, &judgements)
         settleUnnamed(flows, &judgements)
         for (index, flow) in flows.enumerated() {
+            reasoning?.begin(index)
             limit(&judgements[index], reporters: Levels.voices(reporterBits[index]), isWitnessed: flow.isWitnessed)
         }
         return judgements
@@ -173,9 +177,9 @@ struct Judge<Source: Knowledge> {
     private func limit(_ judgement: inout Judgement, reporters: Int, isWitnessed: Bool) {
         if reporters < 2 || !isWitnessed {
             judgement.evidence.insert(isWitnessed ? .oneReporter : .noWitness)
-            judgement.confidence = min(judgement.confidence, isWitnessed ? Weight.oneReporter : Weight.newcomer)
+            cap(&judgement, isWitnessed ? .oneReporter : .newcomer)
         }
-        if judgement.notes.contains(.unrelated) { judgement.confidence = min(judgement.confidence, Weight.unrelated) }
+        if judgement.notes.contains(.unrelated) { cap(&judgement, .unrelated) }
     }
 
     private struct ShapeKey: Hashable {
@@ -211,9 +215,7 @@ struct Judge<Source: Knowledge> {
             let known = usual[key(flow, anySPF: flow.shape.isWithoutSPF)]
             let most = known?.max { ($0.value.records, $1.key.stored) < ($1.value.records, $0.key.stored) }
             guard let most else { continue }
-            judgements[index].verdict = most.key
-            judgements[index].confidence = min(most.value.judgement.confidence, 980)
-            judgements[index].notes = most.value.judgement.notes
+            takeOver(.takenOverUnnamed, most.key, most.value.judgement.confidence, most.value.judgement.notes, &judgements, index)
         }
     }
 
@@ -232,12 +234,22 @@ struct Judge<Source: Knowledge> {
             let known = usual[TallyKey(source: flow.source, domain: flow.domain)] ?? [:]
             let most = known.max { ($0.value.records, $1.key.stored) < ($1.value.records, $0.key.stored) }
             guard let most else { continue }
-            judgements[index].verdict = most.key
+            let passes = most.key == .authorized || most.key == .dkimOnly
+            takeOver(.takenOver, most.key, most.value.confidence, passes ? .temporaryErrors : [], &judgements, index)
             // A source that passes at times, and fails at others, does both.
-            judgements[index].confidence = min(most.value.confidence, known.count == 1 ? 950 : Weight.doubtful)
-            judgements[index].evidence.insert(.passesAtOtherTimes, if: most.key == .authorized || most.key == .dkimOnly)
-            judgements[index].notes = most.key == .authorized || most.key == .dkimOnly ? .temporaryErrors : []
+            if known.count > 1 { cap(&judgements[index], .doubtful) }
+            judgements[index].evidence.insert(.passesAtOtherTimes, if: passes)
         }
+    }
+
+    /// Gives a flow the verdict of the same source's other mail.
+    private func takeOver(
+        _ cap: Cap, _ verdict: Verdict, _ confidence: Int, _ notes: VerdictNotes, _ judgements: inout [Judgement], _ index: Int
+    ) {
+        reasoning?.takeOver(index, cap)
+        judgements[index].verdict = verdict
+        judgements[index].confidence = min(confidence, cap.most)
+        judgements[index].notes = notes
     }
 
     fileprivate struct TallyKey: Hashable {
@@ -372,17 +384,26 @@ extension Judge.Total {
 struct Stories {
     private(set) var weights: [(verdict: Verdict, weight: Double)] = []
     var evidence: EvidenceCodes
+    private let reasoning: Reasoning?
 
-    init(_ verdicts: [Verdict], _ evidence: EvidenceCodes) {
+    init(_ verdicts: [Verdict], _ evidence: EvidenceCodes, _ reasoning: Reasoning? = nil) {
         weights = verdicts.map { ($0, 0) }
         self.evidence = evidence
+        self.reasoning = reasoning
+        reasoning?.tell(verdicts)
     }
 
-    /// Speaks for (or with a negative weight against) a story. The code is kept when it counts for something.
-    mutating func add(_ weight: Double, _ verdict: Verdict, _ code: EvidenceCode? = nil) {
-        guard let index = weights.firstIndex(where: { $0.verdict == verdict }) else { return }
+    /// What a rule says of `n` pieces of evidence. The code is kept when it counts for something.
+    /// - Parameter story: the story it speaks for, where that is not the one in the table.
+    mutating func add(_ rule: Rule, _ n: Double = 1, for story: Verdict? = nil) {
+        let row = rule.weight
+        let story = story ?? row.story
+        guard let index = weights.firstIndex(where: { $0.verdict == story }) else { return }
+        let weight = row.amount.of(n)
         weights[index].weight += weight
+        let code = weight > 0 ? row.code : row.against
         if let code, abs(weight) >= 0.5 { evidence.insert(code) }
+        reasoning?.note(rule, story, weight)
     }
 
     /// The likeliest story and its share, 0…1; of equals the first.

@@ -51,8 +51,19 @@ struct ExplainCommand: ContextCommand {
         .date("first_day", "First day", priority: 40) { $1.day($0.firstDay) },
         .date("last_day", "Last day", priority: 50) { $1.day($0.lastDay) },
         .data("service") { row, presentation in presentation.text(row.strangers.lazy.compactMap { $0.service?.name }.first) },
+        .data("weighing") { row, _ in .array(row.weighing.pieces.map(piece)) },
+        .data("bounds") { row, _ in
+            .array(row.weighing.bounds.map { .object([("confidence", .number($0.confidence)), ("reason", .text($0.reason))]) })
+        },
         .data("text") { row, presentation in .array(ExplanationText(presentation: presentation).note(row).map { .text($0) }) },
     ]
+
+    private static func piece(_ piece: SourceExplanation.Weighing.Piece) -> Cell {
+        .object([
+            ("rule", .text(piece.rule)), ("story", .text(piece.story.rawValue)),
+            ("weight", .number((piece.weight * 100).rounded() / 100)), ("reason", .text(piece.reason)),
+        ])
+    }
 
     static let placeFields: [Field<NameExplanation.Place>] = [
         .text("policy_domain", "Policy domain") { $1.domain($0.policyDomain) },
@@ -147,15 +158,17 @@ struct ExplainCommand: ContextCommand {
     /// On a terminal, broken between words with the indentation kept; elsewhere as it is.
     private func wrapped(_ line: String, width: Int?) -> [String] {
         guard let width = width.map({ max(40, min($0, 100)) }), line.count > width else { return [line] }
-        let indent = String(line.prefix { $0 == " " }) + (line.contains("• ") || line.contains("- ") ? "  " : "")
+        let margin = String(line.prefix { $0 == " " })
+        let text = line.dropFirst(margin.count)
+        let indent = margin + (text.hasPrefix("• ") || text.hasPrefix("- ") ? "  " : "")
         var parts: [String] = []
-        var current = ""
-        for word in line.split(separator: " ", omittingEmptySubsequences: false) {
-            if current.count + 1 + word.count > width, !current.allSatisfy({ $0 == " " }) {
+        var current = margin
+        for (place, word) in text.split(separator: " ").enumerated() {
+            if place > 0, current.count + 1 + word.count > width {
                 parts.append(current)
                 current = indent + word
             } else {
-                current = current.isEmpty && parts.isEmpty && word.isEmpty ? " " : current.isEmpty ? String(word) : current + " " + word
+                current += (place > 0 ? " " : "") + word
             }
         }
         return parts + [current]
