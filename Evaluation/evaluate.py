@@ -262,7 +262,31 @@ def report_kinds(scores, advice, out):
         total = [[sum(score.bins[i][j] for (k, _), (score, _) in scores.items() if k == kind) for j in range(4)] for i in range(len(BINS) - 1)]
         say("%-22s %s" % (kind, " ".join("%17s" % ("-" if not b[2] else "%.3f (%d)" % (b[3] / b[2], b[2])) for b in total)))
     say()
+    say("held out: what the other kinds let expect of a kind by its confidences, and what is right (messages)")
+    say("%-22s %10s %10s %10s   %10s %10s" % ("kind", "expected", "right", "apart", ">= .9", "right"))
+    for kind, expected, right, sure, sure_right in held_out(scores):
+        say("%-22s %10.4f %10.4f %+10.4f   %s %s" % (kind, expected, right, right - expected, number(sure, 10), number(sure_right, 10)))
+    say()
     return misses
+
+
+def held_out(scores):
+    """-> for each kind: the share of messages that should be right if each confidence came true as often as in all other kinds, the share that is;
+    the same of what is said with CONFIDENT or more (None: nothing is)"""
+    def count(kinds):
+        return [[sum(score.bins[i][j] for (k, _), (score, _) in scores.items() if k in kinds) for j in (2, 3)] for i in range(len(BINS) - 1)]
+    kinds = sorted({k for k, _ in scores})
+    first = BINS.index(CONFIDENT)
+    for kind in kinds:
+        mine, others = count({kind}), count(set(kinds) - {kind})
+        if not any(b[0] for b in mine) or len(kinds) < 2:
+            continue
+        came_true = [o[1] / o[0] if o[0] else (BINS[i] + min(1, BINS[i + 1])) / 2 for i, o in enumerate(others)]
+
+        def shares(bins):
+            total = sum(mine[i][0] for i in bins)
+            return (sum(mine[i][0] * came_true[i] for i in bins) / total, sum(mine[i][1] for i in bins) / total) if total else (None, None)
+        yield (kind,) + shares(range(len(mine))) + shares(range(first, len(mine)))
 
 
 def accuracy(score):

@@ -272,8 +272,8 @@ struct JudgeTests {
         let flow = Self.flow("100.64.9.9", spf: .fail, of: Self.own, [(Self.own, 10, .broken)], aligned: 0, records: 1, reporters: 1)
         #expect(try Self.judge([flow])[0].confidence < 900)
         // The same from a source that passes on whole ones as well was passed on.
-        let relay = Self.flow("100.64.9.9", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 20)
-        #expect(try Self.judge([flow, relay])[0].verdict == .forwarded)
+        let relay = Self.flow("100.64.9.9", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 20, reporters: 2)
+        #expect(try Self.judge([flow, relay]).map(\.verdict) == [.forwarded, .forwarded])
     }
 
     @Test("neither SPF nor key: steady, broad and alone is your own server")
@@ -335,6 +335,55 @@ struct JudgeTests {
             Self.flow("198.51.100.1", spf: .none, of: nil, [(Self.own, 20, .verified)], aligned: 2, records: 2),
         ]
         #expect(try Self.judge(flows).map(\.verdict) == [.dkimOnly, .dkimOnly, .dkimOnly])
+    }
+
+    @Test("what arrives broken from a server of your own is the server's, not a relay's")
+    func brokenAtHome() throws {
+        let whole = Self.flow("192.0.2.40", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 400, reporters: 12)
+        let broken = Self.flow("192.0.2.40", spf: .fail, of: Self.own, [(Self.own, 10, .broken)], aligned: 0, records: 6)
+        let judgements = try Self.judge([whole, broken], Self.wide)
+        #expect(judgements.map(\.verdict) == [.misconfigured, .misconfigured])
+        // Where the same source carries others' mail as well, it is a relay, whole or broken.
+        let mixture = [
+            Self.flow("203.0.113.40", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 20),
+            Self.flow("203.0.113.40", spf: .fail, of: Self.own, [(Self.own, 10, .broken)], aligned: 0, records: 3),
+            Self.flow("203.0.113.40", spf: .fail, of: Self.service, [(Self.own, 20, .verified)], aligned: 2, records: 12),
+        ]
+        #expect(try Self.judge(mixture, Self.wide).map(\.verdict) == [.forwarded, .forwarded, .forwarded])
+    }
+
+    @Test("a relay is certain only where something shows it that a server does not")
+    func shown() throws {
+        let one = Self.flow("203.0.113.41", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 2)
+        let judgement = try Self.judge([one], Self.wide)[0]
+        #expect(judgement.verdict == .forwarded && judgement.confidence <= 890)
+        let mixed = Self.flow("203.0.113.41", spf: .fail, of: Self.service, [(Self.own, 20, .verified)], aligned: 2, records: 5)
+        #expect(try Self.judge([one, mixed], Self.wide)[0].confidence >= 900)
+    }
+
+    @Test("an error of a look-up at a source that passes and fails is as sure as the share of what passes")
+    func errorsBetween() throws {
+        let aligned = Self.flow("192.0.2.42", spf: .pass, of: Self.own, [(Self.own, 10, .verified)], aligned: 3, records: 60)
+        let failing = Self.flow(
+            "192.0.2.42", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 40, days: 130...160)
+        let error = Self.flow("192.0.2.42", spf: .temporary, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 9)
+        let judgement = try Self.judge([aligned, failing, error], Self.wide)[2]
+        #expect(judgement.verdict == .authorized && judgement.confidence == 600)
+        // At a host that sends mail of its own beside the domain's, an error in the host's name is not settled by the domain's.
+        let hosts = Self.flow("192.0.2.42", spf: .temporary, of: Self.stranger, [], aligned: 0, records: 1)
+        #expect(try Self.judge([aligned, hosts], Self.wide)[1].verdict != .authorized)
+    }
+
+    @Test("where a receiver hides the end of an address, its network's mail says what it is")
+    func hidden() throws {
+        let servers = [40, 41].map {
+            Self.flow("192.0.2.\($0)", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 300, reporters: 12)
+        }
+        let hidden = Self.flow("192.0.2.0", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: 150, reporters: 2)
+        #expect(try Self.judge([hidden], Self.wide)[0].verdict == .forwarded)
+        let judgement = try Self.judge([hidden] + servers, Self.wide)[0]
+        #expect(judgement.verdict == .misconfigured && judgement.confidence <= 890)
+        #expect(IPAddress("2001:db8:1::")?.isNetworkAddress == true && IPAddress("2001:db8:1::25")?.isNetworkAddress == false)
     }
 
     @Test("the order of the flows does not matter")

@@ -61,3 +61,8 @@ struct Network: Hashable, Comparable {
 
     static func < (a: Network, b: Network) -> Bool { a.isIPv4 == b.isIPv4 ? a.prefix < b.prefix : a.isIPv4 }
 }
+
+extension IPAddress {
+    /// The first address of its network, which no host has: an IPv4 address that ends in 0, or an IPv6 address whose last 64 bits are 0.
+    var isNetworkAddress: Bool { isIPv4 ? low & 0xFF == 0 : low == 0 }
+}

@@ -234,7 +234,7 @@ final class History {
             var broken = 0
             var own = 0
             var bits = 0
-            var beside: [(id: Int, records: Int)] = []
+            var beside: [(id: Int, records: Int, bits: Int)] = []
             var ownMessages = 0
             var verifiedMessages = 0
             /// Organisations beside whose SPF it stands as a service's would.
@@ -253,7 +253,7 @@ final class History {
                     own += records
                     ownMessages += rows.int(4)
                 case let id where Beside.organisation(id) != nil:
-                    beside.append((id, records))
+                    beside.append((id, records, rows.int(3)))
                     if rows.int(6) - rows.int(5) >= Self.serviceDays { broad.append((id, rows.int(4), records, rows.int(3))) }
                 default: break
                 }
@@ -261,21 +261,28 @@ final class History {
             var homes: [Int] = []
             var atHome = 0
             // There may be thousands of relays: names are looked up only for what can be a home.
+            let voices = Levels.voices(bits)
             let ranked = try beside.filter { $0.records * Self.leastPart >= verified }
-                .map { (id: $0.id, records: $0.records, name: try names.name(Beside.organisation($0.id)) ?? "") }
+                .map {
+                    (
+                        id: $0.id, records: $0.records, name: try names.name(Beside.organisation($0.id)) ?? "",
+                        // A forwarder to one receiver is seen by one.
+                        isWidelySeen: voices < 2 || Levels.voices($0.bits) * 2 > voices
+                    )
+                }
                 .sorted { ($1.records, $0.name) < ($0.records, $1.name) }
             if own * 10 >= verified, own > 0 {
                 homes = [0]
                 atHome = own
                 // Where the reports leave the selector out, all of them are one.
-                if key.selector == 0, let best = ranked.first { homes.append(best.id) }
+                if key.selector == 0, let best = ranked.first, best.isWidelySeen { homes.append(best.id) }
                 // A forwarder carries a small part of a domain's mail, to few; a service that has the key as well a large part, to everybody, in
-                // rows as large as the domain's own.
+                // rows as large as the domain's own, or a third of all.
                 let all = Levels.voices(bits)
                 let second = try broad.filter { place in
                     let voices = Levels.voices(place.bits)
                     return place.messages * Self.leastPart >= verifiedMessages && all >= 5 && voices * 10 >= all * 8
-                        && place.messages * own * 2 >= ownMessages * place.records
+                        && (place.messages * own * 2 >= ownMessages * place.records || place.messages * 3 >= verifiedMessages)
                 }.map { (id: $0.id, records: $0.records, name: try names.name(Beside.organisation($0.id)) ?? "") }
                     .max { ($0.records, $1.name) < ($1.records, $0.name) }
                 if homes.count == 1, let second {

@@ -9,16 +9,23 @@ extension Judge {
         let selectors = try shape.own.map { try knowledge.ownSelector(key($0, flow.domain)) }
         let facts = facts(of: flow, around)
         var judgement: Judgement
+        // A look-up that failed for a while leaves open what it would have said.
+        var isOpen = shape.isLookUpFailed
         switch (shape.spf, shape.seal) {
         case (.aligned, _):
             judgement = authorized(shape, facts)
         case (.ownUnaligned, _):
             judgement = ownUnaligned(shape, facts)
         case (.ownTemporary, _) where passes(flow, around.tally), (_, .temporary) where passes(flow, around.tally):
-            // Where it fails as well, whether this was meant to pass is open.
-            let isSure = around.tally.surviving + around.tally.broken + around.tally.silent == 0
-            judgement = read(.authorized, isSure ? .temporaryError : .doubtful, notes: .temporaryErrors, facts)
+            judgement = read(.authorized, .temporaryError, notes: .temporaryErrors, facts)
             judgement.evidence.insert(.passesAtOtherTimes)
+            // Where it fails as well, whether this was meant to pass is open: its share says how often.
+            let failing = around.tally.surviving + around.tally.broken + around.tally.silent
+            if failing > 0 {
+                cap(&judgement, .doubtful)
+                judgement.confidence = min(judgement.confidence, 1000 * around.tally.aligned / (around.tally.aligned + failing))
+            }
+            isOpen = false
         case (.foreignTemporary(let name), .verified) where selectors.contains(where: { $0.isHome(name) }):
             judgement = read(.dkimOnly, .temporaryAtHome, notes: .temporaryErrors, facts)
             judgement.evidence.insert(.selectorAtHome)
@@ -43,6 +50,7 @@ extension Judge {
             cap(&judgement, .oneReporter)
             judgement.evidence.insert(.oneReporter)
         }
+        if isOpen { cap(&judgement, .doubtful) }
         // Signed, and not aligned: strict alignment does not accept the name.
         if judgement.verdict == .dkimOnly, shape.seal == .verified, !shape.isDKIMAligned {
             judgement.verdict = .misconfigured
@@ -66,9 +74,11 @@ extension Judge {
 
     private func tell(_ verdicts: [Verdict], _ facts: EvidenceCodes) -> Stories { Stories(verdicts, facts, reasoning) }
 
-    /// Whether the source passes for the domain in the days of the flow: before it was listed, or after it fell out of SPF, it does not.
+    /// Whether the source passes for the domain in the days of the flow, and mostly: before it was listed, or after it fell out of SPF, it does not.
     private func passes(_ flow: Flow, _ tally: Tally) -> Bool {
-        guard tally.aligned > 0, let days = tally.alignedDays else { return false }
+        guard tally.aligned > 0, tally.aligned >= tally.surviving + tally.broken + tally.silent, let days = tally.alignedDays else {
+            return false
+        }
         return flow.firstDay <= days.upperBound + Usual.daysBetween && flow.lastDay >= days.lowerBound - Usual.daysBetween
     }
 
@@ -222,6 +232,8 @@ extension Judge {
         if result.verdict == sender, isNew, around.tally.surviving < Usual.rowsOfAServer, !selectors.allSatisfy(\.isHomeless) {
             cap(&result, .doubtful)
         }
+        // Nothing that a relay alone would show: most of its kind are, and this one may be a server.
+        if result.verdict == .forwarded, !stories.showsRelay { cap(&result, .doubtful) }
         // Neighbours that send for this domain alone: a relay, or a row of its own servers.
         if result.verdict == .forwarded, around.network.domains.count == 1, around.network.surviving >= 3 * max(1, around.total.surviving) {
             cap(&result, .doubtful)
@@ -255,7 +267,9 @@ extension Judge {
             // A server is a few addresses: where each has a small part of what the signature was seen on, these are people's forwards.
             let isScattered =
                 alone >= 20 && Double(tally.surviving) * 20 < alone && (tally.surviving < 5 || Levels.voices(tally.reporterBits) <= 1)
-            stories.add(isScattered ? .keyScattered : .keyOnlyHere, alone, for: sender)
+            // The more of what the key is seen on comes from this network, the more.
+            let here = Double(around.network.kept[flow.domain]?.records ?? 0)
+            stories.add(isScattered ? .keyScattered : .keyOnlyHere, alone > here ? here * here / alone : alone, for: sender)
         } else if selectors.contains(where: \.isService) {
             stories.add(.keyOfService, for: sender)
         }
@@ -270,9 +284,10 @@ extension Judge {
         } else if kept >= 5 {
             stories.add(.oneSealOnly, Double(kept), for: sender)
         }
-        // … and breaks some of it.
-        let whole = -Double(tally.surviving) * log(1 - Usual.brokenOnTheWay)
-        stories.add(.wholeOnly, whole - 2 * Double(tally.broken), for: sender)
+        // … and breaks some of it, more than what arrives from a server.
+        let whole = log((1 - Usual.brokenAtReceivers) / (1 - Usual.brokenOnTheWay))
+        let broken = log(Usual.brokenAtReceivers / Usual.brokenOnTheWay)
+        stories.add(.wholeOnly, Double(tally.surviving) * whole + Double(tally.broken) * broken, for: sender)
         if tally.surviving >= 5 {
             let reporters = Levels.voices(tally.reporterBits)
             if habits.reporters >= 4 {
@@ -281,7 +296,8 @@ extension Judge {
                 stories.add(.oneReceiverOfFew, for: sender)
             }
             let size = Double(tally.survivingMessages) / Double(tally.surviving)
-            if size >= 8 { stories.add(.largeRows, for: sender) }
+            // One receiver's rows are as large as its share of the domain's readers.
+            if size >= 4, reporters > 1 || habits.reporters < 2 { stories.add(.largeRows, size / 4, for: sender) }
         }
         // A row of servers, each with a little mail, that together send to everybody.
         if tally.surviving < 5, around.network.domains.count == 1, let together = around.network.kept[flow.domain], together.records >= 10 {
@@ -299,7 +315,7 @@ extension Judge {
         let met = Double(voices) / max(1, expected)
         let odds = -3 + 5.5 * max(0, min(1, (met - 0.35) / 0.3))
         // A few rows from a relay with several targets meet as many.
-        return odds * min(1, Double(records) / (odds > 0 ? 40 : 12))
+        return odds * min(1, Double(records) / (odds > 0 ? 25 : 12))
     }
 
     /// A server that passed SPF before, or passes since, and fails between: two stories of one server. Both at a time is rather a provider.
@@ -325,16 +341,17 @@ extension Judge {
         let organisation = try knowledge.organisation(name)
         var stories = tell([.mailingList, .forwarded, .dkimOnly, .misconfigured, .spoofed], facts)
         var notes: VerdictNotes = []
-        // A service that signs for the domain, whose signature does not verify.
-        if selectors.contains(where: { $0.isHome(name) }) {
+        let exact = try flow.shape.spfName.map { try knowledge.organisation($0) }
+        // A service that signs for the domain, whose signature does not verify: its own is broken as well, or it is a provider's host.
+        let isSender = exact?.service == .mailboxService || flow.shape.foreignBroken.contains(name)
+        if isSender || selectors.contains(where: { $0.isHome(name) }) {
             stories.add(.brokenAtHome)
-            if organisation.broken > organisation.atHome { stories.add(.brokenMoreThanWhole) }
+            if !isSender, organisation.broken > organisation.atHome { stories.add(.brokenMoreThanWhole) }
         } else {
             stories.add(.notAtHome)
             stories.add(.notAtHomeOwn)
         }
         // The name below a large host says more than the host.
-        let exact = try flow.shape.spfName.map { try knowledge.organisation($0) }
         stories.add(.nameBreaks, listRecord(exact ?? organisation))
         // A list has readers at many receivers, a gateway stands before one.
         let seen = exact ?? organisation
@@ -405,9 +422,15 @@ extension Judge {
         stories.add(.noRelayShown)
         // A forger rarely has a signature with a selector that exists, nor somebody else's name in the envelope beside it.
         if selectors.contains(where: { $0.verified > 0 }), shape.isEnvelopeForeign { stories.add(.keyExists) }
-        // Who passes on whole signatures also passes on broken ones.
-        if total.surviving > 0 { stories.add(.sourceRelays, Double(total.surviving)) }
-        if around.network.surviving > total.surviving { stories.add(.networkRelays) }
+        // Who passes on whole signatures also passes on broken ones; a server of the domain's own has both as well.
+        let isNamed = tally.surviving > 0
+        weighForgotten(flow, isNamed ? selectors : [], around, habits, .misconfigured, &stories)
+        if isNamed, stories.weight(of: .misconfigured) > 0 {
+            stories.add(.wholeHereToo, Double(tally.surviving))
+        } else {
+            if total.surviving > 0 { stories.add(.sourceRelays, Double(total.surviving)) }
+            if around.network.surviving > total.surviving { stories.add(.networkRelays) }
+        }
         let isNarrow = Levels.voices(tally.reporterBits) == 1
         if tally.broken >= 3, isNarrow { stories.add(.brokenAtOneReceiver, Double(tally.broken)) }
         // What a relay passes on mostly survives; what never does, and is seen by many, was never whole.
@@ -429,7 +452,6 @@ extension Judge {
         if flow.listOverrides > 0 { stories.add(.listOverride) }
         if total.silent > 0 { stories.add(.sourceSendsUnsigned, Double(total.silent)) }
         stories.add(.seldomBroken)
-        weighForgotten(flow, [], around, habits, .misconfigured, &stories)
         if case .securityGateway? = try shape.foreignVerified.first.map({ try knowledge.organisation($0).service }) {
             stories.add(.gatewaySeal)
         }
@@ -557,6 +579,11 @@ extension Judge {
         if signs >= 0.95 { stories.add(.signedMailPassedOn) } else if signs < 0.25 { stories.add(.unsignedMailPassedOn) }
         let overridden = Double(flow.forwardedOverrides + flow.arcOverrides) / Double(max(1, flow.records))
         if overridden > 0 { stories.add(.overriddenShare, overridden) }
+        // A service's signature beside it, whole nowhere here: the service's mail for the domain, passed on.
+        for seal in flow.shape.foreignBroken {
+            let facts = try knowledge.selector(SelectorKey(domain: seal, selector: 0, policy: flow.domain))
+            if facts.atHome > 0 { stories.add(.brokenServiceSeal, facts.atHome) }
+        }
         // A service whose own SPF fails.
         stories.add(.seldomService)
         if let name = flow.shape.spfForeignFail {

@@ -164,6 +164,7 @@ struct Judge<Source: Knowledge> {
             judgements.append(try judge(flow, surroundings))
             reporterBits.append(surroundings.tally.reporterBits)
         }
+        settleHidden(flows, &judgements)
         settleErrors(flows, &judgements)
         settleUnnamed(flows, &judgements)
         for (index, flow) in flows.enumerated() {
@@ -219,19 +220,48 @@ struct Judge<Source: Knowledge> {
         }
     }
 
+    /// A receiver that hides the end of addresses gives the mail of a whole network to one, which nobody else sees: the network's mail says what it is.
+    private func settleHidden(_ flows: [Flow], _ judgements: inout [Judgement]) {
+        func key(_ flow: Flow) -> HiddenKey { HiddenKey(domain: flow.domain, beside: flow.shape.beside, seal: flow.shape.seal) }
+        let open = Set(flows.lazy.filter(\.source.isNetworkAddress).map(key))
+        guard !open.isEmpty else { return }
+        var usual: [HiddenKey: [Verdict: (records: Int, judgement: Judgement)]] = [:]
+        for (flow, judgement) in zip(flows, judgements) where flow.isWitnessed && !flow.source.isNetworkAddress && open.contains(key(flow))
+        {
+            let known = usual[key(flow)]?[judgement.verdict]
+            let surer = known.map { $0.judgement.isBefore(judgement) ? $0.judgement : judgement } ?? judgement
+            usual[key(flow), default: [:]][judgement.verdict] = ((known?.records ?? 0) + flow.records, surer)
+        }
+        for (index, flow) in flows.enumerated() where flow.source.isNetworkAddress && judgements[index].confidence < Cap.spfAligned.most {
+            let most = usual[key(flow)]?.max { ($0.value.records, $1.key.stored) < ($1.value.records, $0.key.stored) }
+            guard let most else { continue }
+            takeOver(.takenOverHidden, most.key, most.value.judgement.confidence, most.value.judgement.notes, &judgements, index)
+        }
+    }
+
+    private struct HiddenKey: Hashable {
+        let domain: Int
+        let beside: Int
+        let seal: FlowShape.OwnSeal
+    }
+
     /// A look-up that failed for a while says nothing about who it is: what the source did otherwise does.
     private func settleErrors(_ flows: [Flow], _ judgements: inout [Judgement]) {
-        let open = Set(flows.lazy.filter(\.shape.isTemporary).map { TallyKey(source: $0.source, domain: $0.domain) })
+        // A host sends mail of its own and of the domain's from one address: they are told apart by whose name is in the envelope.
+        func key(_ flow: Flow) -> EnvelopeKey {
+            EnvelopeKey(source: flow.source, domain: flow.domain, isForeign: flow.shape.isEnvelopeForeign)
+        }
+        let open = Set(flows.lazy.filter(\.shape.isTemporary).map(key))
         guard !open.isEmpty else { return }
-        var usual: [TallyKey: [Verdict: (records: Int, confidence: Int)]] = [:]
+        var usual: [EnvelopeKey: [Verdict: (records: Int, confidence: Int)]] = [:]
         for (flow, judgement) in zip(flows, judgements) where flow.isWitnessed && !flow.shape.isTemporary {
-            let key = TallyKey(source: flow.source, domain: flow.domain)
+            let key = key(flow)
             guard open.contains(key) else { continue }
             let sum = usual[key]?[judgement.verdict] ?? (0, 0)
             usual[key, default: [:]][judgement.verdict] = (sum.records + flow.records, max(sum.confidence, judgement.confidence))
         }
         for (index, flow) in flows.enumerated() where flow.shape.isTemporary {
-            let known = usual[TallyKey(source: flow.source, domain: flow.domain)] ?? [:]
+            let known = usual[key(flow)] ?? [:]
             let most = known.max { ($0.value.records, $1.key.stored) < ($1.value.records, $0.key.stored) }
             guard let most else { continue }
             let passes = most.key == .authorized || most.key == .dkimOnly
@@ -250,6 +280,12 @@ struct Judge<Source: Knowledge> {
         judgements[index].verdict = verdict
         judgements[index].confidence = min(confidence, cap.most)
         judgements[index].notes = notes
+    }
+
+    private struct EnvelopeKey: Hashable {
+        let source: IPAddress
+        let domain: Int
+        let isForeign: Bool
     }
 
     fileprivate struct TallyKey: Hashable {
@@ -385,6 +421,8 @@ struct Stories {
     private(set) var weights: [(verdict: Verdict, weight: Double)] = []
     var evidence: EvidenceCodes
     private let reasoning: Reasoning?
+    /// What speaks for a relay that is seen to be one, beyond what most mail of its kind is.
+    private var relayWeight = 0.0
 
     init(_ verdicts: [Verdict], _ evidence: EvidenceCodes, _ reasoning: Reasoning? = nil) {
         weights = verdicts.map { ($0, 0) }
@@ -400,11 +438,18 @@ struct Stories {
         let story = story ?? row.story
         guard let index = weights.firstIndex(where: { $0.verdict == story }) else { return }
         let weight = row.amount.of(n)
+        if rule.showsRelay { relayWeight += story == .forwarded ? weight : -weight }
         weights[index].weight += weight
         let code = weight > 0 ? row.code : row.against
         if let code, abs(weight) >= 0.5 { evidence.insert(code) }
         reasoning?.note(rule, story, weight)
     }
+
+    /// Whether something was found that a relay alone shows.
+    var showsRelay: Bool { relayWeight >= 1 }
+
+    /// The sum so far.
+    func weight(of verdict: Verdict) -> Double { weights.first { $0.verdict == verdict }?.weight ?? 0 }
 
     /// The likeliest story and its share, 0…1; of equals the first.
     var likeliest: (verdict: Verdict, share: Double) {

@@ -162,6 +162,14 @@ struct FlowShape {
         }
     }
 
+    /// A look-up failed for a while, of SPF or of the key.
+    var isLookUpFailed: Bool {
+        switch spf {
+        case .ownTemporary, .foreignTemporary: true
+        default: seal == .temporary
+        }
+    }
+
     /// Nothing of another organisation passed.
     var isForeignSilent: Bool { spfForeignPass == nil && foreignVerified.isEmpty }
 

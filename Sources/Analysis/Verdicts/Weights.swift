@@ -77,6 +77,8 @@ struct Weight {
 enum Usual {
     /// What passes through a forwarder is a mixture: this share of it arrives broken.
     static let brokenOnTheWay = 0.12
+    /// This share of what a server sends itself arrives broken, through gateways and errors of receivers.
+    static let brokenAtReceivers = 0.02
     /// Witnesses that one machine of a stranger hardly ever meets for weeks.
     static let everybody = 10
     /// Days after which a source is no campaign of strangers any more.
@@ -90,20 +92,20 @@ enum Usual {
 /// How sure a verdict may be at most, whatever speaks for it.
 enum Cap: Int, CaseIterable, Hashable, Sendable {
     case likeliest, doubtful, oneReporter, newcomer, unrelated
-    case spfAligned, bothOwn, spfOwnUnaligned, strictAlignment, temporaryError, temporaryAtHome, takenOver, takenOverUnnamed
+    case spfAligned, bothOwn, spfOwnUnaligned, strictAlignment, temporaryError, temporaryAtHome
+    case takenOver, takenOverUnnamed, takenOverHidden
 
     /// 0…1000.
     var most: Int {
         switch self {
         case .likeliest: 995
-        case .doubtful, .oneReporter: 890
+        case .doubtful, .oneReporter, .temporaryAtHome, .takenOverHidden: 890
         case .newcomer: 690
         case .unrelated: 850
         case .spfAligned: 998
         case .bothOwn: 990
         case .spfOwnUnaligned, .strictAlignment, .takenOver: 950
         case .temporaryError: 985
-        case .temporaryAtHome: 930
         case .takenOverUnnamed: 980
         }
     }
@@ -123,6 +125,7 @@ enum Cap: Int, CaseIterable, Hashable, Sendable {
         case .temporaryError: "A look-up failed for a while at a source that passes otherwise."
         case .temporaryAtHome: "A look-up failed for a while at a service that your signature is at home with."
         case .takenOver: "A look-up failed for a while: the verdict is that of the source's other mail."
+        case .takenOverHidden: "The receiver hides the end of the address: the verdict is that of the same network's mail."
         case .takenOverUnnamed: "The report leaves out the selector or SPF: the verdict is that of the same source's mail in other reports."
         }
     }
@@ -146,8 +149,8 @@ enum Rule: Int, CaseIterable, Hashable, Sendable {
         peopleOnly, signsItself, signsNothing, receiverSaysList, receiverSaysForwarded, listHost, forwarderHost, gatewayHost, senderHost,
         providerSealHolds, forgersSeldomSign, keyNeverVerifies, keyNeverVerifiesUnsigned
     // Your signature is broken, and nobody else's passes.
-    case noRelayShown, keyExists, sourceRelays, networkRelays, brokenAtOneReceiver, neverWhole, serviceSealBeside, foreignSealBeside,
-        foreignSealHolds, forwardingOverride, listOverride, sourceSendsUnsigned, seldomBroken, gatewaySeal
+    case noRelayShown, keyExists, wholeHereToo, sourceRelays, networkRelays, brokenAtOneReceiver, neverWhole, serviceSealBeside,
+        foreignSealBeside, foreignSealHolds, forwardingOverride, listOverride, sourceSendsUnsigned, seldomBroken, gatewaySeal
     // Nothing of yours is signed, and somebody else passes.
     case authenticatesItself, bulkService, hostingService, relayService, seenOften, seenWidely, atHomeForOthers, steadyName, burst,
         manyDomains, providerHostAlone, providerSealAlone, ownSealAway, serviceSealAway, nameRelays, nameBreaksHere, domainUnsigned,
@@ -155,7 +158,7 @@ enum Rule: Int, CaseIterable, Hashable, Sendable {
     // Nothing passes.
     case seldomForgotten, domainNeverSends, steadyHosted, steadyOwn, listedOtherwise, manyRowsBroad, manyRows, manyMessages,
         signedElsewhere, yourMailIsSigned, yourMailIsUnsigned, strangersTryMany, seldomPassedOn, relaysOtherwise, networkRelaysUnsigned,
-        signedMailPassedOn, unsignedMailPassedOn, overriddenShare, seldomService, bulkFails, hostFailsOften
+        signedMailPassedOn, unsignedMailPassedOn, overriddenShare, brokenServiceSeal, seldomService, bulkFails, hostFailsOften
 
     /// Where rules are asked: what SPF and the signature of the domain's own say of a flow.
     enum Room: String, CaseIterable {
@@ -178,6 +181,17 @@ enum Rule: Int, CaseIterable, Hashable, Sendable {
             case .stranger: .authenticatesItself
             case .nothing: .seldomForgotten
             }
+        }
+    }
+
+    /// Whether it finds what a relay shows and a server of one's own does not.
+    @inline(__always)
+    var showsRelay: Bool {
+        switch self {
+        case .keyOfService, .carriesOthers, .serviceSealsToo, .breadth, .oneReceiverOfFew, .receiverSawForwarding, .serviceSealFromHome,
+            .envelopeOfHome:
+            true
+        default: false
         }
     }
 
@@ -232,10 +246,10 @@ enum Weights {
         case .passesForOthers: .init(.misconfigured, .fixed(1), .otherDomains, "It passes SPF for other domains: a server, and of somebody here.")
         case .serviceSealsToo: .init(.misconfigured, .odds(-5...0), against: .manySigners, "It carries services' signatures as well.")
         case .oneSealOnly: .init(.misconfigured, .line(0, 0.08, limit: 2), .oneSigner, "It carries your own signature alone.")
-        case .wholeOnly: .init(.misconfigured, .odds(-2...2.5), "A relay breaks about an eighth of what it carries.")
+        case .wholeOnly: .init(.misconfigured, .odds(-2...2.5), "A relay breaks about an eighth of what it carries, a server next to nothing.")
         case .breadth: .init(.misconfigured, .odds(-3...2.5), .broad, against: .narrow, "How many of your receivers meet it, by what its rows would usually meet.")
         case .oneReceiverOfFew: .init(.misconfigured, .fixed(-1.5), "One receiver sees it, and others see your mail.")
-        case .largeRows: .init(.misconfigured, .fixed(1), "Rows of many messages.")
+        case .largeRows: .init(.misconfigured, .log(0.5, 0.7, limit: 1.5), "Rows of many messages.")
         case .rowOfServers: .init(.misconfigured, .odds(0...3.5), "Together with its neighbours it sends to everybody that you send to.")
         case .receiverSawForwarding: .init(.misconfigured, .fixed(-1), "A receiver took it for forwarded.")
         case .serviceSealFromHome: .init(.forwarded, .fixed(1.5), .selectorHomeElsewhere, "It carries the signature of a service that your own mail carries.")
@@ -265,6 +279,7 @@ enum Weights {
         // Your signature is broken, and nobody else's passes.
         case .noRelayShown: .init(.spoofed, .fixed(1.2), "Most relays show themselves, by SPF or a signature of their own.")
         case .keyExists: .init(.forwarded, .fixed(1.7), "The key exists, and somebody else's name is in the envelope.")
+        case .wholeHereToo: .init(.misconfigured, .log1(2, 1), "The source is a server of yours by what it sends whole.")
         case .sourceRelays: .init(.forwarded, .log1(2, 1), .sourceRelays, "The source passes on whole signatures, too.")
         case .networkRelays: .init(.forwarded, .fixed(0.7), .networkRelays, "Neighbours pass mail on.")
         case .brokenAtOneReceiver: .init(.forwarded, .line(0, 0.6, limit: 4), .narrow, "One receiver alone sees it.")
@@ -319,6 +334,7 @@ enum Weights {
         case .signedMailPassedOn: .init(.forwarded, .fixed(-1), "Your mail is signed: passed on, it would carry that.")
         case .unsignedMailPassedOn: .init(.forwarded, .fixed(2), "Your mail is unsigned: passed on, it looks like this.")
         case .overriddenShare: .init(.forwarded, .line(0, 1.5, limit: 1.5), "Receivers took a share of it for forwarded.")
+        case .brokenServiceSeal: .init(.forwarded, .log1(2, 1), .selectorHomeElsewhere, "A broken signature of a service that signs your mail.")
         case .seldomService: .init(.unaligned, .fixed(-6), "Services seldom fail in their own name.")
         case .bulkFails: .init(.unaligned, .fixed(6), .knownService, "A known service, whose own SPF fails.")
         case .hostFailsOften: .init(.unaligned, .fixed(3), "The host in the envelope is seen with unsigned mail again and again.")
