@@ -15,6 +15,8 @@ final class Fetcher {
     private var done = 0
     /// Sizes in bytes of the messages from `done` up to `sized`.
     private var sizes: [UInt32: UInt64] = [:]
+    /// When they came into the mailbox, in seconds since 1970, as far as the server says so.
+    private var deliveries: [UInt32: Int] = [:]
     private var sized = 0
     /// To be asked for alone.
     private var aside: [Trouble] = []
@@ -202,8 +204,9 @@ final class Fetcher {
             try core.attempt(until: deadline, after: failures) { (session) throws(IMAPError) in try session.fetchSizes(some) }
         }
         switch result {
-        case .success(let (named, refusal)):
+        case .success(let (named, times, refusal)):
             sizes = named
+            deliveries = times
             sized = some.endIndex
             // NO is said also when some of them are gone (RFC 5530, EXPUNGEISSUED).
             guard let refusal else { return }
@@ -328,7 +331,9 @@ final class Fetcher {
         }
         var size: UInt64?
         switch asked {
-        case .success(let (named, _)): size = named[uid]
+        case .success(let (named, times, _)):
+            size = named[uid]
+            deliveries[uid] = times[uid]
         case .failure(let error):
             noteFruitless(error)
             failed.append(Trouble(uid, error))
@@ -420,7 +425,7 @@ final class Fetcher {
         }
         let held = HeldBytes(body, core)
         enqueue(
-            Message(key: key, place: place, form: .mail) { (buffer: inout [UInt8]) throws(MailError) in
+            Message(key: key, place: place, form: .mail, deliveredAt: deliveries[uid]) { (buffer: inout [UInt8]) throws(MailError) in
                 guard let bytes = held.take() else {
                     throw MailError(code: .notDelivered, place: place, found: "it was read already, and fetched only once", errno: EAGAIN)
                 }

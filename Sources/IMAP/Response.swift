@@ -45,6 +45,8 @@ struct FetchedMessage: Equatable {
     var uid: UInt32?
     /// RFC822.SIZE in bytes; nil when it is no number of 63 bits.
     var size: UInt64?
+    /// INTERNALDATE: when the message came into the mailbox, in seconds since 1970; nil when it is no date.
+    var deliveredAt: Int?
     /// BODY[]: nil when it was not among the items, or the server has none (`NIL`).
     var body: [UInt8]?
     /// Whether BODY[] was among the items.

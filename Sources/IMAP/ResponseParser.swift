@@ -1,3 +1,5 @@
+import Mail
+
 /// Understands responses. Each function stands below the production of RFC 9051 section 9 (RFC 3501 where it differs) that it reads.
 ///
 /// It reads what this program asks for. All other responses are passed over whole, because the reader knows where they end.
@@ -225,7 +227,8 @@ struct ResponseParser {
     // MARK: - FETCH
 
     ///     msg-att         = "(" (msg-att-dynamic / msg-att-static) *(SP (msg-att-dynamic / msg-att-static)) ")"
-    ///     msg-att-static  = … / "RFC822.SIZE" SP number64 / "BODY" section ["<" number ">"] SP nstring / "UID" SP uniqueid
+    ///     msg-att-static  = … / "RFC822.SIZE" SP number64 / "INTERNALDATE" SP date-time / "BODY" section ["<" number ">"] SP nstring /
+    ///                       "UID" SP uniqueid
     private mutating func messageAttributes() throws(Malformed) -> FetchedMessage {
         var message = FetchedMessage()
         var uids = 0
@@ -240,6 +243,11 @@ struct ResponseParser {
                 message.uid = uid == 0 || (uids > 1 && uid != message.uid) ? nil : uid
             case ("RFC822.SIZE", nil):
                 message.size = try number()
+            case ("INTERNALDATE", nil):
+                let start = position
+                try skipValue()
+                message.deliveredAt = secondsSince1970(
+                    String(decoding: text[start..<position].filter { $0 != UInt8(ascii: "\"") }, as: UTF8.self))
             case ("FLAGS", nil):
                 try flags()
             // Deviation: some answer with the name that was asked for, or with the older one for the same (docs/DEVIATIONS.md, "Servers").

@@ -408,17 +408,22 @@ final class Session {
         listing.odd += odd
     }
 
-    /// The sizes of messages in bytes, as far as the server names them, and its refusal if it refuses some.
+    /// The sizes of messages in bytes and when they came into the mailbox, as far as the server says so, and its refusal if it refuses some.
     ///
     /// What is said of messages that were not asked for is news about them, and passed over.
-    func fetchSizes(_ uids: some Collection<UInt32>) throws(IMAPError) -> (sizes: [UInt32: UInt64], refusal: IMAPError?) {
+    func fetchSizes(_ uids: some Collection<UInt32>) throws(IMAPError) -> (
+        sizes: [UInt32: UInt64], deliveries: [UInt32: Int], refusal: IMAPError?
+    ) {
         var sizes: [UInt32: UInt64] = [:]
+        var deliveries: [UInt32: Int] = [:]
         let wanted = Set(uids)
-        let status = try run(Command("UID FETCH \(uidSet(uids)) (UID RFC822.SIZE)"), renews: true) { (response) throws(IMAPError) in
-            guard case .fetch(let message) = response, let uid = message.uid, let size = message.size, wanted.contains(uid) else { return }
-            sizes[uid] = size
+        let status = try run(Command("UID FETCH \(uidSet(uids)) (UID RFC822.SIZE INTERNALDATE)"), renews: true) {
+            (response) throws(IMAPError) in
+            guard case .fetch(let message) = response, let uid = message.uid, wanted.contains(uid) else { return }
+            if let size = message.size { sizes[uid] = size }
+            if let time = message.deliveredAt { deliveries[uid] = time }
         }
-        return (sizes, status.word == .ok ? nil : Self.refusal("UID FETCH", status))
+        return (sizes, deliveries, status.word == .ok ? nil : Self.refusal("UID FETCH", status))
     }
 
     /// What came in place of a message.

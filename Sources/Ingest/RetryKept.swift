@@ -66,8 +66,10 @@ public struct RetryKept: Sendable {
             identifier = batch.mailbox
             expectedCount = batch.messages.count
             waiting = Guarded(
-                batch.messages.map { key, place, _, kept in
-                    Message(key: key, place: place, form: kept.isMail ? .mail : .file) { buffer throws(MailError) in
+                batch.messages.map { key, place, _, seenAt, kept in
+                    // It was there when it was read last; what its mailbox said of it is not kept.
+                    Message(key: key, place: place, form: kept.isMail ? .mail : .file, deliveredAt: kept.isMail ? seenAt : nil) {
+                        buffer throws(MailError) in
                         guard let bytes = kept.bytes.withUnsafeBytes({ Unpacker.gzipInflated($0, maxBytes: maxMessageBytes) }) else {
                             throw MailError(code: .unreadableFile, place: place, found: "what was kept of it is damaged", errno: EIO)
                         }

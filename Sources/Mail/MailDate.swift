@@ -1,7 +1,8 @@
 import CGMime
 
-/// The seconds since 1970 of a date of RFC 5322 section 3.3, read with the leniency of GMime; nil if there is none in `text`.
-func secondsSince1970(_ text: String) -> Int? {
+/// The seconds since 1970 of a date of RFC 5322 section 3.3, or of IMAP (RFC 9051 section 9, `date-time`), read with the leniency of GMime; nil
+/// if there is none in `text`.
+package func secondsSince1970(_ text: String) -> Int? {
     // Longer than any date with its comment: the parser looks at every word.
     guard !text.isEmpty, text.utf8.count <= 256 else { return nil }
     var seconds = 0

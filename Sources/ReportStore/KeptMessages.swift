@@ -19,8 +19,8 @@ public struct KeptMessage: Sendable {
 public struct KeptMessages: Sendable {
     /// `Mailbox.identifier`.
     public var mailbox: String
-    /// The messages, at least one; and whether one ended the process that read it.
-    public var messages: [(key: String, place: String, endedReader: Bool, kept: KeptMessage)]
+    /// The messages, at least one; whether one ended the process that read it; and when it was read last, in seconds since 1970.
+    public var messages: [(key: String, place: String, endedReader: Bool, seenAt: Int, kept: KeptMessage)]
     /// Where the next begin.
     public var last: Int64
 }
@@ -74,7 +74,8 @@ extension ReportStore {
             let sql = """
                 SELECT m.id, b.identifier, m.key, coalesce((SELECT place FROM refusals r WHERE r.message_id = m.id LIMIT 1), m.key),
                     k.is_mail, k.bytes,
-                    EXISTS (SELECT 1 FROM refusals r WHERE r.message_id = m.id AND r.scope = 'message' AND r.code GLOB 'parser-*')
+                    EXISTS (SELECT 1 FROM refusals r WHERE r.message_id = m.id AND r.scope = 'message' AND r.code GLOB 'parser-*'),
+                    m.seen_utc
                 FROM kept_messages k JOIN messages m ON m.id = k.message_id JOIN mailboxes b ON b.id = m.mailbox_id
                 WHERE k.message_id > ? ORDER BY k.message_id
                 """
@@ -87,7 +88,7 @@ extension ReportStore {
                 let content: [UInt8] = try row.withUnsafeData(atIndex: 5) { data in data.map { [UInt8]($0) } ?? [] }
                 bytes += content.count
                 found = found ?? KeptMessages(mailbox: mailbox, messages: [], last: last)
-                found?.messages.append((row[2], row[3], row[6], KeptMessage(isMail: row[4], bytes: content)))
+                found?.messages.append((row[2], row[3], row[6], row[7], KeptMessage(isMail: row[4], bytes: content)))
                 found?.last = row[0]
             }
             return found

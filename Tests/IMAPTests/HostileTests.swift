@@ -46,6 +46,22 @@ struct HostileTests {
         #expect(server.log.last == "LOGOUT")
     }
 
+    @Test("says when each message came into the mailbox")
+    func delivered() throws {
+        let server = ScriptedServer(mails: Self.mails)
+        let mailbox = server.mailbox(limits: ScriptedServer.limits)
+        var times: [Int?] = []
+        var buffer: [UInt8] = []
+        while true {
+            let messages = try mailbox.next(3)
+            if messages.isEmpty { break }
+            for message in messages { try message.read(into: &buffer) }
+            times += messages.map(\.deliveredAt)
+        }
+        #expect(server.log.contains { $0.contains("INTERNALDATE") })
+        #expect(times == [Int?](repeating: 1_780_272_000, count: Self.mails.count))
+    }
+
     @Test("that says NO or BAD to any one command, or to all of them, gets a clear error", arguments: ["NO", "BAD"])
     func refusals(word: String) {
         let codes: [(String, IMAPError.Code?)] = [

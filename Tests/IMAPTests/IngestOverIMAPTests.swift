@@ -177,8 +177,13 @@ struct IngestOverIMAPTests {
         let trust = "[authenticity]\ntrusted_authserv_id = \"mx.example.nl\"\n\n"
         func senders(_ setup: Setup) throws -> [String: String] {
             try DatabaseQueue(path: setup.folder.path + "/dmarc.sqlite").read { db in
-                let rows = try Row.fetchAll(db, sql: "SELECT report_id, authenticity, mail_from_domain FROM reports")
-                return Dictionary(uniqueKeysWithValues: rows.map { ($0[0], "\($0[1] as Int? ?? -1) \($0[2] as String? ?? "-")") })
+                let rows = try Row.fetchAll(db, sql: "SELECT report_id, authenticity, mail_from_domain, arrived_utc FROM reports")
+                return Dictionary(
+                    uniqueKeysWithValues: rows.map { row in
+                        // What the own server wrote on top says when it arrived, whatever the mailbox says.
+                        #expect(row[3] as Int? == 1_780_272_000)
+                        return (row[0], "\(row[1] as Int? ?? -1) \(row[2] as String? ?? "-")")
+                    })
             }
         }
         let remote = try Setup(server)

@@ -107,6 +107,13 @@ struct ReaderTests {
             ("* 1 FETCH (UID -1)\r\n", .fetch(FetchedMessage())),
             ("* 1 FETCH (UID 1 UID 2)\r\n", .fetch(FetchedMessage())),
             ("* 1 FETCH (UID 1 RFC822.SIZE 9223372036854775808)\r\n", .fetch(FetchedMessage(uid: 1))),
+            (
+                "* 12 FETCH (INTERNALDATE \" 1-Jun-2026 02:00:00 +0200\" UID 1)\r\n",
+                .fetch(FetchedMessage(uid: 1, deliveredAt: 1_780_272_000))
+            ),
+            ("* 12 FETCH (INTERNALDATE NIL UID 1)\r\n", .fetch(FetchedMessage(uid: 1))),
+            ("* 12 FETCH (INTERNALDATE \"31-Feb-2026\" UID 1)\r\n", .fetch(FetchedMessage(uid: 1))),
+            ("* 12 FETCH (INTERNALDATE {3}\r\nabc UID 1)\r\n", .fetch(FetchedMessage(uid: 1))),
             ("* 1 FETCH (UID 1 RFC822.SIZE NIL)\r\n", .fetch(FetchedMessage(uid: 1))),
             ("* 1 FETCH (RFC822.SIZE -4 UID 1)\r\n", .fetch(FetchedMessage(uid: 1))),
             ("* 1 FETCH (FLAGS \\Seen \\Deleted UID 1)\r\n", .fetch(FetchedMessage(uid: 1))),

@@ -108,7 +108,7 @@ final class ScriptedServer: Sendable {
                     text +=
                         command.contains("BODY.PEEK[]")
                         ? "* \(index + 1) FETCH (UID \(uid) BODY[] {\(mail.count)}\r\n\(String(decoding: mail, as: UTF8.self)))\r\n"
-                        : "* \(index + 1) FETCH (UID \(uid) RFC822.SIZE \(mail.count))\r\n"
+                        : "* \(index + 1) FETCH (UID \(uid) RFC822.SIZE \(mail.count) INTERNALDATE \"01-Jun-2026 02:00:00 +0200\")\r\n"
                 }
                 return text + done
             case "UID MOVE":
