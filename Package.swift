@@ -69,7 +69,7 @@ let package = Package(
         .testTarget(name: "MailTests", dependencies: ["Mail"], swiftSettings: strict),
         .testTarget(
             name: "IMAPTests",
-            dependencies: ["IMAP", "Mail", "Ingest", "ReportStore", "CLI", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["IMAP", "Mail", "Ingest", "ReportStore", "Unpacking", "CLI", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         .testTarget(
             name: "ReportStoreTests",

@@ -28,6 +28,8 @@ final class Fetcher {
     private var matched = 0
     private var mismatched = 0
     private var isStopped = false
+    /// How many messages of the end of a long list are asked when they came in.
+    private static let newest = 16
     /// Messages that are to go into the queue together, and the bytes of each.
     private var ready: [(message: Message, bytes: Int)] = []
     /// Messages that were had, and what last went wrong with a connection or a command.
@@ -75,6 +77,7 @@ final class Fetcher {
         var failure: IMAPError?
         do throws(IMAPError) {
             try list()
+            try tellDeliveries()
             while !isStopped, done < uids.count || !aside.isEmpty {
                 while done < uids.count, fruitless < limits.maxFruitlessBatches, waitForRoom() { try fetchSome() }
                 if !isStopped { try fetchAside() }
@@ -115,6 +118,30 @@ final class Fetcher {
         }
         for number in odd { hand(out: number) }
         enqueue()
+    }
+
+    /// Says when the newest of them came in, if somebody asks, and waits until messages are wanted.
+    private func tellDeliveries() throws(IMAPError) {
+        guard core.shared.read({ $0.asksDeliveries }) else { return }
+        var times: [Int] = []
+        if !uids.isEmpty {
+            // The newest of a long list are far from those that come first.
+            let last = uids.dropFirst(limits.listMessages).suffix(Self.newest)
+            if !last.isEmpty {
+                let deadline = core.runDeadline
+                let failures = fruitless
+                let result = try core.withTurn { () throws(IMAPError) in
+                    try core.attempt(until: deadline, after: failures) { (session) throws(IMAPError) in try session.fetchSizes(last) }
+                }
+                if case .success(let (_, named, _)) = result { times = Array(named.values) }
+            }
+            try askSizes()
+            times += deliveries.values
+        }
+        times.sort(by: >)
+        core.shared.update { [times] shared in shared.deliveries = times }
+        let isWanted = core.shared.wait { shared -> Bool? in shared.isWanted ? true : shared.isClosing ? false : nil }
+        if isWanted != true { isStopped = true }
     }
 
     private func search(_ deadline: Deadline) throws(IMAPError) -> Session.Listing {

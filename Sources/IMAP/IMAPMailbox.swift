@@ -88,6 +88,10 @@ public final class IMAPMailbox: Mailbox {
         }
     }
 
+    /// As far as the server says so of the messages that it is asked for first, and of the last ones of a long list. It costs one command at
+    /// most that is not needed anyway.
+    public func newestDeliveries(_ count: Int) -> [Int] { core.newestDeliveries(count) }
+
     /// Marks, moves and deletes on the server. A message that is gone already counts as done.
     ///
     /// - Returns: one error for each command that failed, however many messages it was about.
@@ -156,6 +160,11 @@ final class MailboxCore: @unchecked Sendable {
         var failure: IMAPError?
         var isFetching = false
         var hasBegun = false
+        /// Somebody waits for a message, or has.
+        var isWanted = false
+        /// Somebody wants to know when the newest messages came in before any is wanted; and the answer, the latest first.
+        var asksDeliveries = false
+        var deliveries: [Int]?
         var isClosing = false
         /// The goodbye to the server may take its time although the mailbox is closing.
         var isLeaving = false
@@ -326,7 +335,10 @@ final class MailboxCore: @unchecked Sendable {
         guard limit > 0 else { return [] }
         try begin()
         // Said before the wait: whoever fetches must hear of it.
-        shared.update { $0.waiting += 1 }
+        shared.update { shared in
+            shared.waiting += 1
+            shared.isWanted = true
+        }
         defer { shared.update { $0.waiting -= 1 } }
         let taken: (messages: [Message], failure: IMAPError?)? = shared.wait { [limits] shared in
             if shared.handedOut == shared.queue.count {
@@ -353,6 +365,17 @@ final class MailboxCore: @unchecked Sendable {
         }
         if let failure = taken?.failure { throw failure }
         return taken?.messages ?? []
+    }
+
+    func newestDeliveries(_ count: Int) -> [Int] {
+        shared.update { $0.asksDeliveries = !$0.hasBegun }
+        // What went wrong is thrown by `next`.
+        try? begin()
+        let found = shared.wait { shared -> [Int]? in
+            if let deliveries = shared.deliveries { return deliveries }
+            return shared.asksDeliveries && shared.failure == nil && !shared.isClosing && !shared.isComplete ? nil : []
+        }
+        return Array((found ?? []).prefix(max(0, count)))
     }
 
     /// Starts the thread that fetches, once.

@@ -85,6 +85,7 @@ public struct Ingest: Sendable {
     private func run(_ mailbox: any Mailbox, _ known: KnownMessages) throws(IngestError) -> Tally {
         do throws(StoreError) {
             known.set(try store.knownMessages(mailbox: mailbox.identifier))
+            mailbox.tryLast(try store.deferredMessages(mailbox: mailbox.identifier))
         } catch {
             throw .store(error)
         }
@@ -97,7 +98,6 @@ public struct Ingest: Sendable {
                     writer.organisation = options.organisations()
                     try writer.adopt(options.ownDomains)
                     let session = try WritingSession(writer, mailbox, options)
-                    mailbox.tryLast(try writer.deferredMessages(mailbox: session.mailboxID))
                     try pump(mailbox, into: session)
                     return try session.finish(known: mailbox.knownCount)
                 } catch {

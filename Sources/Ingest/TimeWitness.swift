@@ -27,8 +27,9 @@ package struct TimeWitness {
 
     /// The time at which mail was delivered that is not there yet by our clock; nil if our clock may be right.
     static func contradiction(of mailbox: any Mailbox, now: Int) -> Int? {
-        // The third; where there are fewer, the last of those.
-        guard let witness = mailbox.newestDeliveries(deliveries).last, witness > now + toleranceSeconds else { return nil }
+        // The third; where there are fewer, the last of those. A server that counts time wrongly, such as from 1900, is none.
+        let times = mailbox.newestDeliveries(deliveries + 13).filter { $0 <= now + horizonDays * 86400 }
+        guard let witness = times.prefix(deliveries).last, witness > now + toleranceSeconds else { return nil }
         return witness
     }
 }

@@ -143,6 +143,19 @@ public final class ReportStore: Sendable {
         }
     }
 
+    /// The keys of the messages of a mailbox that could not be read yet.
+    public func deferredMessages(mailbox identifier: String) throws(StoreError) -> Set<String> {
+        try storing {
+            try queue.read { db in
+                let sql = """
+                    SELECT m.key FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
+                    WHERE b.identifier = ? AND m.outcome = \(MessageOutcome.deferred.rawValue)
+                    """
+                return try Set(String.fetchAll(db, sql: sql, arguments: [identifier]))
+            }
+        }
+    }
+
     /// Bytes of the write-ahead log; 0 where there is none.
     public var logBytes: Int {
         var status = stat()

@@ -17,12 +17,6 @@ extension ReportWriter {
         return known
     }
 
-    /// The messages of a mailbox that could not be read yet.
-    public func deferredMessages(mailbox: Int64) throws -> Set<String> {
-        let sql = "SELECT key FROM messages WHERE mailbox_id = ? AND outcome = \(MessageOutcome.deferred.rawValue)"
-        return try Set(String.fetchAll(db, sql: sql, arguments: [mailbox]))
-    }
-
     /// Removes the deferred messages of a mailbox that `run`, which has tried all that are there, has not met: they are gone.
     ///
     /// - Parameter family: how the identifiers of this mailbox begin that it had before it was made anew: nothing of those is there any more.

@@ -62,6 +62,38 @@ struct HostileTests {
         #expect(times == [Int?](repeating: 1_780_272_000, count: Self.mails.count))
     }
 
+    @Test("says when the newest came in, before any is fetched, at the cost of one command at most")
+    func newest() throws {
+        for listed in [3, 500] {
+            let newest = try #require(Self.mails.keys.max())
+            let said = "UID \(newest) RFC822.SIZE \(Self.mails[newest]?.utf8.count ?? 0) INTERNALDATE "
+            let server = ScriptedServer(mails: Self.mails) { _, _, normal, _ in
+                let text = String(decoding: normal, as: UTF8.self)
+                return Array(text.replacingOccurrences(of: said + "\"01-Jun", with: said + "\"03-Jun").utf8)
+            }
+            var limits = ScriptedServer.limits
+            limits.listMessages = listed
+            let mailbox = server.mailbox(limits: limits)
+            #expect(mailbox.newestDeliveries(2) == [1_780_272_000 + 2 * 86_400, 1_780_272_000])
+            #expect(!server.log.contains { $0.contains("BODY") })
+            let found = try collect(mailbox)
+            #expect(found.map(\.key) == Self.mails.keys.sorted().map(String.init))
+            #expect(server.log.count { $0.contains("SEARCH") } == 1)
+            let asked = server.log.count { $0.contains("INTERNALDATE") }
+            #expect(asked == (listed == 500 ? 1 : (Self.mails.count + 2) / 3 + 1))
+            // Somebody who only asks leaves nothing running.
+            let other = server.mailbox(limits: limits)
+            #expect(other.newestDeliveries(1).count == 1)
+            other.close()
+        }
+        let broken = ScriptedServer(mails: Self.mails) { command, tag, normal, _ in
+            command.contains("SEARCH") ? Array("\(tag) NO not now\r\n".utf8) : normal
+        }
+        let mailbox = broken.mailbox(limits: ScriptedServer.limits)
+        #expect(mailbox.newestDeliveries(3).isEmpty)
+        #expect(throws: MailError.self) { _ = try mailbox.next(1) }
+    }
+
     @Test("that says NO or BAD to any one command, or to all of them, gets a clear error", arguments: ["NO", "BAD"])
     func refusals(word: String) {
         let codes: [(String, IMAPError.Code?)] = [

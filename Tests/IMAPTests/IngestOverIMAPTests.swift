@@ -2,6 +2,7 @@ import CLI
 import Foundation
 import GRDB
 import Testing
+import Unpacking
 
 @testable import IMAP
 
@@ -14,6 +15,8 @@ struct IngestOverIMAPTests {
     /// A folder with a configuration and a database.
     private final class Setup {
         let folder = FileManager.default.temporaryDirectory.appending(path: "dmarcstat-imap-\(UUID().uuidString)")
+        /// After the last sample, and not before the mail is delivered to the server.
+        var now = max(1_795_219_200, Int(time(nil)))
         let server: Dovecot
 
         init(_ server: Dovecot) throws {
@@ -48,7 +51,7 @@ struct IngestOverIMAPTests {
             try Data(configuration.utf8).write(to: file)
             let output = MemoryChannel()
             let errors = MemoryChannel()
-            let context = Context(environment: [:], standardOutput: output, standardError: errors, now: 1_795_219_200)
+            let context = Context(environment: [:], standardOutput: output, standardError: errors, now: now)
             let status = DmarcstatMain.run(
                 arguments: arguments + ["--config", file.path, "--database", folder.path + "/dmarc.sqlite"], context: context)
             #expect(!(output.text + errors.text).contains(Dovecot.password))
@@ -60,7 +63,7 @@ struct IngestOverIMAPTests {
             try Data(configuration.utf8).write(to: file)
             let output = MemoryChannel()
             let errors = MemoryChannel()
-            let context = Context(environment: [:], standardOutput: output, standardError: errors, now: 1_795_219_200)
+            let context = Context(environment: [:], standardOutput: output, standardError: errors, now: now)
             let arguments = ["ingest", "--format", "json", "--config", file.path, "--database", folder.path + "/dmarc.sqlite"] + more
             let status = DmarcstatMain.run(arguments: arguments, context: context)
             #expect(!(output.text + errors.text).contains(Dovecot.password))
@@ -231,6 +234,42 @@ struct IngestOverIMAPTests {
         #expect(try setup.ingest(setup.mailbox("command-moving")).messages.seen == 0)
     }
 
+    @Test("a clock that stands before the newest mail came in ends the run, and nothing is judged or touched")
+    func clock() throws {
+        let server = Dovecot.plain
+        let user = "command-clock"
+        // 2026-06-02T03:00:00Z, a few hours after the reports end.
+        let sent = 1_780_369_200
+        func deliver(_ count: Int, at seconds: Int, start: Int) throws {
+            let known = Set(server.mails(user))
+            server.deliver((0..<count).map { Self.checked[($0 + start) % 7].text }, to: user, start: start)
+            // Dovecot's INTERNALDATE is the time of the file.
+            for name in Set(server.mails(user)).subtracting(known) {
+                var times = [timeval(tv_sec: seconds, tv_usec: 0), timeval(tv_sec: seconds, tv_usec: 0)]
+                try #require(utimes(server.maildir(user) + "/new/" + name, &times) == 0)
+            }
+        }
+        try deliver(4, at: sent, start: 0)
+        let setup = try Setup(server)
+        let configuration = setup.mailbox(user, more: "after = \"delete\"\nafter_refused = \"delete\"\nafter_other = \"delete\"")
+        for early in [sent - 30 * 86_400, sent - 2 * 3600] {
+            setup.now = early
+            let run = try setup.run(configuration, "ingest", "--format", "json")
+            #expect(run.status == 75 && run.output.isEmpty && run.errors.contains("was delivered 2026-06-02T03:00:00Z"), "\(run)")
+            #expect(server.mails(user).count == 4)
+        }
+        setup.now = sent + 3600
+        #expect(try setup.ingest(configuration).messages.stored == 4)
+        #expect(server.mails(user).isEmpty)
+        // One mail with a wrong time is no witness among others; and who says that the clock is right is believed.
+        try deliver(1, at: sent + 9 * 86_400, start: 4)
+        try deliver(2, at: sent, start: 5)
+        #expect(try setup.ingest(configuration).messages.seen == 3)
+        try deliver(3, at: sent + 9 * 86_400, start: 7)
+        #expect(try setup.run(configuration, "ingest").status == 75)
+        #expect(try setup.ingest(configuration, "--trust-clock").messages.seen == 3)
+    }
+
     /// Mails by the rule that is for them.
     private static let kinds: [(key: String, file: String)] = [
         ("after", "mails/base64.lf.eml"), ("after_refused", "mails/one-good-one-damaged.eml"),
@@ -269,6 +308,140 @@ struct IngestOverIMAPTests {
             #expect(kept == (key == "after_other" && action == "delete" ? 4 : 2))
             #expect(try setup.ingest(configuration).messages.seen == 0)
         }
+    }
+
+    /// What a mail is, as far as it matters for what may be done with it.
+    private enum Kind: String, CaseIterable {
+        case stored, duplicate, storedAndRefused, duplicateAndRefused, lostRecords, refused, tooLarge, note, bounce, failureReport,
+            tlsReport
+
+        /// The key that is for this kind.
+        var key: Int {
+            switch self {
+            case .stored, .duplicate: 0
+            case .storedAndRefused, .duplicateAndRefused, .lostRecords, .refused, .tooLarge: 1
+            case .note, .bounce, .failureReport, .tlsReport: 2
+            }
+        }
+
+        /// The mail; `number` keeps those of one mailbox from being those of another.
+        func text(_ number: Int) -> String {
+            func report(_ id: String, address: String = "192.0.2.2") -> String {
+                """
+                <feedback><report_metadata><org_name>reporter.test</org_name><email>d@reporter.test</email>
+                <report_id>\(number).\(id)</report_id><date_range><begin>1780272000</begin><end>1780358399</end></date_range></report_metadata>
+                <policy_published><domain>example.nl</domain><p>none</p></policy_published><record><row><source_ip>192.0.2.1</source_ip>
+                <count>1</count><policy_evaluated><disposition>none</disposition><dkim>fail</dkim><spf>fail</spf></policy_evaluated></row>
+                <identifiers><header_from>example.nl</header_from></identifiers><auth_results/></record><record><row>
+                <source_ip>\(address)</source_ip><count>1</count><policy_evaluated><disposition>none</disposition><dkim>fail</dkim>
+                <spf>fail</spf></policy_evaluated></row><identifiers><header_from>example.nl</header_from></identifiers><auth_results/>
+                </record></feedback>
+                """
+            }
+            func part(_ type: String, _ content: String) -> String { "--x\nContent-Type: \(type)\n\n\(content)\n" }
+            let damaged = part("text/xml; name=\"b.xml\"", String(report("b").dropLast(60)))
+            func attached(_ id: String, address: String = "192.0.2.2") -> String {
+                part("text/xml; name=\"\(id).xml\"", report(id, address: address))
+            }
+            func mail(_ type: String, _ parts: String...) -> String {
+                "From: a@b.example\nSubject: x\nX-Kind: \(rawValue) \(number)\nMIME-Version: 1.0\nContent-Type: multipart/\(type); boundary=x\n\n"
+                    + parts.joined() + "--x--\n"
+            }
+            switch self {
+            case .stored, .duplicate: return mail("mixed", attached("a"))
+            case .storedAndRefused: return mail("mixed", attached("c"), damaged)
+            case .duplicateAndRefused: return mail("mixed", attached("a"), damaged)
+            case .lostRecords: return mail("mixed", attached("d", address: "192.0.2.999"))
+            case .refused: return mail("mixed", damaged)
+            case .tooLarge: return mail("mixed", attached("e"), part("text/plain", String(repeating: "long\n", count: 2000)))
+            case .note: return mail("mixed", part("text/plain", "Is this mail yours?"))
+            case .bounce:
+                return mail(
+                    "report; report-type=delivery-status", part("text/plain", "no"),
+                    part("message/delivery-status", "Reporting-MTA: dns; a\n\nAction: failed"))
+            case .failureReport:
+                return mail(
+                    "report; report-type=feedback-report", part("text/plain", "no"), part("message/feedback-report", "Feedback-Type: abuse")
+                )
+            case .tlsReport: return mail("report; report-type=tlsrpt", part("application/tlsrpt+json", "{}"))
+            }
+        }
+    }
+
+    /// All 64 combinations at once: a mailbox for each, all of them in one run into one database. What is expected is written down by hand.
+    @Test("each kind has a rule of its own: every action for every key", arguments: [true, false])
+    func table(keepsRaw: Bool) throws {
+        let server = Dovecot.plain
+        let setup = try Setup(server)
+        let actions = ["leave", "mark-seen", "move:Done", "delete"]
+        let combinations = actions.flatMap { a in actions.flatMap { b in actions.map { [a, b, $0] } } }
+        func user(_ number: Int) -> String { "command-table-\(keepsRaw)-\(number)" }
+        var configuration = "[limits]\nmessage_bytes = 8192\n\n"
+        for (number, keys) in combinations.enumerated() {
+            server.deliver(Kind.allCases.map { $0.text(number) }, to: user(number))
+            configuration += setup.mailbox(
+                user(number), name: "m\(number)",
+                more: "after = \"\(keys[0])\"\nafter_refused = \"\(keys[1])\"\nafter_other = \"\(keys[2])\"")
+        }
+        /// Where each kind's mail is now: the folder, and `S` if it is marked as read.
+        func places(_ number: Int) throws -> [String: String] {
+            var found: [String: String] = [:]
+            for sub in ["new", "cur", ".Done/new", ".Done/cur"] {
+                let folder = server.maildir(user(number)) + "/" + sub
+                for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+                    let text = try String(contentsOfFile: folder + "/" + name, encoding: .utf8)
+                    let kind = try #require(Kind.allCases.first { text.contains("X-Kind: \($0.rawValue) \(number)\n") }, "\(sub)/\(name)")
+                    #expect(
+                        found.updateValue(
+                            sub.hasPrefix(".Done") ? "Done" : name.hasSuffix("S") ? "INBOX S" : "INBOX", forKey: kind.rawValue) == nil)
+                }
+            }
+            return found
+        }
+        let answer = try setup.ingest(configuration, keepsRaw ? "--verbose" : "--no-raw")
+        let count = combinations.count
+        #expect(
+            answer.messages
+                == .init(
+                    seen: 11 * count, stored: 3 * count, duplicate: count, not_a_report: 4 * count, refused: 3 * count, deferred: 0,
+                    known: 0))
+        let blobs = try DatabaseQueue(path: setup.folder.path + "/dmarc.sqlite").read {
+            try Data.fetchAll($0, sql: "SELECT bytes FROM kept_messages UNION ALL SELECT bytes FROM raw_documents")
+        }
+        func plain(_ text: String) -> String { text.replacingOccurrences(of: "\r\n", with: "\n").trimmingCharacters(in: .newlines) }
+        let contents = Set(
+            blobs.compactMap { blob in blob.withUnsafeBytes { Unpacker.gzipInflated($0, maxBytes: 1 << 24) } }
+                .map { plain(String(decoding: $0, as: UTF8.self)) })
+        var all: [[String: String]] = []
+        for (number, keys) in combinations.enumerated() {
+            let found = try places(number)
+            all.append(found)
+            for kind in Kind.allCases {
+                let label = "\(keys) \(kind)"
+                let place = found[kind.rawValue]
+                switch keys[kind.key] {
+                case "leave": #expect(place == "INBOX", "\(label)")
+                case "mark-seen": #expect(place == "INBOX S", "\(label)")
+                case "move:Done": #expect(place == "Done", "\(label)")
+                default:
+                    // Without its bytes in the database it stays.
+                    let isKept = kind.key == 0 || (keepsRaw && kind != .tooLarge)
+                    #expect(place == (isKept ? nil : "INBOX"), "\(label)")
+                    guard keepsRaw, place == nil else { continue }
+                    let text = plain(kind.text(number))
+                    // Of a report that is stored its document is enough, also where rows of it were refused.
+                    let id = kind.key == 0 ? "a" : kind == .lostRecords ? "d" : nil
+                    let isThere =
+                        id.map { id in contents.contains { $0.contains("<report_id>\(number).\(id)<") && text.contains($0) } }
+                        ?? contents.contains(text)
+                    #expect(isThere, "\(label)")
+                }
+            }
+        }
+        // Nothing is left to do, and a second run does nothing.
+        let again = try setup.ingest(configuration)
+        #expect(again.messages.seen == 0 && again.status == 0, "\(again.errors ?? "")")
+        for number in combinations.indices { #expect(try places(number) == all[number]) }
     }
 
     @Test("killed between commit and move, the next run finishes the move and fetches nothing")
