@@ -14,12 +14,12 @@ sys.path.insert(0, str(HERE))
 
 from making import output  # noqa: E402
 
-FOLDERS = ["reporters", "deviations", "refused", "containers", "mails", "maildir"]
+FOLDERS = ["reporters", "deviations", "refused", "containers", "mails", "meanings", "maildir"]
 
 
 def main(arguments):
     import importlib
-    for module in ("reporters", "deviants", "refusals", "wrappings", "arrivals", "demo"):
+    for module in ("reporters", "deviants", "refusals", "wrappings", "arrivals", "meanings", "demo"):
         if (HERE / "making" / f"{module}.py").exists():
             importlib.import_module(f"making.{module}").build()
     made = output.FILES

@@ -5,7 +5,8 @@ import GRDB
 /// verified, another that it did not.
 ///
 /// Only `pass` and `fail` are counted: all other results say that nothing was found out. Signatures without a selector cannot be told
-/// apart and are left aside.
+/// apart and are left aside. So is one that a record lists both ways: some reporters put several messages into one record, or see one key
+/// twice in a message, and nobody knows which result is whose.
 struct Opposites: Sendable {
     private struct Topic: Hashable {
         var source: Int32
@@ -33,7 +34,7 @@ struct Opposites: Sendable {
 
     /// A number for a source.
     @inline(__always)
-    mutating func number(ofSource address: IPAddress) -> Int { sources.number(of: address) }
+    private mutating func number(ofSource address: IPAddress) -> Int { sources.number(of: address) }
 
     /// A number for a selector; they are labels of DNS, in which letter case means nothing. Nil for an empty one.
     @inline(__always)
@@ -52,12 +53,36 @@ struct Opposites: Sendable {
 
     /// Whether a result says of a signature with a domain and a selector that it verified, or that it did not.
     @inline(__always)
-    static func isStatement(_ result: KeyedResult) -> Bool {
+    private static func isStatement(_ result: KeyedResult) -> Bool {
         result.isDKIM && (result.passed || result.failed) && result.domain != 0 && result.selector != 0
     }
 
+    /// Notes what a record of a reporter says of signatures on a day.
+    @inline(__always)
+    mutating func note(
+        _ results: ArraySlice<KeyedResult>, source address: IPAddress, day: Int, reporter: Int, _ names: inout NameLookup
+    ) throws {
+        var source = -1
+        for result in results where Self.isStatement(result) {
+            if source < 0 { source = number(ofSource: address) }
+            if try isListedBothWays(result, in: results, &names) { continue }
+            try note(result, source: source, day: day, reporter: reporter, &names)
+        }
+    }
+
+    @inline(__always)
+    private mutating func isListedBothWays(
+        _ statement: KeyedResult, in results: ArraySlice<KeyedResult>, _ names: inout NameLookup
+    ) throws -> Bool {
+        for other in results where other.domain == statement.domain && other.passed != statement.passed && Self.isStatement(other) {
+            if other.selector == statement.selector { return true }
+            if try number(ofSelector: Int(other.selector), &names) == number(ofSelector: Int(statement.selector), &names) { return true }
+        }
+        return false
+    }
+
     /// Notes what a reporter says of a signature on a day.
-    mutating func note(_ statement: KeyedResult, source: Int, day: Int, reporter: Int, _ names: inout NameLookup) throws {
+    private mutating func note(_ statement: KeyedResult, source: Int, day: Int, reporter: Int, _ names: inout NameLookup) throws {
         while failing.count <= source { failing.append(false) }
         guard let selector = try number(ofSelector: Int(statement.selector), &names) else { return }
         let topic = Topic(

@@ -18,6 +18,10 @@ public struct ExportedRecord: Hashable, Sendable {
     public var policy: PublishedPolicy
     /// The record.
     public var record: RecordDetail
+    /// The check and the signature that made it pass; where none did, the first check, and the first signature that verified or else the first.
+    public var check: SPFResult?
+    /// See `check`.
+    public var signature: DKIMResult?
 }
 
 /// The answer to "give me the records".
@@ -80,6 +84,7 @@ public enum RecordExport {
         let domain: PolicyDomain
         let period: Period
         var records: RecordReader
+        var names: ForeignNames
         var current: Head?
         /// Reports with long windows, which come back on other days.
         var spread: [Int: Head] = [:]
@@ -90,6 +95,7 @@ public enum RecordExport {
             self.domain = domain
             self.period = period
             records = RecordReader(db)
+            names = ForeignNames(db)
         }
 
         /// Merges the passed and the failed records.
@@ -116,12 +122,13 @@ public enum RecordExport {
             guard let current else { return nil }
             var exported = current.exported
             exported.day = Day(row.int(12))
-            guard let shares = current.shares else {
+            if let shares = current.shares {
+                guard let share = shares[row.int(1)], share.day == row.int(12) else { return nil }
+                exported.record = try records.detail(row, messages: share.messages)
+            } else {
                 exported.record = try records.detail(row)
-                return exported
             }
-            guard let share = shares[row.int(1)], share.day == row.int(12) else { return nil }
-            exported.record = try records.detail(row, messages: share.messages)
+            (exported.check, exported.signature) = names.shown(exported.record.authentication, for: exported.record.headerFrom)
             return exported
         }
 

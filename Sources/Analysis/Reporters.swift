@@ -295,11 +295,7 @@ public struct Reporters: Sendable {
                 guard let report else { return }
                 sums.figures[number].messages += record.messages
                 let set = try alignments.place(record.authentication)
-                var source = -1
-                for result in alignments[set] where Opposites.isStatement(result) {
-                    if source < 0 { source = sums.opposites.number(ofSource: record.source) }
-                    try sums.opposites.note(result, source: source, day: day, reporter: number, &names)
-                }
+                try sums.opposites.note(alignments[set], source: record.source, day: day, reporter: number, &names)
                 if report.isSpread { return }
                 try count(set, record.headerFrom, dkim: record.dkim, spf: record.spf, report, number)
             }

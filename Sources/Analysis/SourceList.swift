@@ -280,11 +280,14 @@ public struct SourceList: Sendable {
             for (number, place) in places.enumerated() {
                 let (candidate, sum) = (leading[place], sums[number])
                 let set = try sum.usualResults(&authentications).map { try authentications.set($0) } ?? AuthenticationSet()
-                let (spfDomain, dkimDomain) = (set.spf.first?.domain, set.bestSignature?.domain)
+                let shown = names.shown(set, for: domain.name)
+                let (spfDomain, dkimDomain) = (shown.check?.domain, shown.signature?.domain)
                 rows[place] = SourceRow(
                     source: candidate.source, domain: domain.name, messages: sum.messages, failed: sum.failed, verdict: candidate.verdict,
                     conclusion: try flows.conclusion(candidate.source, domain, sum.shares), spfDomain: spfDomain, dkimDomain: dkimDomain,
-                    service: names.service(of: [spfDomain, dkimDomain], for: domain.name), reporters: sum.reporters.count,
+                    service: names.service(
+                        of: [spfDomain, dkimDomain, set.spf.first?.domain, set.bestSignature?.domain], for: domain.name),
+                    reporters: sum.reporters.count,
                     firstDay: Day(sum.firstDay), lastDay: Day(sum.lastDay), delivered: sum.delivered, quarantined: sum.quarantined,
                     rejected: sum.rejected, spfPassed: sum.spfPassed, dkimPassed: sum.dkimPassed)
             }

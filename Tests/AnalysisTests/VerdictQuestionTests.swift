@@ -14,6 +14,24 @@ struct VerdictQuestionTests {
         judged.shares.filter { asked.includes($0.share.report) && asked.period.contains($0.share.day) && $0.messages > 0 }
     }
 
+    private func isOwn(_ name: String?, _ domain: String) -> Bool {
+        name.map { VerdictFacts.organisation(of: $0) == VerdictFacts.organisation(of: domain) } ?? false
+    }
+
+    /// The domain of the signature that made mail of `domain` pass, else of the first that verified, else of the first.
+    private func shownSigner(_ set: AuthenticationSet, _ domain: String) -> String? {
+        let verified = set.dkim.filter { $0.result == .pass }
+        let chosen = verified.first { $0.domain == domain } ?? verified.first { isOwn($0.domain, domain) }
+        return (chosen ?? verified.first ?? set.dkim.first)?.domain
+    }
+
+    /// The domain of the check that made mail of `domain` pass, else of the first.
+    private func shownSender(_ set: AuthenticationSet, _ domain: String) -> String? {
+        let senders = set.spf.filter { $0.scope != .helo }
+        let passed = (senders.isEmpty ? set.spf : senders).filter { $0.result == .pass }
+        return (passed.first { $0.domain == domain } ?? passed.first { isOwn($0.domain, domain) } ?? set.spf.first)?.domain
+    }
+
     private func failed(_ shares: [JudgedShare], _ dispositions: Set<AppliedDisposition>) -> Int {
         sum(shares) { !$0.passed && dispositions.contains($0.share.record.disposition) }
     }
@@ -67,8 +85,8 @@ struct VerdictQuestionTests {
                             row
                                 == SourceRow(
                                     source: key.source, domain: key.domain, messages: sum(shares), failed: sum(shares) { !$0.passed },
-                                    verdict: key.verdict, conclusion: judged.conclusion(shares), spfDomain: set.spf.first?.domain,
-                                    dkimDomain: set.bestSignature?.domain, service: nil,
+                                    verdict: key.verdict, conclusion: judged.conclusion(shares),
+                                    spfDomain: shownSender(set, key.domain), dkimDomain: shownSigner(set, key.domain), service: nil,
                                     reporters: Set(shares.map(\.share.report.reporter)).count,
                                     firstDay: shares.map(\.share.day).min() ?? Day(0), lastDay: shares.map(\.share.day).max() ?? Day(0),
                                     delivered: failed(shares, [.none, .pass]), quarantined: failed(shares, [.quarantine]),
