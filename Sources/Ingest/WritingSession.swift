@@ -335,7 +335,10 @@ final class WritingSession {
         }
         try writer.begin()
         try noteSettled()
-        if isComplete, let listing = mailbox.listing { try writer.clearDeferred(mailbox: mailboxID, except: run, family: listing.family) }
+        let listing = mailbox.listing
+        if isComplete, listing != nil || mailbox.isLookedThrough {
+            try writer.clearDeferred(mailbox: mailboxID, except: run, family: listing?.family)
+        }
         try writer.finishRun(run, now: options.now, counts: tally.messages)
         try writer.commit()
         return tally

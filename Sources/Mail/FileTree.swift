@@ -71,6 +71,7 @@ final class FileTree: Mailbox {
 
     var knownCount: Int { state.withLock { state in state.known + inner(state).reduce(0) { $0 + $1.knownCount } } }
     var oddities: [MailError] { state.withLock { state in state.oddities + inner(state).flatMap(\.oddities) } }
+    var isLookedThrough: Bool { oddities.allSatisfy { !$0.isOurFault } }
 
     func newestDeliveries(_ count: Int) -> [Int] {
         state.withLock { state in

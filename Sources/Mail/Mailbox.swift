@@ -69,6 +69,10 @@ public protocol Mailbox: AnyObject, Sendable {
     /// What was listed and where it went, for mailboxes that know; complete once `next` has returned no message.
     var listing: MailboxListing? { get }
 
+    /// Whether every message that is there and not known was handed out, so that one that was not is gone. To be asked once `next` has returned
+    /// no message.
+    var isLookedThrough: Bool { get }
+
     /// Names messages that an earlier run could not read: they are to come after all others. To be called before the first `next`.
     func tryLast(_ keys: Set<String>)
 
@@ -90,6 +94,9 @@ public protocol Mailbox: AnyObject, Sendable {
 extension Mailbox {
     /// Nothing is known.
     public var listing: MailboxListing? { nil }
+
+    /// Nobody knows: what comes from a pipe is another thing each time.
+    public var isLookedThrough: Bool { false }
 
     /// The order stays as it is.
     public func tryLast(_ keys: Set<String>) {}

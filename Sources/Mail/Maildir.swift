@@ -43,6 +43,7 @@ final class Maildir: Mailbox {
     var expectedCount: Int? { state.withLock { $0.listing == nil ? nil : $0.unknown.count } }
     var knownCount: Int { state.withLock { $0.known } }
     var oddities: [MailError] { state.withLock { $0.oddities } }
+    var isLookedThrough: Bool { oddities.allSatisfy { !$0.isOurFault } }
 
     func next(_ limit: Int) -> [Message] {
         state.withLock { state in

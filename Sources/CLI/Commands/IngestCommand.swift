@@ -362,6 +362,9 @@ enum IngestCondition: String, CaseIterable, ExpressibleByArgument {
 struct SettleAction: ExpressibleByArgument {
     let action: AfterAction
 
+    /// What an error of the command line names.
+    static let allValueStrings = ["leave", "mark-seen", "move:FOLDER", "delete"]
+
     init(action: AfterAction) { self.action = action }
 
     init?(argument: String) {
