@@ -45,6 +45,14 @@ SCENARIOS = {
 }
 
 
+def part(word):
+    """K/N, as two numbers."""
+    which, count = (int(number) for number in word.split("/"))
+    if not 1 <= which <= count:
+        raise ValueError
+    return which, count
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenarios", nargs="*", metavar="scenario", help="which; without any, all")
@@ -54,6 +62,7 @@ def main():
     parser.add_argument("--mails", type=int, default=50)
     parser.add_argument("--after", default="move:done", help="what is done with stored and with refused mail: move:done or delete")
     parser.add_argument("--after-other", default="move:other", help="what is done with mail without a report")
+    parser.add_argument("--part", type=part, metavar="K/N", help="points: only the K-th of N parts of them, each ends sooner")
     parser.add_argument("--limit", type=int, help="points, stale: so many for each error, evenly spread; otherwise all")
     parser.add_argument("--errors", default="KILL,ENOSPC,EIO", help="points: what happens at each")
     parser.add_argument("--kills", type=int, default=200, help="random-kills: how many")
