@@ -1,6 +1,6 @@
 import Mail
 
-/// CMS → the content that is signed; base64 → bytes; what begins like a mail.
+/// CMS → the content that is signed; base64 → bytes; what begins like a mail; the mails of an mbox.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let bytes = UnsafeRawBufferPointer(start: start, count: count)
@@ -12,6 +12,12 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let text = withoutLeadingBlanks(bytes)
     require(text.count <= count)
     sink &+= isMail(text) ? 1 : 0
+    var pieces = 0
+    for piece in mails(in: text) {
+        pieces += piece.count
+        for byte in piece { sink &+= UInt64(byte) }
+    }
+    require(pieces <= text.count, "more was cut out than there was")
     return 0
 }
 

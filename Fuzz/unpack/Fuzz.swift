@@ -16,6 +16,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         counter.bytes <= 3 * (limits.maxUnpackedBytes + 256 << 10), "\(counter.bytes) bytes for a limit of \(limits.maxUnpackedBytes)")
     require(counter.documents <= 3 * (limits.maxMembers + 1))
     require(!counter.isInside, "a document without an end")
+    require(counter.fileBytes <= limits.maxInnerArchiveBytes, "\(counter.fileBytes) bytes of files")
     return 0
 }
 
@@ -34,6 +35,15 @@ private struct Counter: DocumentReceiver {
     var documents = 0
     var isInside = false
     private var isRepeated = false
+    var fileBytes = 0
+
+    /// Every other thing that is no document.
+    func wantsFile(beginning head: UnsafeRawBufferPointer, member: String) -> Bool {
+        require(!isInside, "a file in a document")
+        return (head.first ?? 0) & 1 == 0
+    }
+
+    mutating func receiveFile(_ content: [UInt8], _ facts: DocumentFacts) { fileBytes += content.count }
 
     mutating func documentBegins(_ facts: DocumentFacts) {
         require(!isInside, "a document in a document")

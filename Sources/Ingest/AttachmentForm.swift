@@ -12,7 +12,9 @@ enum AttachmentForm: Equatable {
     case secure(SecureMail)
     /// A report, or a container of one, in base64 once more.
     case base64([UInt8])
-    /// Encrypted with OpenPGP, or by the mail server that keeps it.
+    /// The same in uuencode, in the midst of a text: all that lies in it.
+    case uuencoded([[UInt8]])
+    /// Encrypted with OpenPGP, by Microsoft's rights management, or by the mail server that keeps it.
     case encrypted
     /// Exchange's TNEF; whether attachments are in it.
     case tnef(hasAttachments: Bool)
@@ -59,19 +61,28 @@ enum AttachmentForm: Equatable {
             self = .otherArchive(name)
         } else if starts("Dovecot-LZ4") {
             self = .dovecotLZ4
-        } else if starts("CRYPTED\u{3}\u{7}") || starts("-----BEGIN PGP MESSAGE-----") {
+        } else if starts("CRYPTED\u{3}\u{7}") || starts("-----BEGIN PGP MESSAGE-----")
+            || starts([0x76, 0xe8, 0x04, 0x60, 0xc4, 0x11, 0xe3, 0x86])
+        {
             self = .encrypted
         } else if Self.harmlessMarks.contains(where: { starts($0) }) || (starts("RIFF") && (starts("WEBP", at: 8) || starts("WAVE", at: 8)))
         {
             self = .harmless
         } else if let secure = secureMail(bytes) {
             self = .secure(secure)
+        } else if starts("-----BEGIN PKCS7-----") || starts("-----BEGIN CMS-----") {
+            // The textual form of RFC 7468.
+            let lines = bytes.split(separator: 0x0a).filter { $0.first != UInt8(ascii: "-") }
+            let inner = Array(lines.joined(separator: [0x0a])).withUnsafeBytes { base64Content($0) }
+            self = .secure(inner.flatMap { $0.withUnsafeBytes { secureMail($0) } } ?? .damaged)
         } else if Self.isGzipWithoutStart(bytes) {
             self = .gzipWithoutStart
         } else if let inner = Self.base64(bytes) {
             self = .base64(inner)
         } else if isMail(withoutLeadingBlanks(bytes)) {
             self = .mail
+        } else if let files = Self.uuencoded(bytes) {
+            self = .uuencoded(files)
         } else {
             self = Self.isText(bytes) ? (Self.firstWord(bytes) == UInt8(ascii: "{") ? .json : .text) : .unknown
         }
@@ -81,6 +92,7 @@ enum AttachmentForm: Equatable {
         (Array("ustar".utf8), 257, "tar"), (Array("MSCF".utf8), 0, "CAB"), ([0x60, 0xea], 0, "ARJ"), (Array("-lh".utf8), 2, "LHA"),
         (Array("**ACE**".utf8), 7, "ACE"), ([0x1f, 0x9d], 0, "compress (.Z)"), ([0x1f, 0xa0], 0, "compress (.Z)"),
         ([0x02, 0x21, 0x4c, 0x18], 0, "LZ4 of its first generation"), (Array("LZIP".utf8), 0, "lzip"),
+        (Array("(This file must be converted with BinHex".utf8), 0, "BinHex"), ([0, 5, 0x16, 0], 0, "AppleSingle"),
         ([0x5d, 0x00, 0x00], 0, "lzma"), ([0x89, 0x4c, 0x5a, 0x4f], 0, "lzop"), (Array("zPQ".utf8), 0, "zpaq"),
         (Array("xar!".utf8), 0, "xar"), ([0xce, 0xb2, 0xcf, 0x81], 0, "brotli"),
     ]
@@ -122,6 +134,58 @@ enum AttachmentForm: Equatable {
             let inner = base64Content(bytes), isWorthOpening(inner)
         else { return nil }
         return inner
+    }
+
+    /// What lies in a text between lines `begin MODE NAME` and `end` (POSIX, uuencode), if any of it is worth opening.
+    private static func uuencoded(_ bytes: UnsafeRawBufferPointer) -> [[UInt8]]? {
+        let mark = Array("begin ".utf8)
+        var files: [[UInt8]] = []
+        var file: [UInt8]?
+        var position = 0
+        while position < bytes.count {
+            let end = bytes[position...].firstIndex(of: 0x0a) ?? bytes.count
+            var line = bytes[position..<end]
+            if line.last == 0x0d { line = line.dropLast() }
+            position = end + 1
+            if var content = file {
+                // A line says how many bytes it holds; one that holds none ends the file.
+                let count = line.first.map { Int($0 &- 0x20) & 0x3f } ?? 0
+                if count > 0, !line.starts(with: "end".utf8) {
+                    append(line.dropFirst(), count, to: &content)
+                    file = content
+                    continue
+                }
+                files.append(content)
+                file = nil
+            } else if line.starts(with: mark) {
+                let words = line.dropFirst(mark.count).split(separator: 0x20, maxSplits: 1)
+                if words.count == 2, (3...4).contains(words[0].count), words[0].allSatisfy({ (0x30...0x37).contains($0) }) { file = [] }
+            } else if files.isEmpty, position > 64 << 10 {
+                return nil
+            }
+        }
+        if let file { files.append(file) }
+        let worthy = files.filter { isWorthOpening($0) }
+        return worthy.isEmpty ? nil : worthy
+    }
+
+    /// Appends the `count` bytes of a line: four characters of six bits are three bytes. Blanks at the end may have been lost.
+    private static func append(_ line: Slice<UnsafeRawBufferPointer>, _ count: Int, to content: inout [UInt8]) {
+        var bits = 0
+        var held = 0
+        var left = count
+        var position = line.startIndex
+        while left > 0 {
+            let byte = position < line.endIndex ? line[position] : 0x20
+            position += 1
+            bits = bits << 6 | Int(byte &- 0x20) & 0x3f
+            held += 6
+            guard held >= 8 else { continue }
+            held -= 8
+            content.append(UInt8(truncatingIfNeeded: bits >> held))
+            bits &= (1 << held) - 1
+            left -= 1
+        }
     }
 
     private static func isWorthOpening(_ inner: [UInt8]) -> Bool {

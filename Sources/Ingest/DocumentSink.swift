@@ -87,10 +87,14 @@ final class DocumentSink {
         return member.isEmpty || attachmentName.isEmpty ? attachmentName + member : attachmentName + "!" + member
     }
 
+    /// How much was found so far: reports, and what is refused.
+    private(set) var findings = 0
+
     /// No document of the attachment could be reached.
     func refuse(attachment error: UnpackError) {
         // A document of it that was refused for the same reason has said so already.
         if refusedInAttachment == error.code { return }
+        findings += 1
         message.refusals.append(
             Refusal(
                 scope: .document, code: error.code.rawValue, place: message.place, member: attachment == nil ? "" : attachmentName,
@@ -100,6 +104,7 @@ final class DocumentSink {
 
     /// An attachment that is not opened; `name` is nil for a file.
     func refuse(part name: String?, code: String, detail: String) {
+        findings += 1
         message.refusals.append(Refusal(scope: .document, code: code, place: message.place, member: name ?? "", detail: detail))
         message.refusedDocuments += 1
     }
@@ -123,6 +128,7 @@ final class DocumentSink {
     }
 
     private func refuse(document error: (code: String, detail: String), endAhead: Int? = nil, _ facts: DocumentFacts) {
+        findings += 1
         if let endAhead { ahead.append((message.refusals.count, endAhead)) }
         message.refusals.append(
             Refusal(scope: .document, code: error.code, place: message.place, member: place(facts.member), detail: error.detail))
@@ -134,6 +140,13 @@ final class DocumentSink {
     /// What the unpacker sees of the sink.
     struct Receiver: DocumentReceiver {
         let sink: DocumentSink
+        /// `DocumentSink.findings` when the attachment began.
+        let findingsBefore: Int
+
+        init(sink: DocumentSink) {
+            self.sink = sink
+            findingsBefore = sink.findings
+        }
 
         mutating func documentBegins(_ facts: DocumentFacts) { sink.documentBegins() }
 
@@ -144,6 +157,23 @@ final class DocumentSink {
             if step == .next { sink.forgetDocument() }
             return step
         }
+
+        /// What lay in the attachment and may hold a report, or could if it were opened. Not read at once: the unpacker is busy.
+        private(set) var files: [(content: [UInt8], member: String)] = []
+
+        func wantsFile(beginning head: UnsafeRawBufferPointer, member: String) -> Bool {
+            // The last line may be cut.
+            let lines = UnsafeRawBufferPointer(rebasing: head[..<(head.lastIndex(of: 0x0a) ?? head.endIndex)])
+            if isMail(withoutLeadingBlanks(lines)) { return true }
+            switch AttachmentForm(head) {
+            case .mail, .secure, .sevenZip, .rar, .otherArchive, .tnef, .encrypted: return true
+            // Office documents are compound files, too.
+            case .outlookMessage: return member.lowercased().hasSuffix(".msg")
+            default: return false
+            }
+        }
+
+        mutating func receiveFile(_ content: [UInt8], _ facts: DocumentFacts) { files.append((content, facts.member)) }
     }
 
     private func documentBegins() {
@@ -251,6 +281,7 @@ final class DocumentSink {
     }
 
     private func keep(_ report: ParsedReport, _ facts: DocumentFacts) {
+        findings += 1
         var report = report
         if xmlBytes > 1 << 20 || report.recordCount > 2000 { report.deviations.insert(.largeReport) }
         let last = parser.takeBatches()

@@ -43,7 +43,7 @@ public struct Limits: Sendable, Equatable {
         Limit("nesting", .number, 2, 1...10, "nested-too-deep", \.unpacking.maxNesting, "archives inside one another"),
         Limit(
             "inner_archive_bytes", .bytes, 32 << 20, 4096...(1 << 30), "unpacked-too-large", \.unpacking.maxInnerArchiveBytes,
-            "an archive in an archive, which is held in memory"),
+            "an archive in an archive, and the mails in one, which are held in memory"),
         Limit(
             "checked_bytes", .bytes, 16 << 20, 0...(1 << 36), "unpacked-too-large", \.unpacking.maxVerifiedBytes,
             "what is unpacked of a refused document only to verify the checksum behind it"),

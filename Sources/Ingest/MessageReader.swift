@@ -81,6 +81,11 @@ final class MessageReader {
     /// Content decides whether a file is a mail, and whether either is compressed as a whole.
     private func readMessage(_ bytes: UnsafeRawBufferPointer, _ form: MessageForm, name: String, _ sink: DocumentSink) {
         nestedMails = 0
+        if !bytes.contains(0x0a), looksLikeMail(bytes), bytes.contains(0x0d) {
+            // The line ends of old Macs.
+            let lines = bytes.map { $0 == 0x0d ? 0x0a : $0 }
+            return lines.withUnsafeBytes { readMessage($0, form, name: name, sink) }
+        }
         let text = withoutLeadingBlanks(bytes)
         let container = sniff(bytes)
         if container.isStream {
@@ -105,7 +110,13 @@ final class MessageReader {
     private func readCompressed(_ bytes: UnsafeRawBufferPointer, _ container: Container, name: String, _ sink: DocumentSink) {
         do throws(UnpackError) {
             let content = try Unpacker.content(of: bytes, container, maxBytes: options.limits.mail.maxMessageBytes)
-            content.withUnsafeBytes { readMail(withoutLeadingBlanks($0), sink) }
+            content.withUnsafeBytes { content in
+                let text = withoutLeadingBlanks(content)
+                let several = mails(in: text)
+                if several.count < 2 { return readMail(several[0], sink) }
+                sink.beginAttachment(nil, name: name, bytes: bytes)
+                readNested(text, Attachment(file: name), sink)
+            }
         } catch {
             sink.beginAttachment(nil, name: name, bytes: bytes)
             let limit = error.code == .unpackedTooLarge ? " (limits.message_bytes)" : ""
@@ -125,6 +136,7 @@ final class MessageReader {
         case .container: unpack(bytes, name: name, sink)
         case .base64(let inner): inner.withUnsafeBytes { readNested($0, Attachment(file: name), sink) }
         case .secure(.signed(let inner)): inner.withUnsafeBytes { readNested($0, Attachment(file: name), sink) }
+        case .uuencoded(let files): for file in files { file.withUnsafeBytes { readNested($0, Attachment(file: name), sink) } }
         default:
             if case .refuse(let code, let detail) = PartRule.verdict(form, PartClaims(name: name, size: bytes.count), bytes) {
                 sink.refuse(part: nil, code: code, detail: detail)
@@ -156,7 +168,7 @@ final class MessageReader {
         claims.subject = facts.subject
         claims.author = facts.from
         // Our own mail come back, whatever is in it.
-        if attachment.isReturned || (facts.isFromMailSystem && !PartRule.isReportMail(claims)) {
+        if attachment.isReturned || (facts.isFromMailSystem && !PartRule.isReportOfMailSystem(claims)) {
             sink.hasReturned = true
             return
         }
@@ -190,13 +202,21 @@ final class MessageReader {
                 // The bytes lie in a buffer that the mail inside will use.
                 let copy = Array(content)
                 copy.withUnsafeBytes { readNested($0, sink.part ?? Attachment(file: claims.name), sink) }
+            case .uuencoded(let files):
+                let part = sink.part ?? Attachment(file: claims.name)
+                for file in files { file.withUnsafeBytes { readNested($0, part, sink) } }
             default: unpack(content, name: claims.name, sink)
             }
         }
     }
 
-    /// What lies in a part in another form: a mail or a piece of one, a container, a document.
+    /// What lies in a part in another form: a mail or a piece of one, several mails, a container, a document.
     private func readNested(_ bytes: UnsafeRawBufferPointer, _ attachment: Attachment, _ sink: DocumentSink) {
+        let text = withoutLeadingBlanks(bytes)
+        for piece in text.starts(with: "From ".utf8) ? mails(in: text) : [bytes] { readNested(one: piece, attachment, sink) }
+    }
+
+    private func readNested(one bytes: UnsafeRawBufferPointer, _ attachment: Attachment, _ sink: DocumentSink) {
         nestedMails += 1
         nestedDepth += 1
         defer { nestedDepth -= 1 }
@@ -231,7 +251,8 @@ final class MessageReader {
         }
         if attachment.mediaType != "text/html", !attachment.name.isEmpty { return true }
         let head = String(decoding: content.prefix(4096), as: UTF8.self)
-        return head.contains("feedback")
+        // With a namespace it may have a prefix.
+        return head.contains("<feedback") || head.contains(":feedback")
     }
 
     private func unpack(_ bytes: UnsafeRawBufferPointer, name: String, _ sink: DocumentSink) {
@@ -239,22 +260,31 @@ final class MessageReader {
         do throws(UnpackError) {
             try unpacker.unpack(bytes, name: name, into: &receiver)
         } catch {
-            if error.code == .noReportInArchive, let mail = mailInStream(bytes) {
-                return mail.withUnsafeBytes { readNested($0, sink.part ?? Attachment(file: name), sink) }
-            }
             sink.refuse(attachment: error)
         }
+        guard !receiver.files.isEmpty else { return }
+        // Only mails and what could hold one: if nothing comes of them the archive holds no report, as any other.
+        let before = sink.findings
+        let part = sink.part ?? Attachment(file: name)
+        for file in receiver.files { readFile(file.content, file.member, of: part, sink) }
+        if sink.findings == before, sink.findings == receiver.findingsBefore {
+            sink.refuse(
+                part: name, code: UnpackError.Code.noReportInArchive.rawValue, detail: "what could hold a report in it holds none")
+        }
     }
-}
 
-extension MessageReader {
-    /// The mail that a compressed stream holds; nil if it holds none.
-    private func mailInStream(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
-        let container = sniff(bytes)
-        guard container.isStream, let head = try? Unpacker.content(of: bytes, container, maxBytes: 1024, isHeadOnly: true),
-            head.withUnsafeBytes({ sniff($0) == .none && isMail(withoutLeadingBlanks($0)) })
-        else { return nil }
-        return try? Unpacker.content(of: bytes, container, maxBytes: options.limits.mail.maxMessageBytes)
+    /// What lay in an archive, by its content, as if it were attached to the mail itself.
+    private func readFile(_ content: [UInt8], _ member: String, of part: Attachment, _ sink: DocumentSink) {
+        var inner = part
+        let facts = mailReader.current
+        if !member.isEmpty { (inner.name, inner.mediaType) = (part.name + "!" + member, "") }
+        var claims = PartClaims(name: inner.name, mediaType: inner.mediaType, size: content.count)
+        claims.subject = facts.subject
+        claims.author = facts.from
+        content.withUnsafeBytes { bytes in
+            sink.beginAttachment(inner, name: inner.name, bytes: bytes)
+            judge(AttachmentForm(bytes), claims, bytes, sink)
+        }
     }
 }
 

@@ -47,12 +47,21 @@ enum PartRule {
         case removed = "attachment-removed"
         case compressedMail = "compressed-mail"
         case tlsReport = "tls-report"
+        case partial = "partial-mail"
     }
 
     static func verdict(_ form: AttachmentForm, _ part: PartClaims, _ content: UnsafeRawBufferPointer) -> PartVerdict {
         func refuse(_ code: Code, _ detail: String) -> PartVerdict { .refuse(code: code.rawValue, detail: detail) }
+        // What such a part holds is no content (RFC 2046 section 5.2).
+        if part.mediaType == "message/partial" {
+            return refuse(.partial, "a piece of a mail that was cut up (message/partial); have it sent in one piece")
+        }
+        if part.mediaType == "message/external-body" {
+            guard isReportMail(part) else { return .pass(kind: "other-attachment") }
+            return refuse(.removed, "only where the attachment lies (message/external-body); have it sent along")
+        }
         switch form {
-        case .container, .base64, .mail, .secure(.signed): return .open
+        case .container, .base64, .uuencoded, .mail, .secure(.signed): return .open
         case .sevenZip: return refuse(.sevenZip, "a 7z archive; ask the reporter for gzip, or unpack it and hand over the report")
         case .rar: return refuse(.rar, "a RAR archive; ask the reporter for gzip, or unpack it and hand over the report")
         case .otherArchive(let name):
@@ -85,7 +94,7 @@ enum PartRule {
         case .text: return text(part, content)
         case .unknown:
             if hasReportName(part) || claimsPacked(part) { return unreadable(part) }
-            return unclaimed(part)
+            return claimsSecure(part) ? refuse(.secureMail, "named as S/MIME, and is something else") : unclaimed(part)
         }
     }
 
@@ -115,11 +124,31 @@ enum PartRule {
             if saysRemoved { return .refuse(code: Code.removed.rawValue, detail: detail) }
             return unreadable(part)
         }
+        if claimsSecure(part) { return .refuse(code: Code.secureMail.rawValue, detail: "named as S/MIME, and is something else") }
+        if part.name.lowercased().hasPrefix("securedoc"), isReportMail(part) {
+            return .refuse(
+                code: Code.encrypted.rawValue, detail: "a page that fetches an encrypted mail; have reports sent in the clear")
+        }
+        if isReportMail(part), part.isBody, holdsReport(content) {
+            return .refuseIfAlone(
+                code: UnpackError.Code.unknownContainer.rawValue,
+                detail: "a report in the midst of a text; save it as a file, from <feedback> to </feedback>, and hand that over")
+        }
         if saysRemoved, isReportMail(part) { return .refuseIfAlone(code: Code.removed.rawValue, detail: detail) }
         return .pass(kind: part.name.isEmpty ? nil : "other-attachment")
     }
 
+    /// Whether a report stands in a text, from a line's beginning on: what is quoted in an answer does not.
+    private static func holdsReport(_ content: UnsafeRawBufferPointer) -> Bool {
+        let text = String(decoding: content.prefix(1 << 20), as: UTF8.self)
+        return text.split(whereSeparator: \.isNewline).contains { $0.hasPrefix("<feedback") } && text.contains("</feedback>")
+    }
+
     // MARK: - Claims
+
+    private static func claimsSecure(_ part: PartClaims) -> Bool {
+        ["application/pkcs7-mime", "application/x-pkcs7-mime"].contains(part.mediaType) || part.name.lowercased().hasSuffix(".p7m")
+    }
 
     /// `receiver!domain!begin!end` somewhere in the name (RFC 7489 §7.2.1.1).
     private static func hasReportName(_ part: PartClaims) -> Bool {
@@ -166,6 +195,15 @@ enum PartRule {
         let author = part.author.lowercased()
         return author.contains("dmarc") && author.contains("@")
             && (author.contains("report") || author.contains("reply") || author.contains("rua"))
+    }
+
+    /// The same of a mail that a mail system sends: it quotes the Subject of what it returns behind words of its own.
+    static func isReportOfMailSystem(_ part: PartClaims) -> Bool {
+        var subject = part.subject.lowercased()[...]
+        // `[Preview]` and the like.
+        if subject.hasPrefix("["), let end = subject.firstIndex(of: "]") { subject = subject[subject.index(after: end)...] }
+        subject = subject.drop { $0 == " " }
+        return isReportMail(part) && ["report domain", "dmarc", "aggregate"].contains { subject.hasPrefix($0) }
     }
 
     private static let removedVerbs = [

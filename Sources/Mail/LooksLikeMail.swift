@@ -44,6 +44,33 @@ public func isMail(_ bytes: UnsafeRawBufferPointer) -> Bool {
     return fields >= 2 && isKnown
 }
 
+/// The mails in `bytes`: each behind its line `From ` if they begin like an mbox, else all of them as one.
+///
+/// In the body of a mail such a line may stand as well; only one that a header follows divides.
+public func mails(in bytes: UnsafeRawBufferPointer) -> [UnsafeRawBufferPointer] {
+    let mark = Array("From ".utf8)
+    guard bytes.starts(with: mark) else { return [bytes] }
+    var position = 0
+    var mail: Int?
+    var pieces: [UnsafeRawBufferPointer] = []
+    while position < bytes.count {
+        let end = bytes[position...].firstIndex(of: 0x0a) ?? bytes.count - 1
+        if bytes[position...].starts(with: mark) {
+            let next = end + 1
+            if let start = mail {
+                if isMail(UnsafeRawBufferPointer(rebasing: bytes[next...])) {
+                    pieces.append(UnsafeRawBufferPointer(rebasing: bytes[start..<position]))
+                    mail = next
+                }
+            } else {
+                mail = next
+            }
+        }
+        position = end + 1
+    }
+    return pieces + [UnsafeRawBufferPointer(rebasing: bytes[(mail ?? 0)...])]
+}
+
 /// Whether `bytes` begin like a mail: with a header field of RFC 5322 section 2.2, or with an mbox's line `From `.
 ///
 /// A report in XML, gzip or zip never does.

@@ -67,4 +67,19 @@ public protocol DocumentReceiver {
     /// If `error` is nil, all its bytes have been delivered (as far as they were wanted) and the checksum holds;
     /// otherwise nothing that was delivered may be trusted.
     mutating func documentEnds(_ facts: DocumentFacts, error: UnpackError?) -> NextStep
+
+    /// Whether what lies in a container, is neither a document nor a container, and begins with these bytes is wanted as a whole, such as a
+    /// mail. `member` is as in `DocumentFacts`.
+    func wantsFile(beginning head: UnsafeRawBufferPointer, member: String) -> Bool
+
+    /// All of something that was wanted. It is as large as an archive in an archive may be, all those of an attachment together.
+    mutating func receiveFile(_ content: [UInt8], _ facts: DocumentFacts)
+}
+
+extension DocumentReceiver {
+    /// Nothing but documents is wanted.
+    public func wantsFile(beginning head: UnsafeRawBufferPointer, member: String) -> Bool { false }
+
+    /// Is not called where nothing is wanted.
+    public mutating func receiveFile(_ content: [UInt8], _ facts: DocumentFacts) {}
 }

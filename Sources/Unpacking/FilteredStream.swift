@@ -136,6 +136,33 @@ private func laterDictionary(_ bytes: UnsafeRawBufferPointer) -> Int {
     return largest
 }
 
+/// The largest window that a member of a zip asks for with a method that has one (APPNOTE.TXT section 4.4.5: 14 is LZMA, 93 Zstandard, 95 xz,
+/// 98 PPMd); 0 where the usual methods are used. Each place that looks like the header of a member is looked at, as libarchive reads it: of the
+/// method only the low byte.
+func zipWindowBytes(_ bytes: UnsafeRawBufferPointer) -> Int {
+    guard let base = bytes.baseAddress else { return 0 }
+    func number(_ offset: Int, _ count: Int) -> Int { (0..<count).reduce(0) { $0 | Int(bytes[offset + $1]) << (8 * $1) } }
+    var largest = 0
+    var streams: Set<Container> = []
+    var position = 0
+    while position + 30 <= bytes.count, let found = memchr(base + position, 0x50, bytes.count - position) {
+        let start = base.distance(to: UnsafeRawPointer(found))
+        position = start + 1
+        guard start + 30 <= bytes.count, bytes[start...].starts(with: [0x50, 0x4b, 3, 4]) else { continue }
+        let content = start + 30 + number(start + 26, 2) + number(start + 28, 2)
+        switch bytes[start + 8] {
+        // Version, size of the properties; a byte of them, then the dictionary.
+        case 14 where content + 9 <= bytes.count: largest = max(largest, number(content + 5, 4))
+        case 93: streams.insert(.zstd)
+        case 95: streams.insert(.xz)
+        // Four bits of order, then MiB of memory less one.
+        case 98 where content + 2 <= bytes.count: largest = max(largest, ((number(content, 2) >> 4 & 0xff) + 1) << 20)
+        default: break
+        }
+    }
+    return streams.reduce(largest) { max($0, windowBytes(bytes, $1)) }
+}
+
 private func dictionary(_ byte: UInt8) -> Int {
     let bits = Int(byte)
     guard bits <= 40 else { return .max }

@@ -17,7 +17,8 @@ public struct UnpackLimits: Sendable, Equatable {
     /// Container layers around a document. Default 2: a gzip in a gzip or in a zip occurs in practice, a third layer does not.
     public var maxNesting = 2
 
-    /// Bytes of an archive inside an archive, which is held in memory as a whole while it is read. Default 32 MiB.
+    /// Bytes of an archive inside an archive, which is held in memory as a whole while it is read; and of the mails in one attachment. Default
+    /// 32 MiB.
     public var maxInnerArchiveBytes = 32 << 20
     /// Bytes of one message that are unpacked only to reach and verify a checksum, after the receiver wanted no more. Default 16 MiB.
     public var maxVerifiedBytes = 16 << 20

@@ -21,6 +21,9 @@ public final class Unpacker {
         var attachmentSize = 0
         /// Documents of this attachment that have begun.
         var documents = 0
+        /// Files of this attachment that were handed over, and the bytes of all of them.
+        var files = 0
+        var fileBytes = 0
         var name = ""
         /// Nothing more of this attachment can be unpacked.
         var isExhausted = false
@@ -63,6 +66,8 @@ public final class Unpacker {
         spent.attachment = 0
         spent.attachmentSize = bytes.count
         spent.documents = 0
+        spent.files = 0
+        spent.fileBytes = 0
         spent.name = name
         spent.isExhausted = false
         let container = sniff(bytes)
@@ -183,7 +188,9 @@ public final class Unpacker {
             let content = UnsafeRawBufferPointer(buffer)
             let inner = sniff(content)
             switch inner {
-            case .none: throw error(noReport(content), layer.member)
+            case .none:
+                guard receiver.wantsFile(beginning: content, member: layer.member) else { throw error(noReport(content), layer.member) }
+                try handOver(Array(content), layer, to: &receiver)
             case .xml: deliverPlain(content, layer, isCharged: true, into: &receiver)
             default: try open(content, inner, layer, into: &receiver)
             }
@@ -258,6 +265,8 @@ public final class Unpacker {
         case document(DocumentFacts, Failure?, next: Int?)
         /// The content is an archive itself.
         case archive([UInt8], Container, DocumentNotes)
+        /// The content is none, and wanted.
+        case file([UInt8], DocumentNotes)
     }
 
     private func openDeflated<R: DocumentReceiver>(
@@ -272,6 +281,11 @@ public final class Unpacker {
                 var innerLayer = layer
                 innerLayer.notes = notes
                 try openInner(inner, container, innerLayer, into: &receiver)
+                return
+            case .file(let content, let notes):
+                var innerLayer = layer
+                innerLayer.notes = notes
+                try handOver(content, innerLayer, to: &receiver)
                 return
             case .document(let facts, let failure, let next):
                 let step = receiver.documentEnds(facts, error: failure.map { error($0, layer.member) })
@@ -335,7 +349,9 @@ public final class Unpacker {
                 let known = UnsafeRawBufferPointer(rebasing: buffer[..<filled])
                 content = sniffPrefix(known, isComplete: isEnd || filled == buffer.count)
                 if content == nil { continue }
-                if content == Container.none { throw error(failure ?? noReport(known), layer.member) }
+                if content == Container.none, failure != nil || !receiver.wantsFile(beginning: known, member: layer.member) {
+                    throw error(failure ?? noReport(known), layer.member)
+                }
             }
             let chunk = UnsafeRawBufferPointer(rebasing: buffer[..<filled])
             filled = 0
@@ -354,7 +370,9 @@ public final class Unpacker {
                 archive.append(contentsOf: chunk)
                 if archive.count > limits.maxInnerArchiveBytes { failure = failure ?? innerTooLarge() }
                 if let failure { throw error(failure, layer.member) }
-                if isEnd { return .archive(archive, content ?? Container.none, layer.notes) }
+                guard isEnd else { continue }
+                guard let content, content != .none else { return .file(archive, layer.notes) }
+                return .archive(archive, content, layer.notes)
             }
         }
     }
@@ -379,6 +397,8 @@ public final class Unpacker {
     private enum MemberEnd {
         case document(DocumentFacts, Failure?)
         case archive([UInt8], Container)
+        /// Neither XML nor an archive, and wanted.
+        case file([UInt8])
         /// Neither XML nor an archive.
         case other
         case failed(Failure)
@@ -393,8 +413,13 @@ public final class Unpacker {
     private func openZip<R: DocumentReceiver>(
         _ bytes: UnsafeRawBufferPointer, _ layer: Layer, into receiver: inout R
     ) throws(UnpackError) {
-        let documentsBefore = spent.documents
+        let before = spent.documents + spent.files
         try refuseLargeDirectory(bytes, layer)
+        let window = zipWindowBytes(bytes)
+        guard window <= FilteredStream.maxWindowBytes else {
+            let found = "a window of \(window) bytes for a member; the limit is \(FilteredStream.maxWindowBytes)"
+            throw error(Failure(.unpackedTooLarge, found), layer.member)
+        }
         let archive = ZipArchive(bytes)
         var problem: UnpackError?
         var entries = 0
@@ -425,6 +450,8 @@ public final class Unpacker {
                 } catch  where error.code != .noReportInArchive {
                     problem = problem ?? error
                 } catch {}
+            case .file(let content):
+                do throws(UnpackError) { try handOver(content, inner, to: &receiver) } catch { problem = problem ?? error }
             case .document(var facts, let failure):
                 facts.notes = inner.notes
                 var step = receiver.documentEnds(facts, error: failure.map { error($0, inner.member) })
@@ -437,7 +464,7 @@ public final class Unpacker {
             }
         }
         if let problem { throw problem }
-        if spent.documents == documentsBefore, !spent.isExhausted {
+        if spent.documents + spent.files == before, !spent.isExhausted {
             throw error(Failure(.noReportInArchive, members == 0 ? "no member" : "no member holds XML"), layer.member)
         }
     }
@@ -490,6 +517,7 @@ public final class Unpacker {
         var content: Container?
         var pending: [UInt8] = []
         var isWanted = true
+        var isFile = false
         while true {
             var chunk = UnsafeRawBufferPointer(start: nil, count: 0)
             var failure: Failure?
@@ -509,6 +537,10 @@ public final class Unpacker {
                 if content == nil { continue }
                 if content == Container.none {
                     if let failure { return .failed(failure) }
+                    let head = pending + chunk
+                    isFile = head.withUnsafeBytes { receiver.wantsFile(beginning: $0, member: layer.member) }
+                }
+                if content == Container.none, !isFile {
                     return isEnd || member.isSizeKnown ? .other : passOver(archive)
                 }
             }
@@ -526,7 +558,7 @@ public final class Unpacker {
                 pending.append(contentsOf: chunk)
                 if pending.count > limits.maxInnerArchiveBytes { failure = failure ?? innerTooLarge() }
                 if let failure { return .failed(failure) }
-                if isEnd { return .archive(pending, content ?? Container.none) }
+                if isEnd { return isFile ? .file(pending) : .archive(pending, content ?? Container.none) }
             }
         }
     }
@@ -567,6 +599,18 @@ public final class Unpacker {
         for _ in 1..<position.index { _ = archive.next() }
         guard case .member(let member) = archive.next() else { return .other }
         return readMember(archive, member, layer, isRepeat: true, into: &receiver)
+    }
+
+    // MARK: Files
+
+    private func handOver<R: DocumentReceiver>(_ content: [UInt8], _ layer: Layer, to receiver: inout R) throws(UnpackError) {
+        spent.fileBytes += content.count
+        guard spent.fileBytes <= limits.maxInnerArchiveBytes else { throw error(innerTooLarge(), layer.member) }
+        spent.files += 1
+        receiver.receiveFile(
+            content,
+            DocumentFacts(
+                member: layer.member, container: layer.outermost, compressedBytes: spent.attachmentSize, notes: layer.notes))
     }
 
     // MARK: Budget and errors
@@ -614,7 +658,8 @@ public final class Unpacker {
 
     private func innerTooLarge() -> Failure {
         Failure(
-            .unpackedTooLarge, "an archive in the archive of more than \(limits.maxInnerArchiveBytes) bytes (limits.inner_archive_bytes)")
+            .unpackedTooLarge,
+            "an archive or mails in the archive of more than \(limits.maxInnerArchiveBytes) bytes (limits.inner_archive_bytes)")
     }
 
     private func noReport(_ content: UnsafeRawBufferPointer) -> Failure {

@@ -89,7 +89,7 @@ extension Corpus {
             },
             mail("E1", "only line ends", .notAReport("not-a-report-mail")) { String(repeating: "\n", count: 100_000) },
             mail("E1", "only colons", .notAReport("not-a-report-mail")) { String(repeating: ":\n", count: 10_000) },
-            mail("E1", "only CR for line ends", .notAReport("not-a-report-mail")) {
+            mail("E1", "only CR for line ends", .stored()) {
                 (top + part("e1-cr")).split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r")
             },
             mail("E1", "no header", .notAReport("not-a-report-mail")) { "\nhello\n" },

@@ -85,7 +85,43 @@ struct PartRuleTests {
         Row(
             what: "JSON", bytes: Array("{\"a\": 1}".utf8), name: file + ".json", type: "application/tlsrpt+json", subject: report,
             want: .pass),
+        // Encrypted by others, and where something else stands in place of the attachment.
+        Row(
+            what: "Microsoft's rights management", bytes: [0x76, 0xe8, 0x04, 0x60, 0xc4, 0x11, 0xe3, 0x86] + noise, name: "message.rpmsg",
+            want: .refuse("encrypted-mail")),
+        Row(
+            what: "an encrypted page", bytes: Array("Open this page".utf8), name: "securedoc_20261102.html", type: "text/html",
+            subject: report, want: .refuse("encrypted-mail")),
+        Row(
+            what: "a page under that name with a note", bytes: Array("Open this page".utf8), name: "securedoc.html",
+            type: "text/html", subject: "hello", want: .pass),
+        Row(what: "a piece of a mail", bytes: noise, type: "message/partial", subject: "hello", want: .refuse("partial-mail")),
+        Row(
+            what: "where the attachment lies", bytes: Array("Content-Type: application/gzip\n".utf8), type: "message/external-body",
+            subject: report, want: .refuse("attachment-removed")),
+        Row(
+            what: "where the attachment of a note lies", bytes: Array("Content-Type: image/png\n".utf8), type: "message/external-body",
+            subject: "hello", want: .pass),
+        Row(
+            what: "a text called S/MIME", bytes: gone, name: "smime.p7m", type: "application/pkcs7-mime",
+            want: .refuse("smime-damaged")),
+        Row(what: "noise called S/MIME", bytes: noise, name: "smime.p7m", want: .refuse("smime-damaged")),
+        Row(
+            what: "BinHex as a report", bytes: Array("(This file must be converted with BinHex 4.0)\n".utf8), name: file + ".hqx",
+            want: .refuse("archive-other")),
+        // A report in a text.
+        Row(
+            what: "XML behind words, in a report mail", bytes: Array("Here it is:\n<feedback>\n</feedback>\n".utf8), type: "text/plain",
+            subject: report, want: .alone("unknown-container")),
+        Row(
+            what: "XML behind words, in a note", bytes: Array("Here it is:\n<feedback>\n</feedback>\n".utf8), type: "text/plain",
+            subject: "hello", want: .pass),
+        Row(
+            what: "XML that is quoted in an answer", bytes: Array("> <feedback>\n> </feedback>\nWhat is this?\n".utf8), type: "text/plain",
+            subject: "Re: " + report, want: .pass),
         // What is opened.
+        Row(what: "uuencode of a gzip", bytes: Array("Hello\n\nbegin 644 r.gz\n$'XL(\n`\nend\n".utf8), type: "text/plain", want: .open),
+        Row(what: "uuencode of a text", bytes: Array("begin 644 a.txt\n%:&5L;&\\\n`\nend\n".utf8), type: "text/plain", want: .pass),
         Row(what: "gzip under any name", bytes: [0x1f, 0x8b, 8, 0], name: "ATT1", want: .open),
         Row(what: "xz", bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], want: .open),
         Row(what: "base64 of a gzip", bytes: Array(("H4sI" + String(repeating: "A", count: 60) + "\n").utf8), name: "r.gz", want: .open),
@@ -105,6 +141,33 @@ struct PartRuleTests {
         case (.refuse(let code, let detail), .refuse(let wanted)): #expect(code == wanted && !detail.isEmpty)
         case (.refuseIfAlone(let code, let detail), .alone(let wanted)): #expect(code == wanted && !detail.isEmpty)
         default: Issue.record("\(verdict)")
+        }
+    }
+
+    @Test("uuencode is undone, whole, cut off, or without blanks at the ends of lines, as often as it stands there")
+    func uuencode() {
+        func form(_ text: String) -> AttachmentForm { Array(text.utf8).withUnsafeBytes { AttachmentForm($0) } }
+        let bytes: [UInt8] = [0x1f, 0x8b, 8, 0]
+        for text in ["begin 644 r.gz\n$'XL(``\n`\nend\n", "begin 0600 a b\r\n$'XL(\r\n \r\nend\r\n", "x\n\nbegin 644 r.gz\n$'XL("] {
+            #expect(form(text) == .uuencoded([bytes]), "\(text)")
+        }
+        let twice = "begin 644 r.gz\n$'XL(``\n`\nend\nand\nbegin 644 s.gz\n$'XL(``\n`\nend\n"
+        #expect(form(twice) == .uuencoded([bytes, bytes]))
+        for text in ["begin 644\n$'XL(``\n", "begin at 8 o'clock\n", "begin 999 x\n$'XL(``\n", "begin 644 x\n"] {
+            #expect(form(text) == .text)
+        }
+    }
+
+    @Test("a mail system's mail is a report only if its Subject begins as one")
+    func mailSystem() {
+        func isReport(_ subject: String) -> Bool {
+            PartRule.isReportOfMailSystem(PartClaims(subject: subject, author: "MAILER-DAEMON@mx.example"))
+        }
+        for subject in [Self.report, "[Preview] " + Self.report, "  report domain: a submitter: b", "DMARC aggregate report"] {
+            #expect(isReport(subject), "\(subject)")
+        }
+        for subject in ["Undeliverable: " + Self.report, "Returned mail: " + Self.report, "Re: DMARC report", "failure notice", ""] {
+            #expect(!isReport(subject), "\(subject)")
         }
     }
 

@@ -15,6 +15,9 @@ struct Recorder: DocumentReceiver {
     var wanted = Int.max
     /// How often each document is asked for once more.
     var repeats = 0
+    /// What is neither a document nor a container is wanted if it begins so.
+    var wantedFile: [UInt8]?
+    private(set) var files: [(member: String, bytes: [UInt8])] = []
     private var current: [UInt8] = []
     private var times = 0
     private(set) var begun = 0
@@ -33,6 +36,10 @@ struct Recorder: DocumentReceiver {
         current.append(contentsOf: chunk)
         return current.count < wanted
     }
+
+    func wantsFile(beginning head: UnsafeRawBufferPointer, member: String) -> Bool { wantedFile.map { head.starts(with: $0) } ?? false }
+
+    mutating func receiveFile(_ content: [UInt8], _ facts: DocumentFacts) { files.append((facts.member, content)) }
 
     mutating func documentEnds(_ facts: DocumentFacts, error: UnpackError?) -> NextStep {
         times += 1

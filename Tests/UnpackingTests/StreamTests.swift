@@ -28,6 +28,30 @@ struct StreamTests {
         for count in 0..<12 { _ = window(Array(Self.xz(dictionary: 40).prefix(count + 12)), .xz) }
     }
 
+    /// A member of a zip with a method of compression and its first bytes.
+    private func member(_ method: UInt8, _ content: [UInt8]) -> [UInt8] {
+        [0x50, 0x4b, 3, 4, 63, 0, 0, 0, method, 0] + [UInt8](repeating: 0, count: 16) + [1, 0, 2, 0, 0x61, 0, 0] + content
+    }
+
+    @Test("windows of a zip's members are read from their headers")
+    func zipWindows() {
+        func window(_ bytes: [UInt8]) -> Int { bytes.withUnsafeBytes { zipWindowBytes($0) } }
+        #expect(window(member(8, Self.xz(dictionary: 40))) == 0)
+        #expect(window(member(14, [9, 20, 5, 0, 0x5d, 0xff, 0xff, 0xff, 0xff])) == 0xffff_ffff)
+        #expect(window(member(14, [9, 20, 5, 0, 0x5d, 0, 0, 0x80, 0])) == 8 << 20)
+        #expect(window(member(95, Self.xz(dictionary: 37))) == 3 << 29)
+        #expect(window(member(93, [0x28, 0xb5, 0x2f, 0xfd, 0, 0xa8, 0])) == 2 << 30)
+        #expect(window(member(98, [0xf7, 0x0f])) == 256 << 20)
+        #expect(window(member(98, [0xf7, 0x00])) == 16 << 20)
+        // The largest of several, wherever it stands.
+        #expect(window(member(8, [1]) + member(98, [0xf7, 0]) + member(14, [9, 20, 5, 0, 0x5d, 0, 0, 0, 0x60])) == 0x6000_0000)
+        let whole = member(14, [9, 20, 5, 0, 0x5d, 0, 0, 0, 0x60])
+        for count in 0..<whole.count { #expect(window(Array(whole.prefix(count))) == 0) }
+        for bytes in [member(14, [9, 20, 5, 0, 0x5d, 0xff, 0xff, 0xff, 0xff]), member(98, [0xf7, 0x0f])] {
+            #expect(unpack(bytes + [UInt8](repeating: 0, count: 40)).code == .unpackedTooLarge)
+        }
+    }
+
     @Test("what only begins like one is damaged, what asks for too much is refused")
     func refused() {
         let limits = UnpackLimits()

@@ -1,6 +1,7 @@
 """What a real mailbox gets: mails in other forms, reports in forms that are not opened, and our own mail come back."""
 
 import base64
+import binascii
 import bz2
 
 from . import containers, mailform, packing, wrappings
@@ -57,6 +58,47 @@ def build():
             lines.insert(1, "Content-Transfer-Encoding: base64")
         stored(f"mails/attached-mail-{label}.eml", mailform.multipart(from_owner("FW: rapport", f"attached.{label}@stichting.example"), "=-buiten-=", [
             mailform.text("Zie bijlage.\n"), mailform.part(lines, body)]), document.expected(["forwarded-report", "odd-subject"]))
+    # In uuencode, which is no transfer encoding of MIME.
+    def uuencoded(content):
+        lines = b"".join(binascii.b2a_uu(content[start:start + 45]) for start in range(0, len(content), 45))
+        return f"begin 644 {name()}\n".encode() + lines + b"`\nend\n"
+
+    document, data, headers = parts_of("uuencode")
+    stored("mails/uuencode-in-text.eml", mailform.part([*headers, "Content-Type: text/plain"], b"Bijgaand het rapport.\n\n" + uuencoded(containers.gzip(data))),
+           document.expected(["odd-media-type", "odd-file-name"]))
+    document, data, headers = parts_of("uuencode-attached")
+    stored("mails/uuencode-attached.eml", wrapped(headers, mailform.part(
+        [f'Content-Type: application/octet-stream; name="{name()}"'], uuencoded(containers.gzip(data)))), document.expected(["generic-media-type"]))
+    document, data, headers = parts_of("cr")
+    stored("mails/line-ends-of-old-macs.eml", wrapped(headers, packed(data)).replace(b"\n", b"\r"), document.expected([]))
+
+    # A mail in an archive, and mails in a folder of old.
+    def whole(label):
+        document, data, headers = parts_of(label)
+        return document, wrapped(headers, packed(data), boundary="=-binnen-=")
+
+    def forwarded(label, *attachments):
+        return mailform.multipart(from_owner("FW: rapport", f"{label}@stichting.example"), "=-buiten-=", [mailform.text("Zie bijlage.\n"), *attachments])
+
+    def archived(label, file, media, change):
+        document, mail = whole(label)
+        stored(f"mails/{label}.eml", forwarded(label, mailform.attachment(file, media, change(mail))), document.expected(["forwarded-report", "odd-subject"]))
+
+    archived("mail-in-zip", "mails.zip", "application/zip", lambda mail: containers.zip([("leesmij.txt", b"De mail.\n"), ("rapport.eml", mail)]))
+    archived("mail-in-zip-in-zip", "mails.zip", "application/zip", lambda mail: containers.zip([("in.zip", containers.zip([("rapport.eml", mail)]))]))
+    archived("mail-in-gzip-in-zip", "mails.zip", "application/zip", lambda mail: containers.zip([("rapport.eml.gz", containers.gzip(mail))]))
+    archived("mail-in-attached-bzip2", "rapport.eml.bz2", "application/octet-stream", lambda mail: bz2.compress(mail, 9))
+
+    def folder(*mails):
+        return b"".join(f"From dmarc@{RECEIVER} Thu Oct 29 01:00:00 2026\n".encode() + mail + b"\n" for mail in mails)
+
+    (one, first), (two, second) = whole("folder-a"), whole("folder-b")
+    question = mailform.part(mailform.top("lezer@example.com", "Vraag", END - 3000, "folder-c@example.com", ["Content-Type: text/plain"]),
+                             "Klopt dit?\n\nFrom here on it is a quotation.\n")
+    for label, file, media, change in (("folder-attached", "oud.mbox", "application/octet-stream", lambda box: box),
+                                       ("folder-in-zip", "oud.zip", "application/zip", lambda box: containers.zip([("oud.mbox", box)]))):
+        stored(f"mails/{label}.eml", forwarded(label, mailform.attachment(file, media, change(folder(first, question, second)))),
+               *[document.expected(["forwarded-report", "odd-subject"]) for document in (one, two)])
     document, data, headers = parts_of("base64-twice")
     twice = base64.encodebytes(containers.gzip(data))
     stored("mails/base64-twice.eml", wrapped(headers, mailform.attachment(name(), "application/gzip", twice)), document.expected([]))
@@ -69,6 +111,11 @@ def build():
             *headers, 'Content-Type: application/pkcs7-mime; smime-type=signed-data; name="smime.p7m"', "Content-Transfer-Encoding: base64",
             'Content-Disposition: attachment; filename="smime.p7m"'], mailform.base64_lines(sign(entity)) + "\n"),
                document.expected(["forwarded-report"]))
+    document, data, headers = parts_of("smime-textual")
+    entity = mailform.crlf(mailform.multipart([], "=-in-=", [note, packed(data)]))
+    stored("mails/smime-textual.eml", mailform.part(
+        [*headers, 'Content-Type: application/pkcs7-mime; smime-type=signed-data; name="smime.p7m"'],
+        "-----BEGIN PKCS7-----\n" + mailform.base64_lines(packing.signed(entity)) + "\n-----END PKCS7-----\n"), document.expected(["forwarded-report"]))
     document, data, headers = parts_of("smime-detached")
     stored("mails/smime-detached.eml", mailform.multipart(headers, "=-ondertekend-=", [
         mailform.multipart_part("=-in-=", [note, packed(data)], "mixed"),
@@ -135,6 +182,32 @@ def build():
     expect("refused/dovecot-lz4.eml", {"outcome": "refused", "code": "compressed-mail", "reports": []})
     put("refused/xz-wide-window.xml.xz", packing.xz(data, dictionary=40))
     expect("refused/xz-wide-window.xml.xz", {"outcome": "refused", "code": "unpacked-too-large", "reports": []})
+    refused("refused/zstd-wide-window.xml.zst", packing.zstd(b"")[:4] + b"\x00\xa8" + bytes(60), "unpacked-too-large")
+    refused("refused/zip-wide-window.zip", containers.zip_by_hand("rapport.xml", data, body=b"\x09\x14\x05\x00\x5d\xff\xff\xff\xff" + bytes(60), method=14),
+            "unpacked-too-large")
+
+    unopened("encrypted-by-rights", "encrypted-mail", "message.rpmsg", "application/x-microsoft-rpmsg-message", b"\x76\xe8\x04\x60\xc4\x11\xe3\x86" + bytes(400))
+    unopened("encrypted-page", "encrypted-mail", "securedoc.html", "text/html", b"<html><body>Open this page to read the message.</body></html>\n")
+    unopened("report-in-binhex", "archive-other", name("hqx"), "application/mac-binhex40",
+             b"(This file must be converted with BinHex 4.0)\r\n\r\n:$f*TEQKPH#jdDA*d!%\r\n:\r\n")
+    document, data, headers = parts_of("elsewhere")
+    refused("refused/attachment-elsewhere.eml", wrapped(headers, mailform.part(
+        ['Content-Type: message/external-body; access-type=URL; URL="https://ontvanger.example/r"'],
+        f'Content-Type: application/gzip; name="{name()}"\n\n')), "attachment-removed")
+    document, data, headers = parts_of("pieces")
+    lines = wrapped(headers, packed(data)).splitlines(True)
+    for part, piece in (("", lines[:-12]), ("-b", lines[-12:])):
+        refused(f"refused/partial-mail{part}.eml", mailform.part(
+            [*headers, f'Content-Type: message/partial; id="1@{RECEIVER}"; number={2 if part else 1}; total=2'], b"".join(piece)), "partial-mail")
+    document, data, headers = parts_of("amid")
+    refused("refused/report-amid-text.eml", mailform.part([*headers, "Content-Type: text/plain; charset=utf-8"],
+                                                          "Bijgaand het rapport:\n\n" + data.decode()), "unknown-container")
+
+    # In an archive no less.
+    unopened("seven-zip-in-zip", "archive-seven-zip", "rapporten.zip", "application/zip", containers.zip([("rapport.7z", seven)]))
+    tar = b"rapport.xml".ljust(257, b"\x00") + b"ustar\x0000" + bytes(248) + data
+    unopened("tar-in-gzip", "archive-other", "rapporten.tar.gz", "application/gzip", containers.gzip(tar + bytes(-len(tar) % 512)))
+    unopened("note-in-zip", "no-report-in-archive", "mails.zip", "application/zip", containers.zip([("vraag.eml", question)]), "oude mail")
 
     # A person's mail stays one, whatever hangs on it.
     def persons(file, code, *attachments):
@@ -145,6 +218,8 @@ def build():
             mailform.attachment("brief.pdf", "application/pdf", b"%PDF-1.4\n%%EOF\n"))
     persons("note-with-winmail-dat", "other-attachment", mailform.attachment("winmail.dat", "application/ms-tnef", packing.tnef(
         (1, 0x00089006, b"\x00\x00\x01\x00"), (1, 0x00078008, b"IPM.Microsoft Mail.Note\x00"))))
+    not_a_report("mails/note-in-html.eml", mailform.part(mailform.top("lezer@example.com", "Vraag", END - 3000, "html@example.com", [
+        "Content-Type: text/html"]), "<!DOCTYPE html><html><body>Waar kan ik feedback geven?</body></html>\n"), "not-a-report-mail")
     persons("note-signed", "other-attachment", mailform.attachment("smime.p7s", "application/pkcs7-signature", packing.signature()))
 
     # Our own reports come back.
@@ -171,6 +246,11 @@ def build():
             sorry, mailform.part(["Content-Type: message/disposition-notification"], "Final-Recipient: rfc822; rua@groot.example\nDisposition: x; displayed\n"),
             attached], "report", parameters="; report-type=disposition-notification"),
     }
+    quoting = mailform.top(f"MAILER-DAEMON@{RECEIVER}", f"Undeliverable: Report Domain: groot.example Submitter: stichting.example Report-ID: <{document.id}>",
+                           END + 9000, f"dsn-c@{RECEIVER}")
+    cases["own-report-hung-on-a-bounce"] = mailform.multipart(quoting, "=-dsn-=", [sorry, packed(xml(document))])
+    cases["own-report-in-a-bounce-in-zip"] = forwarded("bounce-in-zip", mailform.attachment("mails.zip", "application/zip", containers.zip(
+        [("bounce.eml", cases["own-report-in-a-bounce"])])))
     for file, content in cases.items():
         not_a_report(f"mails/{file}.eml", content, "bounce")
     complaint = mailform.multipart(postmaster, "=-arf-=", [

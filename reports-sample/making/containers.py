@@ -42,12 +42,13 @@ DOS_TIME = (6 << 11) | 0
 DOS_DATE = ((2026 - 1980) << 9) | (10 << 5) | 31
 
 
-def zip_by_hand(name, data, descriptor=False, zip64=False, encrypted=False, body=None):
+def zip_by_hand(name, data, descriptor=False, zip64=False, encrypted=False, body=None, method=8):
     """A ZIP of one member with the features that zipfile does not write on request.
 
     descriptor: sizes and CRC follow the data, as a streaming writer has to do it.
     zip64: sizes live in the ZIP64 extra field although they are small.
     encrypted: the encryption flag is set and the data are noise after a 12-byte header.
+    method: how `body` is said to be compressed.
     """
     name = name.encode("utf-8")
     packed = _deflate(data) if body is None else body
@@ -57,12 +58,12 @@ def zip_by_hand(name, data, descriptor=False, zip64=False, encrypted=False, body
     big = 0xFFFFFFFF
     extra = struct.pack("<HHQQ", 1, 16, len(data), len(packed)) if zip64 else b""
     local_sizes = (0, 0, 0) if descriptor else ((crc, big, big) if zip64 else (crc, len(packed), len(data)))
-    local = struct.pack("<IHHHHHIIIHH", 0x04034B50, version, flags, 8, DOS_TIME, DOS_DATE, *local_sizes, len(name),
+    local = struct.pack("<IHHHHHIIIHH", 0x04034B50, version, flags, method, DOS_TIME, DOS_DATE, *local_sizes, len(name),
                         len(extra)) + name + extra + packed
     if descriptor:
         local += struct.pack("<IIII", 0x08074B50, crc, len(packed), len(data))
     sizes = (big, big) if zip64 else (len(packed), len(data))
-    central = struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 0x0300 | version, version, flags, 8, DOS_TIME, DOS_DATE, crc,
+    central = struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, 0x0300 | version, version, flags, method, DOS_TIME, DOS_DATE, crc,
                           *sizes, len(name), len(extra), 0, 0, 0, 0o644 << 16, 0) + name + extra
     tail = b""
     if zip64:
