@@ -1,7 +1,7 @@
 /// Canonical and readable forms of domain names.
 ///
-/// Canonical: ASCII lower case, no final dot, internationalised labels as A-labels (`xn--…`, RFC 5890), so that two spellings of one
-/// domain compare equal. Names in reports are data: nothing here refuses a name, an impossible one is kept as it is.
+/// Canonical: ASCII lower case, no final dot, internationalised labels as A-labels (`xn--…`, RFC 5890) of their composed form (NFC), so that two
+/// spellings of one domain compare equal. Names in reports are data: nothing here refuses a name, an impossible one is kept as it is.
 public enum DomainName {
     /// The canonical form of `text`, which must already be trimmed.
     public static func canonical(_ text: String) -> String {
@@ -10,7 +10,7 @@ public enum DomainName {
             bytes.last != UInt8(ascii: ".") && bytes.allSatisfy { $0 < 0x80 && !(0x41...0x5A).contains($0) }
         }
         if isPlain { return name }
-        name = name.lowercased()
+        name = Composition.composed(name.lowercased())
         while name.hasSuffix(".") { name.removeLast() }
         guard name.utf8.contains(where: { $0 >= 0x80 }) else { return name }
         return name.split(separator: ".", omittingEmptySubsequences: false).map { label in
@@ -23,41 +23,82 @@ public enum DomainName {
 
     /// The form for people: A-labels decoded where that is unambiguous.
     ///
-    /// A label that mixes scripts, or is not what its own decoding encodes to, could be read as somebody else's domain: it stays `xn--…`.
+    /// A label that mixes scripts, is of another script than the one behind it, has only letters that look like Latin ones, or is not what its own
+    /// decoding encodes to, could be read as somebody else's domain: it stays `xn--…`.
     public static func readable(_ name: String) -> String {
         // Nearly no name has two hyphens in a row, and to look for more takes long.
         guard zip(name.utf8, name.utf8.dropFirst()).contains(where: { $0 == 0x2D && $1 == 0x2D }) else { return name }
-        return name.split(separator: ".", omittingEmptySubsequences: false).map { label in
-            guard label.hasPrefix("xn--"), let scalars = Punycode.decode(label.dropFirst(4)), isOneScript(scalars) else {
-                return String(label)
-            }
-            var text = String.UnicodeScalarView()
-            text.append(contentsOf: scalars)
-            let decoded = String(text)
-            return canonical(decoded) == label ? decoded : String(label)
+        let labels = name.split(separator: ".", omittingEmptySubsequences: false).map(Label.init)
+        return labels.indices.map { index in
+            let label = labels[index]
+            guard let decoded = label.decoded else { return String(label.text) }
+            // Whoever has a domain in his own script may well have a `mail` before it; what is behind it decides whose it is.
+            guard index + 1 < labels.count, let behind = labels[index + 1].script else { return decoded }
+            return behind == label.script ? decoded : String(label.text)
         }.joined(separator: ".")
     }
 
-    /// Letters of one script only, besides digits and hyphens. Latin with diacritics counts as one script.
-    private static func isOneScript(_ scalars: [Unicode.Scalar]) -> Bool {
-        var script: Int?
-        for scalar in scalars where scalar != "-" && !("0"..."9").contains(scalar) {
-            guard scalar.properties.isAlphabetic else { return false }
-            let current: Int =
-                switch scalar.value {
-                case 0x00...0x24F, 0x1E00...0x1EFF: 0  // Latin
-                case 0x370...0x3FF, 0x1F00...0x1FFF: 1  // Greek
-                case 0x400...0x52F: 2  // Cyrillic
-                case 0x590...0x5FF: 3  // Hebrew
-                case 0x600...0x6FF: 4  // Arabic
-                case 0x3040...0x30FF, 0x4E00...0x9FFF: 5  // Japanese and Chinese, which are written together
-                case 0xAC00...0xD7A3: 6  // Hangul
-                default: 1000 + Int(scalar.value >> 7)  // another block: only with itself
-                }
-            if let script, script != current { return false }
-            script = current
+    /// A label, and what it may be shown as.
+    private struct Label {
+        let text: Substring
+        /// Nil: it has no letters, and goes with every script.
+        let script: Int?
+        /// Nil: only as it is.
+        var decoded: String?
+
+        init(_ text: Substring) {
+            self.text = text
+            guard text.hasPrefix("xn--"), let scalars = Punycode.decode(text.dropFirst(4)) else {
+                script = text.utf8.contains { (0x61...0x7A).contains($0) } ? Script.latin : nil
+                return
+            }
+            script = Script.of(scalars) ?? Script.mixed
+            guard script != Script.mixed, !Script.looksLatin(scalars) else { return }
+            var view = String.UnicodeScalarView()
+            view.append(contentsOf: scalars)
+            let shown = String(view)
+            if canonical(shown) == text { decoded = shown }
         }
-        return script != nil
+    }
+
+    /// Which letters belong together.
+    private enum Script {
+        static let latin = 0
+        static let mixed = -1
+
+        /// That of letters of one script only, besides digits and hyphens. Latin with diacritics counts as one script.
+        static func of(_ scalars: [Unicode.Scalar]) -> Int? {
+            var script: Int?
+            for scalar in scalars where scalar != "-" && !("0"..."9").contains(scalar) {
+                guard scalar.properties.isAlphabetic else { return nil }
+                let current: Int =
+                    switch scalar.value {
+                    case 0x00...0x24F, 0x1E00...0x1EFF: latin
+                    case 0x370...0x3FF, 0x1F00...0x1FFF: 1  // Greek
+                    case 0x400...0x52F: 2  // Cyrillic
+                    case 0x590...0x5FF: 3  // Hebrew
+                    case 0x600...0x6FF: 4  // Arabic
+                    case 0x3040...0x30FF, 0x4E00...0x9FFF: 5  // Japanese and Chinese, which are written together
+                    case 0xAC00...0xD7A3: 6  // Hangul
+                    default: 1000 + Int(scalar.value >> 7)  // another block: only with itself
+                    }
+                if let script, script != current { return nil }
+                script = current
+            }
+            return script
+        }
+
+        /// Small letters of Cyrillic, Greek, Armenian and Cherokee that most type draws as Latin ones (UTS #39, confusables).
+        private static let lookalikes: Set<Unicode.Scalar> = Set(
+            ("\u{430}\u{441}\u{435}\u{43E}\u{440}\u{445}\u{443}\u{456}\u{458}\u{455}\u{4BB}\u{501}\u{51B}\u{51D}\u{4CF}\u{475}\u{4AF}\u{433}\u{43F}"
+                + "\u{457}\u{451}\u{454}\u{3BF}\u{3BD}\u{3B1}\u{3B9}\u{3BA}\u{3C1}\u{3C5}\u{3C7}\u{3B3}\u{3C9}\u{3F2}\u{3F3}\u{585}\u{57D}\u{570}\u{578}"
+                + "\u{581}\u{566}\u{575}\u{13A0}\u{13A1}\u{13A2}\u{13A5}\u{13AA}\u{13AB}\u{13B3}\u{13B7}\u{13BB}\u{13C0}\u{13C2}\u{13C3}\u{13CE}\u{13CF}"
+                + "\u{13D2}\u{13D4}\u{13DA}\u{13DE}\u{13DF}\u{13E2}\u{13E6}\u{13F4}").unicodeScalars)
+
+        /// Whether each letter could be taken for a Latin one, though none is.
+        static func looksLatin(_ scalars: [Unicode.Scalar]) -> Bool {
+            scalars.allSatisfy { $0 == "-" || ("0"..."9").contains($0) || lookalikes.contains($0) }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ extension ReportBuilder {
         case .version: header.version = string(value)
         case .metadata: metadataIsClosed = true
         case .policy: policyIsClosed = true
-        case .orgName: setMetadata(0, value) { $0.reporter = $1 }
+        case .orgName: setMetadata(0, value) { $0.reporter = Composition.composed($1) }
         case .email: setMetadata(1, value) { $0.email = $1 }
         case .contactInfo:
             if value.isEmpty { contactInfoIsEmpty = true }
