@@ -185,7 +185,7 @@ public struct SourceExplanation: Sendable {
             let filter = Filter(domains: domains, today: Day(0))
             let services = Services.known
             let outcomes = try Outcomes(db, suffixes, isWriting: false)
-            let knowledge = try StoredKnowledge(db, services)
+            let knowledge = try StoredKnowledge(db, services, outcomes)
             let reasoning = Reasoning()
             let judge = Judge(knowledge: knowledge, reasoning: reasoning)
             let network = try FlowTable.flows(db, outcomes, of: Network(source))

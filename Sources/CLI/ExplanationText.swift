@@ -168,6 +168,8 @@ struct ExplanationText {
         case .domainDoesNotSign: return "\(domain) hardly signs its mail, so a missing signature says nothing."
         case .noWitness: return "Only reports whose sender could not be verified speak of it, so it is never called certain."
         case .oneReporter: return "All of this rests on one reporter's word, so it is never called certain."
+        case .fewReporters: return "Of the reporters that are known for long only a few ever met this, so it is never called certain."
+        case .contradicted: return "Most reporters that are known for long and met the source saw something else, so this is not believed."
         }
     }
 

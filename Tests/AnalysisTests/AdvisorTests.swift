@@ -476,7 +476,7 @@ struct AdvisorTests {
         #expect(codes(facts).contains("G1"))
         facts.spf = [DomainFacts.SPFOutcome(domain: "example.org", none: 100, noneReporters: 2, noneWitnesses: 2)]
         #expect(Advisor.findings(facts).first?.code == .spfWeak)
-        facts.spf = [DomainFacts.SPFOutcome(domain: "example.org", passed: 10, neutral: 5)]
+        facts.spf = [DomainFacts.SPFOutcome(domain: "example.org", passed: 10, neutral: 5, neutralWitnesses: 2)]
         #expect(Advisor.findings(facts).first { $0.code == .spfWeak }?.dns.first?.replaces == "?all")
         facts.spf = [DomainFacts.SPFOutcome(domain: "example.org", passed: 10, softFailed: 500)]
         #expect(codes(facts) == ["E1"])

@@ -17,11 +17,13 @@ struct JudgeTests {
         var selectors: [SelectorKey: SelectorFacts] = [:]
         var organisations: [Int: OrganisationFacts] = [:]
         var habit = HabitFacts()
+        var witnesses = Quorum()
 
         func selector(_ key: SelectorKey) -> SelectorFacts { selectors[key] ?? SelectorFacts() }
         func ownSelector(_ key: SelectorKey) -> SelectorFacts { selector(key) }
         func organisation(_ id: Int) -> OrganisationFacts { organisations[id] ?? OrganisationFacts() }
         func habits(domain: Int) -> HabitFacts { habit }
+        func quorum(domain: Int) -> Quorum { witnesses }
     }
 
     private static func facts(home: Int, verified: Double, broken: Double = 0, reporters: Double = 5) -> SelectorFacts {
@@ -408,6 +410,89 @@ struct JudgeTests {
         #expect(SelectorFacts(joining: []) == SelectorFacts())
         let services = SelectorFacts(joining: [Self.facts(home: 2, verified: 10), Self.facts(home: 3, verified: 20)])
         #expect(services.isHome(2) && services.isHome(3) && !services.isHome(0))
+    }
+
+    // MARK: - Few of many
+
+    /// The same domain, with so many witnesses; the last of them report now and then.
+    private static func witnessed(by daily: Int, seldom: Int = 0) -> Hand {
+        var hand = Self.hand
+        hand.witnesses = Self.quorum(daily: daily, seldom: seldom)
+        return hand
+    }
+
+    private static func quorum(daily: Int, seldom: Int = 0) -> Quorum {
+        var quorum = Quorum()
+        for place in 0..<daily + seldom { quorum.add(1 << place, weight: place < daily ? Quorum.daily : 1) }
+        return quorum
+    }
+
+    private static func first(_ voices: Int) -> Int { (1 << voices) - 1 }
+
+    @Test("how many witnesses are enough, by how many there are")
+    func quorum() {
+        let needed = [0: 2, 1: 2, 2: 2, 3: 2, 4: 3, 5: 3, 6: 4, 7: 4, 8: 5, 9: 5, 14: 5, 15: 6, 18: 7, 21: 8, 200: 8]
+        for (witnesses, voices) in needed { #expect(Quorum.needed(of: witnesses) == voices, "\(witnesses)") }
+        for voices in 2...40 {
+            #expect(Self.quorum(daily: voices).isEnough(Self.first(Quorum.needed(of: voices))))
+            #expect(!Self.quorum(daily: voices).isEnough(Self.first(Quorum.needed(of: voices) - 1)), "\(voices)")
+        }
+        // Two that report day by day have more to say than five that report now and then; and no weight is got by a name that shares a bit.
+        #expect(Self.quorum(daily: 2, seldom: 5).isEnough(0b11) && !Self.quorum(daily: 4, seldom: 1).isEnough(0b11))
+        var shared = Self.quorum(daily: 3)
+        for _ in 0..<2 { shared.add(1, weight: 1) }
+        #expect(!shared.isEnough(0b11) && shared.isEnough(0b110))
+        // A few records meet a few.
+        let (four, five, eleven) = (Self.quorum(daily: 4), Self.quorum(daily: 5), Self.quorum(daily: 11))
+        #expect(!eleven.isNarrow(0b11, records: 4) && eleven.isNarrow(0b11, records: 18))
+        #expect(!four.isNarrow(0b11, records: 1000) && five.isNarrow(0b11, records: 18))
+        #expect(!Quorum().isNarrow(0, records: 1000) && Quorum().isEnough(0b11) && !Quorum().isEnough(1))
+        #expect(!eleven.isMinority(1, among: 0b11) && eleven.isMinority(1, among: 0b111) && !eleven.isMinority(0b11, among: 0b111))
+    }
+
+    @Test("what a voice weighs, by how close its first seven days are")
+    func weights() {
+        func weight(_ step: Int, _ count: Int = 7) -> Int {
+            Quorum.weight(of: VoiceDays(first: (0..<count).map { 100 + $0 * step }, last: 900))
+        }
+        #expect([1, 2, 4, 7].map { weight($0) } == [8, 4, 2, 1])
+        #expect([weight(1, 0), weight(1, 4), weight(1, 6)] == [1, 1, 2])
+    }
+
+    @Test("what two of eleven say of an address that nobody else ever met is not believed; what most say is")
+    func invented() throws {
+        func flows(_ reporters: Int, records: Int = 18) -> [Flow] {
+            [
+                Self.flow(
+                    "103.77.5.66", spf: .pass, of: Self.own, [(Self.own, 10, .verified)], aligned: 3, records: records, days: 100...109,
+                    reporters: reporters),
+                Self.flow(
+                    "103.77.5.66", spf: .fail, of: Self.own, [(Self.own, 10, .verified)], aligned: 2, records: records, days: 110...119,
+                    reporters: reporters),
+            ]
+        }
+        let lies = try Self.judge(flows(2), Self.witnessed(by: 11))
+        #expect(lies.allSatisfy { $0.confidence <= 690 || $0.verdict == .forwarded && $0.confidence < 900 })
+        #expect(lies[0].evidence.contains(.fewReporters) && !lies[1].evidence.contains(.passesAtOtherTimes))
+        #expect(try Self.judge(flows(2, records: 3), Self.witnessed(by: 11)).allSatisfy { $0.confidence <= 890 }, "too few records to tell")
+        for honest in [try Self.judge(flows(3), Self.witnessed(by: 3)), try Self.judge(flows(8), Self.witnessed(by: 11))] {
+            #expect(honest.map(\.verdict) == [.authorized, .misconfigured])
+            #expect(honest.allSatisfy { $0.confidence >= 900 && !$0.evidence.contains(.fewReporters) })
+        }
+    }
+
+    @Test("what two say of a source that eight saw otherwise is not believed, and changes nothing for these")
+    func contradicted() throws {
+        let silent = Self.flow("91.203.70.8", spf: .fail, of: Self.own, [], aligned: 0, records: 120, reporters: 8)
+        let lie = Self.flow(
+            "91.203.70.8", spf: .pass, of: Self.own, [(Self.own, 10, .verified)], aligned: 3, records: 90, reporters: 2)
+        let alone = try Self.judge([silent], Self.witnessed(by: 8))[0]
+        let both = try Self.judge([silent, lie], Self.witnessed(by: 8))
+        #expect(both[0] == alone && alone.verdict == .spoofed)
+        #expect(both[1].confidence == 690 && both[1].evidence.contains(.contradicted))
+        // Half of them is no minority: who is right is open, and nothing is sure.
+        let half = Self.flow("91.203.70.8", spf: .fail, of: Self.own, [], aligned: 0, records: 120, reporters: 2)
+        #expect(try Self.judge([half, lie], Self.witnessed(by: 4)).allSatisfy { $0.confidence < 900 })
     }
 
     @Test("levels: powers of two, and what they stand for")

@@ -132,6 +132,23 @@ struct VoiceAdviceTests {
         #expect(try fixture.finding(.missingServer)?.dns == [])
     }
 
+    @Test("two voices that came late, of five, print no line, however old the days are that they tell of")
+    func fewOfMany() throws {
+        let fixture = try VoiceFixture()
+        for voice in ["google.com", "outlook.com", "yahoo.com"] {
+            try fixture.voice(voice, standing: 2)
+            try fixture.report(0...44, of: voice, [.own()])
+        }
+        for voice in ["liar.example", "friend.example"] {
+            try fixture.voice(voice, standing: 2)
+            try fixture.report(3...20, of: voice, [.own(), .missing(40)])
+            try fixture.report(21...60, of: voice, arrived: 5, [.own(40, source: 20)])
+        }
+        let finding = try #require(try fixture.finding(.missingServer))
+        #expect(finding.dns == [] && !finding.flag("proven"))
+        #expect(finding.subjects == ["192.0.2.20"], "it is asked about")
+    }
+
     // MARK: - Weight
 
     @Test("dilution: one count of a thousand million by a witness makes nobody ready")

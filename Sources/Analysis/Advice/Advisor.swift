@@ -113,7 +113,7 @@ struct Advisor {
     /// nothing on, and its mail fails now because SPF no longer names it.
     private func isProven(_ server: DomainFacts.Sender) -> Bool {
         !server.isRelayOrScattered && server.service?.kind != .forwarder && fails(server)
-            && server.settledWitnesses >= Self.independentReporters
+            && server.settledWitnesses >= Self.independentReporters && server.isSeenByMost
             && (server.confidence ?? 0) >= Self.leastConfidence && !server.addresses.isEmpty
             && server.addresses.allSatisfy { address in
                 server.proofs[address].map { $0.isEnough && $0.lastDay <= server.lastDay } ?? false
@@ -308,7 +308,7 @@ struct Advisor {
         let dns: DNSChange? =
             isMissing
             ? (own.isEmpty ? nil : DNSChange(.publish, facts.domain, "TXT", "v=spf1 \(mechanisms)~all"))
-            : DNSChange(.replace, facts.domain, "TXT", "~all", replaces: "?all")
+            : spf.neutralWitnesses >= Self.independentReporters ? DNSChange(.replace, facts.domain, "TXT", "~all", replaces: "?all") : nil
         let isCertain = isMissing && spf.noneWitnesses >= Self.independentReporters
         return [
             finding(
@@ -479,8 +479,9 @@ struct Advisor {
         guard !names.isEmpty, !isParked, let policy, policy.effectiveSubdomainPolicy == "none" else { return [] }
         // A subdomain that really sends would be hit by sp; one that does not exist sends nothing.
         let hasSenders = facts.subdomains.contains { $0.others > 0 }
-        // What one witness alone says of such names is nobody's evidence: they may have been made up.
-        let isSeen = names.reduce(into: Set<Int>()) { $0.formUnion($1.witnesses) }.count >= Readiness.reportersNeeded
+        // What one witness alone says of such names, or a few of many, is nobody's evidence: they may have been made up.
+        let seenBy = names.reduce(into: Set<Int>()) { $0.formUnion($1.witnesses) }.count
+        let isSeen = seenBy >= Quorum.needed(of: facts.voices.count { $0.isWitness })
         let isCertain =
             isSeen && facts.reportDays >= Readiness.daysNeeded && Readiness.independent(facts.voices) >= Readiness.reportersNeeded
         let isReplaced = policy.sp != nil

@@ -118,6 +118,8 @@ struct DomainFacts: Hashable, Sendable {
         var witnesses = 0
         /// Witnesses whose reports of it did not arrive in the last days only.
         var settledWitnesses = 0
+        /// Whether these have more than half of what all witnesses of the domain said.
+        var isSeenByMost = true
         var firstDay: Day
         var lastDay: Day
         /// Mean of its flows with most messages, weighted; nil: not looked up, the larger senders of the verdict speak for it.
@@ -147,13 +149,15 @@ struct DomainFacts: Hashable, Sendable {
     struct Proof: Hashable, Sendable {
         /// Witnesses that saw it, in reports that did not arrive in the last days.
         var witnesses = 0
+        /// Whether they have more than half of what all witnesses of the domain said.
+        var isMajority = true
         /// Days on which any of them did.
         var days = 0
         /// The last day on which two of them did.
         var lastDay: Day
 
         /// Enough to print the address as something to put into SPF.
-        var isEnough: Bool { witnesses >= Readiness.reportersNeeded && days >= Advisor.provenDays }
+        var isEnough: Bool { witnesses >= Readiness.reportersNeeded && isMajority && days >= Advisor.provenDays }
     }
 
     /// A signature's domain and selector.
@@ -205,6 +209,8 @@ struct DomainFacts: Hashable, Sendable {
         var noneReporters = 0
         /// Those of them with standing.
         var noneWitnesses = 0
+        /// Witnesses of a record that says nothing.
+        var neutralWitnesses = 0
         var checksByVoice = ByVoice()
         var permanentErrorsByVoice = ByVoice()
         var temporaryErrorsByVoice = ByVoice()

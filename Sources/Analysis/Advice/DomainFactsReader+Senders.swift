@@ -189,6 +189,7 @@ extension DomainFactsReader {
         sender.reporters = sum.voices.nonzeroBitCount
         sender.witnesses = reports.witnesses(sum.voices)
         sender.settledWitnesses = reports.witnesses(sum.settled)
+        sender.isSeenByMost = reports.isMajority(Set((0..<reports.voices).filter { sum.settled >> UInt128($0) & 1 == 1 }))
         sender.decisive = sum.byVoice(seen).messages
         var checks: [SPFCheck: Int] = [:]
         for set in sets.numbers {
@@ -303,7 +304,8 @@ extension DomainFactsReader {
                 for (voice, day) in passes { lastDays[voice] = max(lastDays[voice] ?? day, day) }
                 let last = lastDays.values.sorted(by: >).prefix(Readiness.reportersNeeded).last ?? 0
                 facts.senders[index].proofs[address] = DomainFacts.Proof(
-                    witnesses: lastDays.count, days: Set(passes.map(\.day)).count, lastDay: Day(last))
+                    witnesses: lastDays.count, isMajority: reports.isMajority(Set(lastDays.keys)), days: Set(passes.map(\.day)).count,
+                    lastDay: Day(last))
             }
         }
     }

@@ -196,7 +196,8 @@ final class DomainFactsReader {
             // Nobody has the key 0.
             let voice = rows.optionalInt(4) ?? 0
             let arrived = Day(containing: rows.int(5))
-            reports.add(report, voice: voice, day: day, isSettled: arrived.distance(to: today) >= Advisor.settlingDays)
+            reports.add(
+                report, voice: voice, day: day, arrived: arrived.number, isSettled: arrived.distance(to: today) >= Advisor.settlingDays)
             let place = places[[reporter, voice]] ?? seen.count
             if place == seen.count {
                 places[[reporter, voice]] = place
@@ -375,6 +376,7 @@ final class DomainFactsReader {
             var permanent: UInt128 = 0
             var temporary: UInt128 = 0
             var none: UInt128 = 0
+            var neutral: UInt128 = 0
         }
         var outcomes: [String: DomainFacts.SPFOutcome] = [:]
         var voices: [String: Voices] = [:]
@@ -393,7 +395,9 @@ final class DomainFactsReader {
             case .none:
                 outcome.none += messages
                 voices[domain, default: Voices()].none |= set.voices
-            case .neutral: outcome.neutral += messages
+            case .neutral:
+                outcome.neutral += messages
+                voices[domain, default: Voices()].neutral |= set.voices
             case .softfail: outcome.softFailed += messages
             case .fail, .policy, .unknown: outcome.failed += messages
             }
@@ -405,6 +409,7 @@ final class DomainFactsReader {
             outcomes[domain]?.temporaryErrorWitnesses = reports.witnesses(masks.temporary)
             outcomes[domain]?.noneReporters = masks.none.nonzeroBitCount
             outcomes[domain]?.noneWitnesses = reports.witnesses(masks.none)
+            outcomes[domain]?.neutralWitnesses = reports.witnesses(masks.neutral)
         }
         facts.spf = outcomes.values.sorted { $0.domain < $1.domain }
         let places = Dictionary(uniqueKeysWithValues: facts.spf.enumerated().map { ($1.domain, $0) })

@@ -9,6 +9,8 @@ struct HeardReports {
         let standing: Int
         /// Days with a report, ascending.
         var days: [Int] = []
+        /// Days on which reports arrived: who sends many at once is not there for longer.
+        var arrivals: Set<Int> = []
     }
 
     private let standings: [Int: Int]
@@ -25,13 +27,14 @@ struct HeardReports {
     var voices: Int { min(Self.most, all.count + 1) }
 
     /// Reports come in the order of days.
-    mutating func add(_ report: Int, voice: Int, day: Int, isSettled: Bool) {
+    mutating func add(_ report: Int, voice: Int, day: Int, arrived: Int, isSettled: Bool) {
         let place = places[voice] ?? all.count
         if place == all.count {
             places[voice] = place
             all.append(Voice(id: voice, standing: voice == 0 ? 0 : standings[voice] ?? 0))
         }
         if all[place].days.last != day { all[place].days.append(day) }
+        all[place].arrivals.insert(arrived)
         reports[report] = (voice, isSettled)
     }
 
@@ -52,6 +55,16 @@ struct HeardReports {
 
     /// How many witnesses are among some voices.
     func witnesses(_ voices: UInt128) -> Int { (voices & witnessMask).nonzeroBitCount }
+
+    /// Whether some witnesses have more than half of what all of them said, counted in days on which their reports arrived.
+    func isMajority(_ some: Set<Int>) -> Bool {
+        var (theirs, everybodys) = (0, 0)
+        for place in 0..<min(all.count, Self.most - 1) where isWitness(place) {
+            everybodys += all[place].arrivals.count
+            if some.contains(place) { theirs += all[place].arrivals.count }
+        }
+        return theirs * 2 > everybodys
+    }
 
     /// Whether the voice with a number is one.
     func isWitness(_ place: Int) -> Bool { witnessMask >> UInt128(place) & 1 == 1 }

@@ -40,6 +40,8 @@ public enum EvidenceCode: Int, CaseIterable, Hashable, Sendable {
     case domainDoesNotSign
     case oneReporter
     case noWitness
+    case fewReporters
+    case contradicted
 
     /// The word.
     public var code: String {
@@ -82,6 +84,8 @@ public enum EvidenceCode: Int, CaseIterable, Hashable, Sendable {
         case .domainDoesNotSign: "domain-does-not-sign"
         case .oneReporter: "one-reporter"
         case .noWitness: "no-witness"
+        case .fewReporters: "few-reporters"
+        case .contradicted: "contradicted"
         }
     }
 }

@@ -10,6 +10,17 @@ final class History {
         let isVerified: Bool
     }
 
+    /// A place, as it stands in the table.
+    private struct SeenPlace {
+        let beside: Int
+        let isVerified: Bool
+        let records: Int
+        let bits: Int
+        let messages: Int
+        /// From the first to the last.
+        let days: Int
+    }
+
     private struct Organisation {
         var surviving = 0
         var broken = 0
@@ -109,13 +120,16 @@ final class History {
     // MARK: - Writing
 
     /// Writes the sums, and what verdicts use of them.
-    func write() throws {
+    ///
+    /// - Parameter reweighed: policy domains of organisations whose witnesses are not the same any more, or weigh otherwise.
+    func write(reweighed: Set<Int>) throws {
         try writePlaces()
         try writeOrganisations()
         try writeHabits()
         try findHomes()
         try weighOrganisations()
         try weighHabits()
+        changedDomains.formUnion(reweighed.subtracting(newDomains))
         places = [:]
         organisations = [:]
         touchedSelectors = []
@@ -228,8 +242,18 @@ final class History {
             INSERT INTO selectors (domain_id, selector_id, policy_id, home, other_home, levels) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET home = excluded.home, other_home = excluded.other_home, levels = excluded.levels
             """)
+        var seen: [SeenPlace] = []
         for key in touchedSelectors {
             try rows.restart(key.domain, key.selector, key.policy)
+            seen.removeAll(keepingCapacity: true)
+            while try rows.next() {
+                seen.append(
+                    SeenPlace(
+                        beside: rows.int(0), isVerified: rows.int(1) == 1, records: rows.int(2), bits: rows.int(3), messages: rows.int(4),
+                        days: rows.int(6) - rows.int(5)))
+            }
+            // What a few of many witnesses saw carries no more than a third, however many records they send.
+            let share = Self.shares(of: seen)
             var verified = 0
             var broken = 0
             var own = 0
@@ -239,22 +263,22 @@ final class History {
             var verifiedMessages = 0
             /// Organisations beside whose SPF it stands as a service's would.
             var broad: [(id: Int, messages: Int, records: Int, bits: Int)] = []
-            while try rows.next() {
-                let records = rows.int(2)
-                bits |= rows.int(3)
-                guard rows.int(1) == 1 else {
+            for place in seen {
+                let records = share(place.records, place.bits)
+                bits |= place.bits
+                guard place.isVerified else {
                     broken += records
                     continue
                 }
                 verified += records
-                verifiedMessages += rows.int(4)
-                switch rows.int(0) {
+                verifiedMessages += place.messages
+                switch place.beside {
                 case Beside.ownAligned:
                     own += records
-                    ownMessages += rows.int(4)
+                    ownMessages += place.messages
                 case let id where Beside.organisation(id) != nil:
-                    beside.append((id, records, rows.int(3)))
-                    if rows.int(6) - rows.int(5) >= Self.serviceDays { broad.append((id, rows.int(4), records, rows.int(3))) }
+                    beside.append((id, records, place.bits))
+                    if place.days >= Self.serviceDays { broad.append((id, place.messages, records, place.bits)) }
                 default: break
                 }
             }
@@ -310,6 +334,20 @@ final class History {
             insert.bind(6, levels)
             try insert.run()
         }
+    }
+
+    /// How many of a place's records count, by who saw them.
+    private static func shares(of places: [SeenPlace]) -> (_ records: Int, _ bits: Int) -> Int {
+        let all = Levels.voices(places.reduce(0) { $1.isVerified ? $0 | $1.bits : $0 })
+        let needed = Quorum.needed(of: all)
+        func isMinority(_ bits: Int) -> Bool { all >= 3 && Levels.voices(bits) < needed }
+        var (few, most) = (0, 0)
+        for place in places where place.isVerified {
+            if isMinority(place.bits) { few += place.records } else { most += place.records }
+        }
+        guard most > 0, few > most / 2 else { return { records, _ in records } }
+        let part = Double(most) / 2 / Double(few)
+        return { records, bits in isMinority(bits) ? Int((Double(records) * part).rounded(.up)) : records }
     }
 
     /// Question: signatures that survived beside an organisation's SPF. Unit: one row a selector. Index: `selector_places_beside`.

@@ -289,7 +289,7 @@ extension Judge {
         let broken = log(Usual.brokenAtReceivers / Usual.brokenOnTheWay)
         stories.add(.wholeOnly, Double(tally.surviving) * whole + Double(tally.broken) * broken, for: sender)
         if tally.surviving >= 5 {
-            let reporters = Levels.voices(tally.reporterBits)
+            let reporters = Levels.voices(tally.survivingBits | tally.brokenBits)
             if habits.reporters >= 4 {
                 stories.add(.breadth, breadth(reporters, kept, habits), for: sender)
             } else if reporters == 1, habits.reporters >= 2 {
@@ -550,21 +550,21 @@ extension Judge {
         if flow.shape.isEnvelopeForeign {
             // A web site, with its host in the envelope.
             if steady > 0 { stories.add(.steadyHosted, steady) }
-        } else if Levels.voices(tally.reporterBits) >= Usual.everybody {
+        } else if Levels.voices(tally.silentBits) >= Usual.everybody {
             stories.add(.steadyOwn, steady)
         }
         // A server that SPF lists, and that fails for a part of its mail: another name of yours in the envelope.
         if tally.aligned >= 5, tally.aligned * 2 >= tally.silent, total.domains <= 2 { stories.add(.listedOtherwise) }
         stories.add(.neighbours, neighbours(flow, around), for: .misconfigured)
         let count = Double(tally.silent)
-        let days = Levels.count(tally.dayBits)
+        let days = Levels.count(tally.silentDayBits)
         if count >= 5 {
-            let isBroad = Levels.voices(tally.reporterBits) >= 3 && days >= 5
-            let isLong = (tally.keptDays?.count ?? 0) >= Usual.campaignDays
+            let isBroad = Levels.voices(tally.silentBits) >= 3 && days >= 5
+            let isLong = (tally.silentDays?.count ?? 0) >= Usual.campaignDays
             stories.add(isBroad && isLong ? .manyRowsBroad : .manyRows, count / 3)
             if Double(tally.silentMessages) / count >= 8 { stories.add(.manyMessages) }
         }
-        if tally.surviving > 0 { stories.add(.signedElsewhere) }
+        if tally.isSurvivalAttested(try knowledge.quorum(domain: flow.domain)) { stories.add(.signedElsewhere) }
         if signs >= 0.75 { stories.add(.yourMailIsSigned) } else if signs < 0.25 { stories.add(.yourMailIsUnsigned) }
         // Strangers try many names.
         let others = total.silent - tally.silent
@@ -599,8 +599,8 @@ extension Judge {
 
     /// The odds that a source which goes on for weeks is the domain's own.
     private func steadiness(_ tally: Tally) -> Double {
-        let span = tally.keptDays?.count ?? 0
-        guard span >= Usual.campaignDays, Levels.count(tally.dayBits) >= 6, tally.silent >= 6 else { return 0 }
+        let span = tally.silentDays?.count ?? 0
+        guard span >= Usual.campaignDays, Levels.count(tally.silentDayBits) >= 6, tally.silent >= 6 else { return 0 }
         return min(4.5, 2 + 1.2 * log(Double(span) / Double(Usual.campaignDays)) + 0.5 * log(Double(tally.silent) / 6))
     }
 }

@@ -9,6 +9,8 @@ protocol Knowledge {
     func ownSelector(_ key: SelectorKey) throws -> SelectorFacts
     func organisation(_ id: Int) throws -> OrganisationFacts
     func habits(domain: Int) throws -> HabitFacts
+    /// The witnesses of a policy domain's organisation.
+    func quorum(domain: Int) throws -> Quorum
 }
 
 /// Gives verdicts to the flows of one network.
@@ -47,6 +49,9 @@ struct Judge<Source: Knowledge> {
         var silentBits = 0
         var foreignBits = 0
         var dayBits = 0
+        /// Of `silent`.
+        var silentDays: ClosedRange<Int>?
+        var silentDayBits = 0
         var overridden = 0
         var records = 0
         /// Signed by a service at its home, whose name has no SPF.
@@ -132,12 +137,13 @@ struct Judge<Source: Knowledge> {
         for (key, counted) in survey.tallies {
             var tally = counted
             let isAttested = try knowledge.habits(domain: key.domain).reporters >= 2
-            // One witness could make any address one of your servers.
-            if tally.aligned > 0, Levels.voices(tally.alignedReporters) < 2, isAttested {
+            let quorum = try knowledge.quorum(domain: key.domain)
+            // One witness could make any address one of your servers; and so could two, of many.
+            if tally.aligned > 0, isAttested, !tally.isAlignmentAttested(quorum) {
                 tally.aligned = 0
                 tally.alignedDays = nil
             }
-            tally.boundSingleVoices()
+            tally.boundMinorities(quorum)
             survey.tallies[key] = tally
             survey.all.add(tally, key)
             guard isAttested else { continue }
@@ -152,8 +158,6 @@ struct Judge<Source: Knowledge> {
         let survey = try survey(flows)
         var judgements: [Judgement] = []
         judgements.reserveCapacity(flows.count)
-        var reporterBits: [Int] = []
-        reporterBits.reserveCapacity(flows.count)
         // Flows of one source for one domain stand together.
         var latest: (source: IPAddress, domain: Int, surroundings: Surroundings)?
         for (index, flow) in flows.enumerated() {
@@ -162,25 +166,76 @@ struct Judge<Source: Knowledge> {
             let surroundings = known ?? survey.surroundings(flow.source, flow.domain)
             if known == nil { latest = (flow.source, flow.domain, surroundings) }
             judgements.append(try judge(flow, surroundings))
-            reporterBits.append(surroundings.tally.reporterBits)
         }
         settleHidden(flows, &judgements)
         settleErrors(flows, &judgements)
         settleUnnamed(flows, &judgements)
-        for (index, flow) in flows.enumerated() {
-            reasoning?.begin(index)
-            limit(&judgements[index], reporters: Levels.voices(reporterBits[index]), isWitnessed: flow.isWitnessed)
+        var begin = 0
+        while begin < flows.count {
+            let (source, domain) = (flows[begin].source, flows[begin].domain)
+            let end = flows[begin...].firstIndex { $0.source != source || $0.domain != domain } ?? flows.count
+            try limit(flows, begin..<end, &judgements)
+            begin = end
         }
         return judgements
     }
 
-    /// What rests on one reporter's word, or on nothing but a stranger's own good order, is never called certain.
-    private func limit(_ judgement: inout Judgement, reporters: Int, isWitnessed: Bool) {
-        if reporters < 2 || !isWitnessed {
-            judgement.evidence.insert(isWitnessed ? .oneReporter : .noWitness)
-            cap(&judgement, isWitnessed ? .oneReporter : .newcomer)
+    /// What rests on the word of one witness, or of few of many, or on nothing but a stranger's own good order, is never called certain. `range`
+    /// has the flows of one source for one domain.
+    private func limit(_ flows: [Flow], _ range: Range<Int>, _ judgements: inout [Judgement]) throws {
+        let support = Support(flows, range, judgements, try knowledge.quorum(domain: flows[range.lowerBound].domain))
+        for index in range {
+            reasoning?.begin(index)
+            let verdict = judgements[index].verdict
+            if !flows[index].isWitnessed {
+                judgements[index].evidence.insert(.noWitness)
+                cap(&judgements[index], .newcomer)
+            } else if support.isContradicted(verdict) {
+                judgements[index].evidence.insert(.contradicted)
+                cap(&judgements[index], .contradicted)
+            } else if support.isTooNarrow(verdict) {
+                judgements[index].evidence.insert(.fewReporters)
+                cap(&judgements[index], .narrow)
+            } else if support.voices(verdict) < 2 {
+                judgements[index].evidence.insert(.oneReporter)
+                cap(&judgements[index], .oneReporter)
+            } else if !support.isEnough(verdict) {
+                judgements[index].evidence.insert(.fewReporters)
+                cap(&judgements[index], .fewReporters)
+            }
+            if judgements[index].notes.contains(.unrelated) { cap(&judgements[index], .unrelated) }
         }
-        if judgement.notes.contains(.unrelated) { cap(&judgement, .unrelated) }
+    }
+
+    /// Which witnesses saw what each verdict on one source is about.
+    private struct Support {
+        private var bits = [Int](repeating: 0, count: 16)
+        private var records = [Int](repeating: 0, count: 16)
+        private var allBits = 0
+        private let quorum: Quorum
+
+        init(_ flows: [Flow], _ range: Range<Int>, _ judgements: [Judgement], _ quorum: Quorum) {
+            self.quorum = quorum
+            for index in range where flows[index].isWitnessed {
+                let verdict = judgements[index].verdict.stored
+                bits[verdict] |= flows[index].reporterBits
+                records[verdict] += flows[index].records
+                allBits |= flows[index].reporterBits
+            }
+        }
+
+        func voices(_ verdict: Verdict) -> Int { Levels.voices(bits[verdict.stored]) }
+
+        /// Whether of those who met the source so few say so that the others can say otherwise.
+        func isContradicted(_ verdict: Verdict) -> Bool { quorum.isMinority(bits[verdict.stored], among: allBits) }
+
+        func isEnough(_ verdict: Verdict) -> Bool { quorum.isEnough(bits[verdict.stored]) }
+
+        /// Whether a sender of the domain's own with so many records would have been met by more. Those who pass mail on are met by few.
+        func isTooNarrow(_ verdict: Verdict) -> Bool {
+            guard verdict == .authorized || verdict == .misconfigured || verdict == .dkimOnly else { return false }
+            return quorum.isNarrow(bits[verdict.stored], records: records[verdict.stored])
+        }
     }
 
     private struct ShapeKey: Hashable {
@@ -358,6 +413,8 @@ struct Judge<Source: Knowledge> {
             }
             tally.silent += flow.records
             tally.silentBits |= flow.reporterBits
+            tally.silentDays = joined(tally.silentDays, days)
+            tally.silentDayBits |= flow.dayBits
             tally.silentMessages += flow.messages
         }
         tally.keptDays = joined(tally.keptDays, days)
@@ -374,13 +431,23 @@ struct Judge<Source: Knowledge> {
 }
 
 extension Judge.Tally {
-    /// What one witness alone says of a source that two others saw otherwise weighs at most half as much as what those say: however many
-    /// records it sends, it carries no more than a third.
-    fileprivate mutating func boundSingleVoices() {
+    /// Whether aligned mail of a source is believed to be the domain's own: of those who met the source not only a few say so, and so many records
+    /// would not have been met by many more.
+    fileprivate func isAlignmentAttested(_ quorum: Quorum) -> Bool {
+        Levels.voices(alignedReporters) >= 2 && !quorum.isMinority(alignedReporters, among: reporterBits)
+            && !quorum.isNarrow(alignedReporters, records: aligned)
+    }
+
+    /// Whether a signature of the domain's that holds was seen here by more than a few of those who met the source.
+    func isSurvivalAttested(_ quorum: Quorum) -> Bool { surviving > 0 && !quorum.isMinority(survivingBits, among: reporterBits) }
+
+    /// What one witness alone, or a few of many, say of a source that the others saw otherwise weighs at most half as much as what those say: however
+    /// many records they send, they carry no more than a third.
+    fileprivate mutating func boundMinorities(_ quorum: Quorum) {
         let sum = aligned + surviving + broken + silent + foreign + atHome
         let seen = reporterBits
         func most(_ records: Int, _ bits: Int) -> Int {
-            guard records > 0, Levels.voices(bits) == 1, Levels.voices(seen & ~bits) >= 2 else { return records }
+            guard records > 0, bits & Int.max != 0, quorum.isMinority(bits, among: seen) else { return records }
             return min(records, max(1, (sum - records) / 2))
         }
         func scaled(_ part: Int, _ most: Int, of whole: Int) -> Int { whole == 0 ? part : part * most / whole }

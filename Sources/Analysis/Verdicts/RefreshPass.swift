@@ -44,11 +44,11 @@ final class RefreshPass {
         let verdicts = try RecordVerdicts(db)
         if let all = try new.all(most: recordsInMemory) {
             try all.forEachFlow(learn)
-            try history.write()
+            try writeHistory()
             try verdicts.enter(all, try judge(all))
         } else {
             try stage(new)
-            try history.write()
+            try writeHistory()
             try judgeStaged()
             outcomes.forget()
             try new.forEachChunk(most: recordsInMemory) { try verdicts.enter($0) }
@@ -115,6 +115,10 @@ final class RefreshPass {
 
     // MARK: - Flows
 
+    private func writeHistory() throws {
+        try history.write(reweighed: try voices.domainsOfChangedOrganisations())
+    }
+
     private func learn(_ new: RecordChunk.NewFlow) throws {
         let key = new.key
         try history.add(key, new.sums, outcomes.shape(domain: key.domain, authentication: key.authentication, aligned: key.aligned))
@@ -150,7 +154,7 @@ final class RefreshPass {
     private func judge(_ chunk: RecordChunk) throws -> [UInt8] {
         var verdicts = [UInt8](repeating: UInt8(Verdict.unknown.stored), count: chunk.records.count)
         var place = 0
-        let judging = try Judging(db, services)
+        let judging = try Judging(db, services, outcomes)
         func settle(_ network: Network, _ stored: [StoredFlow]) throws {
             let flows = try add(chunk, &place, network, to: stored)
             try self.settle(flows, judging) { new, verdict in
@@ -168,7 +172,7 @@ final class RefreshPass {
 
     /// Judges networks whose flows all stand in the table.
     private func judgeStaged() throws {
-        let judging = try Judging(db, services)
+        let judging = try Judging(db, services, outcomes)
         if known == 0 {
             try FlowTable.forEachNetwork(db, outcomes) { try settle($0, judging) { _, _ in } }
         } else {
@@ -206,8 +210,8 @@ final class RefreshPass {
         let judge: Judge<StoredKnowledge>
         let write: HotStatement
 
-        init(_ db: Database, _ services: Services) throws {
-            judge = Judge(knowledge: try StoredKnowledge(db, services))
+        init(_ db: Database, _ services: Services, _ outcomes: Outcomes) throws {
+            judge = Judge(knowledge: try StoredKnowledge(db, services, outcomes))
             write = try HotStatement(
                 db,
                 """

@@ -40,6 +40,13 @@ struct VoiceDays: Equatable {
         return true
     }
 
+    /// Of the first days alone: whether these changed.
+    mutating func addFirst(_ day: Int) -> Bool {
+        let before = first
+        add(day)
+        return first != before
+    }
+
     var hasStoodTheTest: Bool { first.count == Self.daysNeeded && last - first[0] >= Self.spreadNeeded }
 }
 

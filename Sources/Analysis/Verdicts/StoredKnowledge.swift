@@ -13,7 +13,15 @@ final class StoredKnowledge: Knowledge {
     /// Question: what is known of a policy domain. Unit: one row. Index: primary key.
     static let habitsSQL = "SELECT levels FROM domain_habits WHERE domain_id = ?1"
 
+    /// Question: whose word counts about an organisation's domains. Unit: one row a witness. Index: primary key, rowid of `names`.
+    static let witnessesSQL = """
+        SELECT n.name, v.networks FROM voice_organisations v JOIN names n ON n.id = v.voice_id WHERE v.organisation_id = ?1 AND v.standing = 2
+        """
+
     private let services: Services
+    private let outcomes: Outcomes
+    private let witnessRows: SQLRows
+    private var quorums: [Int: Quorum] = [:]
     private let selectorRows: SQLRows
     private let ownSelectorRows: SQLRows
     private let organisationRows: SQLRows
@@ -37,8 +45,10 @@ final class StoredKnowledge: Knowledge {
         }
     }
 
-    init(_ db: Database, _ services: Services) throws {
+    init(_ db: Database, _ services: Services, _ outcomes: Outcomes) throws {
         self.services = services
+        self.outcomes = outcomes
+        witnessRows = try SQLRows(db, Self.witnessesSQL)
         selectorRows = try SQLRows(db, Self.selectorSQL)
         ownSelectorRows = try SQLRows(db, Self.ownSelectorSQL)
         organisationRows = try SQLRows(db, Self.organisationSQL)
@@ -85,6 +95,20 @@ final class StoredKnowledge: Knowledge {
         if organisations.count >= Self.mostRemembered { organisations.removeAll() }
         organisations[id] = found
         return found.facts
+    }
+
+    func quorum(domain: Int) throws -> Quorum {
+        let organisation = try outcomes.organisation(ofPolicyDomain: domain)
+        if let known = quorums[organisation] { return known }
+        try witnessRows.restart(organisation)
+        var quorum = Quorum()
+        while try witnessRows.next() {
+            var said = Said()
+            witnessRows.withBytes(1) { said = Said($0) }
+            quorum.add(Levels.bit(ofVoice: witnessRows.text(0)), weight: Quorum.weight(of: said.days))
+        }
+        quorums[organisation] = quorum
+        return quorum
     }
 
     func habits(domain: Int) throws -> HabitFacts {

@@ -20,9 +20,11 @@ final class Voices {
     static let unheardSQL = "SELECT report_id, domain_id FROM unheard_reports WHERE voice_id = ?1 AND report_id <= ?2"
 
     private struct Known {
-        var networks = NetworkSketch()
+        var said = Said()
         /// As it stands in the database; nil: it is not there.
         var stored: Standing?
+        /// `Quorum.weight`, by what stands there.
+        var storedWeight = 0
         var isChanged = false
     }
 
@@ -35,6 +37,8 @@ final class Voices {
     /// Organisations that were looked at, with all who speak of them.
     private var speakers: [Int: [Int: Known]] = [:]
     private var bits: [Int: Int] = [:]
+    /// Organisations whose witnesses are not the same any more, or weigh otherwise.
+    private(set) var changedOrganisations: Set<Int> = []
 
     init(_ db: Database, _ outcomes: Outcomes) throws {
         self.db = db
@@ -43,7 +47,7 @@ final class Voices {
         let rows = try SQLRows(db, Self.voicesSQL)
         while try rows.next() {
             var first: [Int] = []
-            rows.withBytes(1) { bytes in first = Self.numbers(bytes).map { Int(Int32(bitPattern: $0)) } }
+            rows.withBytes(1) { bytes in first = Packed.numbers(bytes).map { Int(Int32(bitPattern: $0)) } }
             days[rows.int(0)] = VoiceDays(first: first, last: rows.int(2))
         }
         rulesBefore = StandingRules(days)
@@ -58,10 +62,11 @@ final class Voices {
         let organisation = try outcomes.organisation(ofPolicyDomain: report.domain)
         try load(organisation)
         var known = speakers[organisation]?[voice] ?? Known(isChanged: true)
+        if known.said.days.addFirst(day) { known.isChanged = true }
         for day in report.days {
             try sources.restart(report.domain, day, report.id)
             while try sources.next() {
-                if known.networks.add(NetworkSketch.hash(of: Network(try sources.address(0)))) { known.isChanged = true }
+                if known.said.networks.add(NetworkSketch.hash(of: Network(try sources.address(0)))) { known.isChanged = true }
             }
         }
         speakers[organisation]?[voice] = known
@@ -72,9 +77,10 @@ final class Voices {
         var found: [Int: Known] = [:]
         let rows = try SQLRows(db, Self.speakersSQL, [.integer(organisation)])
         while try rows.next() {
-            var networks = NetworkSketch()
-            rows.withBytes(1) { networks = NetworkSketch(hashes: Self.numbers($0)) }
-            found[rows.int(0)] = Known(networks: networks, stored: Standing(rawValue: rows.int(2)))
+            var said = Said()
+            rows.withBytes(1) { said = Said($0) }
+            found[rows.int(0)] = Known(
+                said: said, stored: Standing(rawValue: rows.int(2)), storedWeight: Quorum.weight(of: said.days))
         }
         speakers[organisation] = found
     }
@@ -104,9 +110,11 @@ final class Voices {
             ON CONFLICT DO UPDATE SET networks = excluded.networks, standing = excluded.standing
             """)
         for (organisation, voices) in speakers {
-            let standings = rules.standings(voices.map { ($0.key, $0.value.networks) })
+            let standings = rules.standings(voices.map { ($0.key, $0.value.said.networks) })
             for (voice, known) in voices {
                 let standing = standings[voice] ?? .newcomer
+                let before = known.stored == .witness ? known.storedWeight : 0
+                if (standing == .witness ? Quorum.weight(of: known.said.days) : 0) != before { changedOrganisations.insert(organisation) }
                 if let stored = known.stored, stored != standing {
                     if stored == .newcomer {
                         promoted.append(Speaker(organisation: organisation, voice: voice))
@@ -117,7 +125,7 @@ final class Voices {
                 guard known.isChanged || known.stored != standing else { continue }
                 insert.bind(1, organisation)
                 insert.bind(2, voice)
-                insert.bind(3, bytes: Self.bytes(known.networks.hashes))
+                insert.bind(3, bytes: known.said.bytes)
                 insert.bind(4, standing.rawValue)
                 try insert.run()
                 speakers[organisation]?[voice]?.stored = standing
@@ -137,7 +145,7 @@ final class Voices {
         for voice in changedVoices {
             guard let known = days[voice] else { continue }
             insert.bind(1, voice)
-            insert.bind(2, bytes: Self.bytes(known.first.map { UInt32(bitPattern: Int32(clamping: $0)) }))
+            insert.bind(2, bytes: Packed.bytes(known.first.map { UInt32(bitPattern: Int32(clamping: $0)) }))
             insert.bind(3, known.last)
             try insert.run()
         }
@@ -158,6 +166,13 @@ final class Voices {
         }
     }
 
+    /// Policy domains that verdicts know, of organisations whose witnesses are not the same any more, or weigh otherwise.
+    func domainsOfChangedOrganisations() throws -> Set<Int> {
+        guard !changedOrganisations.isEmpty else { return [] }
+        let known = try Int.fetchAll(db, sql: "SELECT domain_id FROM domain_habits")
+        return Set(try known.filter { changedOrganisations.contains(try outcomes.organisation(ofPolicyDomain: $0)) })
+    }
+
     /// The older reports, up to `known`, of those who are heard from now on.
     func unheardReports(of promoted: [Speaker], upTo known: Int) throws -> [Int] {
         guard !promoted.isEmpty else { return [] }
@@ -173,16 +188,42 @@ final class Voices {
         }
         return reports.sorted()
     }
+}
 
-    // MARK: - Numbers in blobs
+/// What a voice said of an organisation's domains, as far as anybody asks: the column `networks` of `voice_organisations`.
+struct Said: Equatable {
+    /// The first days on which reports on them arrived.
+    var days = VoiceDays()
+    /// Whose mail it says is aligned.
+    var networks = NetworkSketch()
 
-    private static func numbers(_ bytes: UnsafeRawBufferPointer) -> [UInt32] {
+    init() {}
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        let numbers = Packed.numbers(bytes)
+        let count = min(numbers.first.map { Int($0) } ?? 0, numbers.count - 1)
+        guard count >= 0 else { return }
+        let first = numbers.dropFirst().prefix(count).map { Int(Int32(bitPattern: $0)) }
+        days = VoiceDays(first: first, last: first.last ?? Int.min)
+        networks = NetworkSketch(hashes: Array(numbers.dropFirst(1 + count)))
+    }
+
+    /// The number of days, the days, the hashes: 4 bytes each.
+    var bytes: [UInt8] {
+        let first = days.first.map { UInt32(bitPattern: Int32(clamping: $0)) }
+        return Packed.bytes([UInt32(first.count)] + first + networks.hashes)
+    }
+}
+
+/// Numbers in blobs.
+private enum Packed {
+    static func numbers(_ bytes: UnsafeRawBufferPointer) -> [UInt32] {
         stride(from: 0, to: bytes.count - bytes.count % 4, by: 4).map {
             UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self))
         }
     }
 
-    private static func bytes(_ numbers: [UInt32]) -> [UInt8] {
+    static func bytes(_ numbers: [UInt32]) -> [UInt8] {
         numbers.flatMap {
             [
                 UInt8(truncatingIfNeeded: $0 >> 24), UInt8(truncatingIfNeeded: $0 >> 16), UInt8(truncatingIfNeeded: $0 >> 8),

@@ -91,7 +91,7 @@ enum Usual {
 
 /// How sure a verdict may be at most, whatever speaks for it.
 enum Cap: Int, CaseIterable, Hashable, Sendable {
-    case likeliest, doubtful, oneReporter, newcomer, unrelated
+    case likeliest, doubtful, oneReporter, fewReporters, newcomer, contradicted, narrow, unrelated
     case spfAligned, bothOwn, spfOwnUnaligned, strictAlignment, temporaryError, temporaryAtHome
     case takenOver, takenOverUnnamed, takenOverHidden
 
@@ -99,8 +99,8 @@ enum Cap: Int, CaseIterable, Hashable, Sendable {
     var most: Int {
         switch self {
         case .likeliest: 995
-        case .doubtful, .oneReporter, .temporaryAtHome, .takenOverHidden: 890
-        case .newcomer: 690
+        case .doubtful, .oneReporter, .fewReporters, .temporaryAtHome, .takenOverHidden: 890
+        case .newcomer, .contradicted, .narrow: 690
         case .unrelated: 850
         case .spfAligned: 998
         case .bothOwn: 990
@@ -116,7 +116,10 @@ enum Cap: Int, CaseIterable, Hashable, Sendable {
         case .likeliest: "Nothing that is weighed is surer than this."
         case .doubtful: "Another story explains it nearly as well."
         case .oneReporter: "It rests on the word of one witness."
+        case .fewReporters: "Only a few of your witnesses met it."
         case .newcomer: "Only newcomers saw it, or reports that are not who they say."
+        case .contradicted: "Of the witnesses who met the source most saw something else."
+        case .narrow: "A sender of yours with so many records would have been met by more of your witnesses."
         case .unrelated: "A stranger with servers in good order and a small supplier of yours look the same."
         case .spfAligned: "SPF is aligned: your own DNS says who it is."
         case .bothOwn: "SPF passes for a name of yours, and your signature holds."
