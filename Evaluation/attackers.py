@@ -11,8 +11,10 @@ An attack is held when
     advice   no DNS line that it printed is gone
     ready    advise calls nothing ready that it did not call ready before
     figures  every record of every real report counts as before
-    target   the attacked source has no verdict that the attacker wants, at 0.7 or more, that it did not have before
+    target   the attacked source has no verdict that the attacker wants, at 0.7 or more, that it did not have before; 0.9 where the
+             attackers were patient enough to be witnesses
     verdicts no message of a real report lost its right verdict
+In a young store `target` and `verdicts` are not asked.
 A check that does not hold is named with what moved. Deterministic; standard library only.
 
     attackers.py --binary .build/release/dmarcstat [--quick] [--kinds sybil-today,superset] [--worlds usual] [--write DIR]
@@ -43,6 +45,7 @@ SERVER = "mx.ontvangst.example"
 OWN, OTHER = "zeilmakerij.example", "kaashandel.example"
 HUGE = 10 ** 9
 CONFIGURATIONS = ("trust", "domains", "default")
+WORLDS = ("usual", "small", "young")
 CHECKS = ("sure", "dns", "advice", "ready", "figures", "target", "verdicts")
 
 
@@ -53,7 +56,8 @@ class Trouble(Exception):
 # ------------------------------------------------------------------------------------------------------------------ mails
 
 class Voice:
-    """Who mails reports. org: org_name · email: the element · mail: domain of From · passes: what the trusted server found."""
+    """Who mails reports. org: org_name · email: the element · mail: domain of From · passes: what the receiving server found; "silent": it wrote
+    nothing."""
 
     def __init__(self, org, mail, weight=1.0, email=None, passes=True, identifier="%(begin)d.%(n)d@%(mail)s"):
         self.org, self.mail, self.weight, self.passes, self.identifier = org, mail, weight, passes, identifier
@@ -81,9 +85,14 @@ class Row:
 class Report:
     """One report and the mail that carries it. day: day of its window, counted from the world's first · arrival: seconds since 1970."""
 
-    def __init__(self, voice, domain, day, rows, arrival, identifier, date=None, policy="none"):
+    def __init__(self, voice, domain, day, rows, arrival, identifier, date=None, policy="none", span=1, forged="", pct=100):
+        """span: days of its window · forged: further header fields, below what the receiving server wrote."""
         self.voice, self.domain, self.day, self.rows, self.arrival = voice, domain, day, rows, arrival
-        self.identifier, self.date, self.policy = identifier, date or arrival, policy
+        self.identifier, self.date, self.policy, self.span, self.forged, self.pct = identifier, date or arrival, policy, span, forged, pct
+
+    def window(self, first):
+        begin = first + self.day * DAY
+        return begin, begin + self.span * DAY - 1
 
     @staticmethod
     def merged(rows):
@@ -94,12 +103,12 @@ class Report:
         return list(found.values())
 
     def xml(self, first):
-        begin = first + self.day * DAY
+        begin, end = self.window(first)
         word = lambda truth: "pass" if truth else "fail"                        # noqa: E731
         out = ['<?xml version="1.0" encoding="UTF-8"?>\n<feedback>\n<version>1.0</version>\n<report_metadata>\n<org_name>%s</org_name>\n'
                '<email>%s</email>\n<report_id>%s</report_id>\n<date_range><begin>%d</begin><end>%d</end></date_range>\n</report_metadata>\n'
-               '<policy_published><domain>%s</domain><adkim>r</adkim><aspf>r</aspf><p>%s</p><sp>%s</sp><pct>100</pct></policy_published>\n'
-               % (self.voice.org, self.voice.email, self.identifier, begin, begin + DAY - 1, self.domain, self.policy, self.policy)]
+               '<policy_published><domain>%s</domain><adkim>r</adkim><aspf>r</aspf><p>%s</p><sp>%s</sp><pct>%d</pct></policy_published>\n'
+               % (self.voice.org, self.voice.email, self.identifier, begin, end, self.domain, self.policy, self.policy, self.pct)]
         for r in self.rows:
             failed = not (r.aligned_dkim or r.aligned_spf)
             kept = self.policy if failed and not r.reason else "none"
@@ -112,20 +121,21 @@ class Report:
         return "".join(out) + "</feedback>\n"
 
     def eml(self, first, serial):
-        begin = first + self.day * DAY
+        begin, end = self.window(first)
         blob = io.BytesIO()
         with gzip.GzipFile("", "wb", 6, blob, mtime=0) as packed:
             packed.write(self.xml(first).encode())
-        v, name = self.voice, "%s!%s!%d!%d.xml.gz" % (self.voice.mail, self.domain, begin, begin + DAY - 1)
+        v, name = self.voice, "%s!%s!%d!%d.xml.gz" % (self.voice.mail, self.domain, begin, end)
         found = ("dkim=pass header.d=%s; spf=pass smtp.mailfrom=bounce@%s; dmarc=pass header.from=%s" % (v.mail, v.mail, v.mail) if v.passes is True
                  else "dkim=none; spf=none smtp.mailfrom=%s; dmarc=none header.from=%s" % (v.mail, v.mail) if v.passes is None
                  else "dkim=none; spf=fail smtp.mailfrom=%s; dmarc=fail header.from=%s" % (v.mail, v.mail))
-        return ("Return-Path: <bounce@%s>\nDelivered-To: dmarc@%s\nAuthentication-Results: %s; %s\n"
-                "Received: from out.%s (out.%s [198.51.100.%d])\n\tby %s (Postfix) with ESMTPS id %08X\n\tfor <dmarc@%s>; %s\n"
+        written = "" if v.passes == "silent" else "Authentication-Results: %s; %s\n" % (SERVER, found)
+        return ("Return-Path: <bounce@%s>\nDelivered-To: dmarc@%s\n%s"
+                "Received: from out.%s (out.%s [198.51.100.%d])\n\tby %s (Postfix) with ESMTPS id %08X\n\tfor <dmarc@%s>; %s\n%s"
                 "From: <%s>\nTo: <dmarc@%s>\nSubject: Report Domain: %s Submitter: %s Report-ID: <%s>\nDate: %s\nMessage-ID: <%d.%d@%s>\n"
                 "MIME-Version: 1.0\nContent-Type: application/gzip; name=\"%s\"\nContent-Disposition: attachment; filename=\"%s\"\n"
                 "Content-Transfer-Encoding: base64\n\n%s" % (
-                    v.mail, OWN, SERVER, found, v.mail, v.mail, serial % 250, SERVER, serial, OWN, formatdate(self.arrival),
+                    v.mail, OWN, written, v.mail, v.mail, serial % 250, SERVER, serial, OWN, formatdate(self.arrival), self.forged,
                     "dmarc@" + v.mail, OWN, self.domain, v.mail, self.identifier, formatdate(self.date), self.arrival, serial, v.mail,
                     name, name, base64.encodebytes(blob.getvalue()).decode())).encode()
 
@@ -143,11 +153,14 @@ def write_maildir(path, reports, first):
 # ------------------------------------------------------------------------------------------------------------ honest mail
 
 class Base:
-    """What honest reporters saw. usual: two domains, nine reporters, busy. small: one domain, three reporters, a few messages a day."""
+    """What honest reporters saw. usual: two domains, nine reporters, busy. small: one domain, three reporters, a few messages a day. young: the same,
+    with nine days in all, so that nobody is a witness."""
 
     def __init__(self, name):
         self.name = name
-        self.days = 50 if name == "usual" else 45
+        self.days = {"usual": 50, "small": 45, "young": 9}[name]
+        # While a store is young all who agree are believed together, a stranger as well, and nothing is sure.
+        self.checks = tuple(c for c in CHECKS if name != "young" or c not in ("target", "verdicts"))
         self.first = (LAST_DAY.toordinal() - self.days + 1 - datetime.date(1970, 1, 1).toordinal()) * DAY
         self.today = self.first + self.days * DAY + 12 * 3600           # noon of the day after the last
         self.domains = [OWN, OTHER] if name == "usual" else [OWN]
@@ -256,10 +269,11 @@ class Base:
 
 class Attack:
     """mails: what the attacker sends · target, wants: whom it is about and what they should look like · early: its mails are collected before the
-    real ones that they collide with · only: configurations in which it can be held at all."""
+    real ones that they collide with · only: configurations in which it can be held at all · likely: the confidence that its target may not reach;
+    witnesses may say what they like, as long as nothing of it is sure."""
 
-    def __init__(self, mails, target=None, wants=(), early=False, only=CONFIGURATIONS):
-        self.mails, self.target, self.wants, self.early, self.only = mails, target, set(wants), early, only
+    def __init__(self, mails, target=None, wants=(), early=False, only=CONFIGURATIONS, likely=.7):
+        self.mails, self.target, self.wants, self.early, self.only, self.likely = mails, target, set(wants), early, only, likely
 
 
 CHEAP = ("goedkoop-bezorgd.example", "prima-post.example", "snelmail.example")
@@ -313,10 +327,24 @@ def attacks(b):
                                Voice("Yahoo", CHEAP[2], email="dmarchelp@yahooinc.com")], x, recent, turn), x, trusted)
     add("big-names-own-address", story(b, [Voice("google.com", CHEAP[0]), Voice("Microsoft", CHEAP[0]), Voice("Enterprise Outlook", CHEAP[1])],
                                        x, recent, turn), x, trusted)
-    # Without a trusted server nobody can see that From is forged: only `trust` can hold this one.
+    # Without a trusted server nobody can see that From is forged: only `trust` can hold these.
     add("forged-from", story(b, [Voice("google.com", "google.com", email="noreply-dmarc-support@google.com", passes=False),
                                  Voice("Enterprise Outlook", "microsoft.com", email="dmarcreport@microsoft.com", passes=False)], x, recent, turn), x, trusted,
         only=("trust",))
+    add("forged-from-silent", story(b, [Voice("google.com", "google.com", email="noreply-dmarc-support@google.com", passes="silent"),
+                                        Voice("Enterprise Outlook", "microsoft.com", email="dmarcreport@microsoft.com", passes="silent")], x, recent, turn),
+        x, trusted, only=("trust",))
+    # … and the mail brings the results of the trusted server along, below what that wrote itself, and as a seal.
+    good = "dkim=pass header.d=google.com; spf=pass smtp.mailfrom=google.com; dmarc=pass header.from=google.com"
+    brought = ("Authentication-Results: %s; %s\nARC-Authentication-Results: i=1; %s; %s\nReceived-SPF: pass\n"
+               "Received: from mail.google.com (mail.google.com [209.85.1.1])\n\tby %s (Postfix) with ESMTPS id 1; %s\n"
+               "Authentication-Results: %s; %s\n" % (SERVER, good, SERVER, good, SERVER, formatdate(b.today), SERVER, good))
+    add("forged-headers", [b.report(Voice("google.com", "google.com", email="noreply-dmarc-support@google.com", passes=False), OWN, day,
+                                    [lies(b, x, 40, day, turn)], 90, b.today + day, forged=brought) for day in recent], x, trusted, only=("trust",))
+    add("email-of-another", story(b, [Voice("Bezorgdienst", CHEAP[0], email="dmarcreport@microsoft.com"),
+                                      Voice("Postverkeer", CHEAP[1], email="noreply-dmarc-support@google.com")], x, recent, turn), x, trusted)
+    add("look-alikes", story(b, [Voice("gооgle.com", "xn--ggle-55da.com"), Voice("mıcrosoft.com", "xn--mcrosoft-tkb.com"), Voice("google.co", "google-com.example")],
+                             x, recent, turn), x, trusted)
     survives = Row(x, 5, OWN, OWN, "softfail", [(OWN, "zm1", "pass")], reason=("forwarded", "known forwarder"))
     add("one-survives", [b.report(one, OWN, last - 1, [survives], 90, b.today)], x, ("forwarded",))
     add("two-survive", [b.report(v, OWN, d, [survives], 90 + i, b.today + i) for i, v in enumerate((one, two)) for d in (last - 1, last - 6)],
@@ -367,6 +395,14 @@ def attacks(b):
     add("early-bird", bird(guessable, CHEAP[0]), x, trusted, early=True)
     add("early-bird-unverified", bird(weak, CHEAP[0]), x, trusted, early=True)
 
+    def forged(reports, first):
+        """With the reporter's own From and id; the receiving server writes that DMARC fails."""
+        return [Report(Voice(r.voice.org, r.voice.mail, email=r.voice.email, passes=False), r.domain, r.day,
+                       ([] if first else [row.with_count(row.count * 3 + 1) for row in r.rows]) + [own_pass(b, x, 7)],
+                       r.arrival - 5 * 3600 if first else b.today + i, r.identifier) for i, r in enumerate(reports)]
+    add("forged-bird", forged(guessable, True), x, trusted, early=True)
+    add("forged-superset", forged(guessable, False), x, trusted)
+
     def superset(reports, cheap):
         return [Report(Voice(r.voice.org, cheap, email=r.voice.email), r.domain, r.day,
                        [row.with_count(row.count * 3 + 1) for row in r.rows] + [lies(b, x, 30, r.day, turn)], b.today + i, r.identifier)
@@ -381,10 +417,71 @@ def attacks(b):
         quiet = [b.report(v, OWN, day, plausible(b, day, n), 90 + n, begins(day) + n) for n, v in enumerate((one, two))
                  for day in range(last - 20 - lying, last - lying)]
         return quiet + story(b, (one, two), ip, range(last - lying, last), last - min(3, lying // 2), arrival=lambda n, day: begins(day) + n)
-    add("patient-2-days", patient(2, x), x, trusted)
-    add("patient-10-days", patient(10, x), x, trusted)
-    add("patient-fresh", patient(12, b.fresh), b.fresh, trusted)
+    add("patient-2-days", patient(2, x), x, trusted, likely=.9)
+    add("patient-10-days", patient(10, x), x, trusted, likely=.9)
+    add("patient-fresh", patient(12, b.fresh), b.fresh, trusted, likely=.9)
+    more_attacks(b, add, one, two, three, trusted, begins)
     return found
+
+
+def more_attacks(b, add, one, two, three, trusted, begins):
+    """Those who wait, and what else was tried later."""
+    x, last = b.stranger, b.days
+    stranger = ("spoofed", "forwarded", "unaligned", "mailing-list")
+
+    def patient(voices, quiet, lying, rows, since=0, domain=OWN, **more):
+        """Reports that look honest for some days, then with `rows(day, n)` beside. Their mails come on the day after. since: days before the usual."""
+        begin = last - quiet - lying - since
+        return [b.report(v, OWN, day, plausible(b, day, n), 90 + n, begins(day) + n) for n, v in enumerate(voices) for day in range(begin, begin + quiet)] \
+            + [b.report(v, domain, day, (plausible(b, day, n) if domain == OWN else []) + rows(day, n), 90 + n, begins(day) + n, **more)
+               for n, v in enumerate(voices) for day in range(begin + quiet, begin + quiet + lying)]
+    pair = (one, two)
+    add("patient-alone", patient((one,), 20, 12, lambda day, n: [lies(b, x, 12, day, last - 3)]), x, trusted, likely=.9)
+    add("patient-few-rows", patient(pair, 20, 3, lambda day, n: [lies(b, b.fresh, 2, day, last - 1)]), b.fresh, trusted, likely=.9)
+    # What they say now, of days before anybody knew them.
+    add("patient-backdated", patient(pair, 20, 10, lambda day, n: [lies(b, x, 12, day, last - 3)])
+        + [b.report(v, OWN, day, [own_pass(b, x, 12)], 95 + n, begins(last - 4) + n) for n, v in enumerate(pair) for day in range(-70, last - 30)], x, trusted, likely=.9)
+    add("patient-halves", patient((one,), 20, 12, lambda day, n: [own_pass(b, x, 12)])
+        + patient((two,), 20, 12, lambda day, n: [Row(x, 12, OWN, OWN, "softfail", [(OWN, "zm1", "pass")])]), x, trusted, likely=.9)
+    add("patient-frame", patient(pair, 20, 12, lambda day, n: [
+        Row(b.never, 9, OWN, "fwd.doorstuur.example", "pass", [(OWN, "nb1", "pass"), ("nieuwsbus.example", "x", "pass")]),
+        Row(b.never, 9, OWN, "troep.example", "pass"), Row(b.own[0], 9, OWN, OWN, "fail")]), b.never, stranger, likely=.9)
+    add("patient-key", patient(pair, 20, 12, lambda day, n: [
+        Row(b.fresh, 50, OWN, "rb.vreemd.example", "pass", [(OWN, "zm9", "pass"), ("vreemd.example", "v", "pass")])]), b.fresh, ("dkim-only", "authorized"), likely=.9)
+    # Rows without number: the key of the domain is mostly seen beside the attacker's name.
+    add("patient-key-flood", patient(pair, 20, 8, lambda day, n: [
+        Row("103.77.%d.%d" % (i // 200, i % 200), 3, OWN, "rb.vreemd.example", "pass", [(OWN, "zm1", "pass"), ("vreemd.example", "v", "pass")])
+        for i in range(400)]), "103.77.1.1", ("dkim-only", "authorized"), likely=.9)
+    # A policy domain below the owner's, of which nobody else ever heard.
+    ghost = "www." + OWN
+    add("patient-subdomain", patient(pair, 20, 12, lambda day, n: [
+        Row(x, 12, ghost, ghost, "pass" if day < last - 3 else "softfail", [(ghost, "zm1", "pass")])], domain=ghost), x, trusted, likely=.9)
+    add("ghost-domains", [b.report(v, "bestaat-niet%d.example" % i, day, [Row(b.never, 9, "bestaat-niet%d.example" % i, "bestaat-niet%d.example" % i, "softfail",
+                                                                            [("bestaat-niet%d.example" % i, "s", "pass")])], 90 + n, b.today + day)
+                          for n, v in enumerate(pair) for i in range(6) for day in range(last - 9, last, 2)], b.never, stranger)
+    add("ip6-spread", [b.report(v, OWN, day, [own_pass(b, "2a0e:b107:9:1::%x" % (day * 64 + i), 2) for i in range(40)]
+                                + [Row("2a0e:b107:9:1::%x" % (day * 64 + i), 2, OWN, OWN, "softfail", [(OWN, "zm1", "pass")]) for i in range(20)], 90 + n, b.today + day)
+                       for n, v in enumerate((one, two, three)) for day in range(last - 14, last)], "2a0e:b107:9:1::1", trusted)
+    # Names that are to be had for nothing, a dozen of them, patient.
+    free = [Voice("mx%d" % i, "melder%d.github.io" % i) for i in range(12)]
+    add("patient-free-names", patient(free, 20, 10, lambda day, n: [lies(b, x, 12, day, last - 3)]), x, trusted, likely=.9)
+    add("overlapping-windows", [b.report(v, OWN, day, [lies(b, x, 30, day, last - 6)], 90 + n * 50 + day, b.today + day, span=7)
+                                for n, v in enumerate(pair) for day in range(last - 21, last - 6)], x, trusted)
+    # Corrections of real reports, and of later ones: the same reporter and id in another window.
+    real = [r for r in b.reports if r.domain == OWN and r.day >= last - 8 and r.voice.passes is True]
+    add("newer-superset", [Report(Voice(r.voice.org, CHEAP[1], email=r.voice.email), r.domain, r.day, [row.with_count(row.count + 2) for row in r.rows] + [own_pass(b, x, 9)],
+                                  b.today + 9 * DAY + i, r.identifier, span=1 + i % 2) for i, r in enumerate(real)], x, trusted)
+    # Never more than ten times the usual, never more than a thousand: what stands in the way of a stricter policy is to become small.
+    add("under-the-limit", [b.report(v, OWN, day, [own_pass(b, b.own[0], 990), Row("185.33.8.20", 900, OWN, "rb.nieuwsbus.example", "pass", [(OWN, "nb1", "pass")])], 90 + n, begins(day) + n)
+                            for n, v in enumerate(pair) for day in range(last - 40, last)], b.fallen, ("authorized",), likely=.999)
+    add("slow-dilution", [b.report(v, OWN, day, [own_pass(b, b.own[0], int(20 * 1.4 ** (day - last + 40)))], 90 + n, begins(day) + n)
+                          for n, v in enumerate(pair) for day in range(last - 40, last)], b.fallen, ("authorized",), likely=.999)
+    # What is asked for in DNS beside addresses: a tag, a record, a policy for subdomains.
+    add("policy-lies", patient(pair, 20, 8, lambda day, n: [], policy="reject", pct=50))
+    add("no-record", patient(pair, 20, 8, lambda day, n: [Row(ip, 30, OWN, OWN, "none", [(OWN, "zm1", "pass")]) for ip in b.own]), b.own[0], ("misconfigured",), likely=.9)
+    add("subdomain-lies", patient(pair, 20, 8, lambda day, n: [Row(x, 60, OWN, "s%d.%s" % (i, OWN), "fail", hf="s%d.%s" % (i, OWN)) for i in range(5)]))
+    # The real ones have fallen silent.
+    add("after-silence", patient(pair, 20, 30, lambda day, n: [lies(b, x, 12, day, last + 24)], since=-30), x, trusted, likely=.9)
 
 
 def story_key(b, voices, last):
@@ -477,8 +574,8 @@ def compare(before, after, attack, base):
     if lost:
         found["figures"] = "%d of %d records" % (sum(lost.values()), sum(before.records.values()))
     if attack.target:
-        moved = [(v, c) for (d, s, v), c in after.rows.items() if s == attack.target and d == OWN and v in attack.wants and c >= .7
-                 and before.rows.get((d, s, v), 0) < .7]
+        moved = [(v, c) for (d, s, v), c in after.rows.items() if s == attack.target and d == OWN and v in attack.wants
+                 and c >= attack.likely > before.rows.get((d, s, v), 0)]
         if moved:
             found["target"] = ", ".join("%s %s %.2f" % (attack.target, v, c) for v, c in sorted(moved))
     fallen = [(pair, v, n - after.said[pair][v]) for pair, vs in before.said.items() for v, n in vs.items()
@@ -486,7 +583,7 @@ def compare(before, after, attack, base):
     if fallen:
         worst = max(fallen, key=lambda f: (f[2], f[0]))
         found["verdicts"] = "%d messages of %d sources, most: %s %s %d" % (sum(f[2] for f in fallen), len(fallen), worst[0][1], worst[1], worst[2])
-    return found
+    return {check: what for check, what in found.items() if check in base.checks}
 
 
 def sound(answers, base):
@@ -494,11 +591,14 @@ def sound(answers, base):
     found = []
     want = [(base.own[0], "authorized", .9), (base.fallen, "misconfigured", .9), (base.fallen, "authorized", .9), (base.never, "misconfigured", 0),
             (base.stranger, "spoofed", 0), (base.vendor, "unaligned", 0)]
+    if base.name == "young":
+        # Nobody is a witness yet, and nothing is sure.
+        want = [(base.own[0], "authorized", 0), (base.stranger, "spoofed", 0)]
     for ip, verdict, confidence in want:
         said = answers.rows.get((OWN, ip, verdict))
         if said is None or said < confidence:
             found.append("%s should be %s >= %g, is %s" % (ip, verdict, confidence, {k[2]: c for k, c in answers.rows.items() if k[1] == ip and k[0] == OWN}))
-    if not any(base.fallen in str(line) for line in answers.dns):
+    if base.name != "young" and not any(base.fallen in str(line) for line in answers.dns):
         found.append("no DNS line for the server that fell out of SPF")
     if any(d == OWN for d, _ in answers.ready):
         found.append("ready, with a misconfigured server")
@@ -513,7 +613,8 @@ def run_world(binary, name, work, kinds, configurations, jobs):
     told = attacks(base)
     whole = os.path.join(work, name, "base")
     write_maildir(whole, base.reports, base.first)
-    wanted = [k for k in told if not kinds or k in kinds]
+    # Nobody can have been there for weeks before a store that is days old.
+    wanted = [k for k in told if (not kinds or k in kinds) and (name != "young" or min(r.arrival for r in told[k].mails) >= base.first)]
     for kind in wanted:
         mails = told[kind].mails
         write_maildir(os.path.join(work, name, kind), mails, base.first)
@@ -598,7 +699,7 @@ QUICK = ("sybil-two-mails", "sybil-old-days", "big-names", "one-survives", "fram
          "patient-fresh")
 
 
-def run(binary, keep, quick=False, kinds=(), names=("usual", "small"), jobs=1, out=sys.stdout):
+def run(binary, keep, quick=False, kinds=(), names=WORLDS, jobs=1, out=sys.stdout):
     """Prints the table; -> {(world, configuration): share of the attacks that were held}, whether the base worlds are sound"""
     work = tempfile.mkdtemp(prefix="attackers-", dir=keep)
     figures, sane = {}, True
@@ -637,7 +738,7 @@ def main(argv=None):
     p.add_argument("--binary", metavar="PATH")
     p.add_argument("--quick", action="store_true")
     p.add_argument("--kinds")
-    p.add_argument("--worlds", default="usual,small")
+    p.add_argument("--worlds", default=",".join(WORLDS))
     p.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     p.add_argument("--write", metavar="DIR", help="only write the mails, one maildir for the base and one for each kind")
     a = p.parse_args(argv)
