@@ -36,6 +36,22 @@ public final class PublicSuffixes {
         return organisation
     }
 
+    /// Who answers for a name, as the voice of reports: its organisational domain, but where anybody gets a name of his own below somebody else's for
+    /// nothing (`NAME.github.io`, `TENANT.onmicrosoft.com`), whoever gives these away: by the part of the list that registries are in.
+    public func giver(of name: String) -> String {
+        var giver = organisation(of: name)
+        for provider in Self.tenants.keys where giver.hasSuffix("." + provider) { return provider }
+        // Whatever private suffixes lie in one another.
+        while let dot = giver.firstIndex(of: ".") {
+            let suffix = String(giver[giver.index(after: dot)...])
+            guard suffix.contains("."), psl_is_public_suffix2(list, suffix, Int32(PSL_TYPE_ICANN)) == 0,
+                psl_is_public_suffix2(list, suffix, Int32(PSL_TYPE_ANY)) == 1
+            else { break }
+            giver = suffix
+        }
+        return giver
+    }
+
     /// Names that a mailbox provider gives its customers, and how many labels of a customer stand before them. They are no public suffixes,
     /// but who signs as one customer is not another: `TENANT.onmicrosoft.com`, `example-nl.20230601.gappssmtp.com`.
     private static let tenants = ["onmicrosoft.com": 1, "gappssmtp.com": 2]

@@ -45,9 +45,10 @@ public struct ReportSender: Hashable, Sendable {
     public enum Rank: Int, CaseIterable, Comparable, Sendable {
         /// A mismatch.
         case mismatch = 0
-        /// Checked, and nothing shows that the mail is from its author.
+        /// Checked, and nothing shows that the mail is from its author; or not checked, and its own header says that DMARC failed.
         case unverified = 1
-        /// From another organisation than the report names, be it a gateway's, or not checked.
+        /// From another organisation than the report names, be it a gateway's, or not checked; or its own header has results that do not show
+        /// its author.
         case elsewhere = 2
         /// Not checked, and nothing contradicts it; or it came in no mail.
         case unchecked = 3

@@ -321,8 +321,8 @@ final class DocumentSink {
         // Where servers are trusted a report without a mail was checked, too: nobody vouches for it.
         let results = mail?.authentication ?? (options.trustedServers == nil ? nil : [])
         var sender = senderCheck.sender(
-            report.header, isMail: mail != nil, author: mail?.authorDomain, results: results, isForwarded: part?.insideMessage ?? false,
-            fileName: part?.name ?? attachmentName)
+            report.header, isMail: mail != nil, author: mail?.authorDomain, results: results, objections: mail?.objections ?? [],
+            isForwarded: part?.insideMessage ?? false, fileName: part?.name ?? attachmentName)
         sender.arrivedAt = arrival(report.header.window)
         return sender
     }

@@ -95,7 +95,7 @@ public struct Ingest: Sendable {
         do {
             return try store.write { writer in
                 do {
-                    writer.organisation = options.organisations()
+                    writer.giver = options.givers()
                     try writer.adopt(options.ownDomains)
                     let session = try WritingSession(writer, mailbox, options)
                     try pump(mailbox, into: session)

@@ -32,6 +32,8 @@ public struct IngestOptions: Sendable {
     public var trustedServers: [String]?
     /// Makes, for one thread, what tells a canonical name's organisational domain.
     public var organisations: @Sendable () -> (String) -> String
+    /// Makes, for one thread, what tells who answers for a canonical name; one organisation may give names away for nothing.
+    public var givers: @Sendable () -> (String) -> String
 
     /// Whose reports count; those about other domains are stored and left out of all figures.
     public var ownDomains = OwnDomains()
@@ -40,6 +42,7 @@ public struct IngestOptions: Sendable {
     public init(now: Int, organisations: @escaping @Sendable () -> (String) -> String) {
         self.now = now
         self.organisations = organisations
+        givers = organisations
     }
 }
 

@@ -20,7 +20,7 @@ final class MessageReader {
         self.options = options
         unpacker = Unpacker(limits: options.limits.unpacking)
         mailReader = MailReader(limits: options.limits.mail, trustedServers: options.trustedServers)
-        senderCheck = SenderCheck(organisation: options.organisations())
+        senderCheck = SenderCheck(organisation: options.organisations(), giver: options.givers())
         parser = ReportParser(limits: options.limits.xml)
     }
 

@@ -80,7 +80,7 @@ public struct Reprocess: Sendable {
     ) throws(StoreError) -> ReprocessOutcome {
         try store.storing {
             try store.write { writer in
-                writer.organisation = options.organisations()
+                writer.giver = options.givers()
                 if !isDryRun { try writer.adopt(options.ownDomains) }
                 let pass = ReprocessPass(writer, options, Self.mailDeviations, isDryRun: isDryRun)
                 do {

@@ -5,6 +5,13 @@ import Mail
 struct SenderCheck {
     /// A canonical name's organisational domain.
     let organisation: (String) -> String
+    /// Who answers for a canonical name, as a voice.
+    let giver: (String) -> String
+
+    init(organisation: @escaping (String) -> String, giver: ((String) -> String)? = nil) {
+        self.organisation = organisation
+        self.giver = giver ?? organisation
+    }
 
     /// What is known of the mail that a report came in, but for its time.
     ///
@@ -12,10 +19,13 @@ struct SenderCheck {
     ///   - isMail: whether it came in a mail; else the owner put it where it is.
     ///   - author: domain in From, as written; nil: there is no mail, or not one author.
     ///   - results: what trusted servers found out about the mail; nil: none is trusted.
+    ///   - objections: what the topmost fields of the mail say where no server is trusted: it counts as far as it speaks against the mail, and
+    ///     only where two reports contend for one identity.
     ///   - isForwarded: the report lies in a message inside the mail, so the mail's author only passed it on.
     ///   - fileName: name of the attachment.
     func sender(
-        _ header: ReportHeader, isMail: Bool, author: String?, results: [AuthenticationResults]?, isForwarded: Bool, fileName: String
+        _ header: ReportHeader, isMail: Bool, author: String?, results: [AuthenticationResults]?, objections: [AuthenticationResults] = [],
+        isForwarded: Bool, fileName: String
     ) -> ReportSender {
         var sender = ReportSender(mailFromDomain: author.map(DomainName.canonical))
         let domain = author.flatMap(DomainName.named)
@@ -25,16 +35,31 @@ struct SenderCheck {
             // Who mails for whom is known, whoever else is asked. But an address of the owner's own may be a list that puts itself into From.
             sender.authenticity = .mismatch
         }
-        if sender.authenticity != .mismatch { sender.voice = Voice.name(author: domain, email: header.email, organisation: organisation) }
+        if sender.authenticity != .mismatch { sender.voice = Voice.name(author: domain, email: header.email, giver: giver) }
         sender.rank =
             switch sender.authenticity {
             case .verified: .verified
             case .mismatch: .mismatch
             case .unverified:
                 !isMail ? .unchecked : domain.map { !isForwarded && isAuthentic($0, results ?? []) } == true ? .elsewhere : .unverified
-            case nil: !isMail || agrees(header, domain, isForwarded: isForwarded, fileName: fileName) ? .unchecked : .elsewhere
+            case nil where !isMail: .unchecked
+            case nil where failsDMARC(objections) && !isForwarded: .unverified
+            case nil:
+                agrees(header, domain, isForwarded: isForwarded, fileName: fileName) && !isDoubtful(domain, objections)
+                    ? .unchecked : .elsewhere
             }
         return sender
+    }
+
+    private func failsDMARC(_ results: [AuthenticationResults]) -> Bool {
+        results.contains { $0.results.contains { $0.method == "dmarc" && $0.result == "fail" } }
+    }
+
+    /// Whether somebody looked at who sent the mail, and says nothing that shows its author.
+    private func isDoubtful(_ author: String?, _ objections: [AuthenticationResults]) -> Bool {
+        guard let author, objections.contains(where: { $0.results.contains { ["dkim", "dmarc", "spf"].contains($0.method) } })
+        else { return false }
+        return !isAuthentic(author, objections)
     }
 
     /// Whether the report has the name of a reporter who never sends reports from `author`.

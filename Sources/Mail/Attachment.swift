@@ -40,6 +40,8 @@ public struct MailFacts: Sendable, Equatable {
     public var authorDomain: String?
     /// What the trusted servers found out (`TrustedResults`); nil where no server is trusted.
     public var authentication: [AuthenticationResults]?
+    /// What the topmost fields say where no server is trusted, believed only as far as it speaks against the mail; else nil.
+    public var objections: [AuthenticationResults]?
     /// The Message-ID as written.
     public var messageID = ""
     /// The Date as written.

@@ -76,6 +76,7 @@ public final class MailReader {
         facts.authorDomain = scan.facts.authorDomain
         facts.receivedAt = scan.facts.receivedAt
         facts.authentication = scan.facts.authentication
+        facts.objections = scan.facts.objections
         facts.returnsMail = scan.facts.returnsMail
         facts.isFromMailSystem = scan.facts.isFromMailSystem
         return facts

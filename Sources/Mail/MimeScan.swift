@@ -158,6 +158,7 @@ struct MimeScan {
         if let received = header.received { facts.receivedAt = receivedAt(UnsafeRawBufferPointer(rebasing: bytes[received])) }
         if let from = header.from, !header.isFromRepeated { facts.authorDomain = authorDomain(bytes[from]) }
         facts.authentication = trusted.results(of: header, bytes)
+        facts.objections = trusted.objections(in: header, bytes)
         facts.isFromMailSystem = facts.from.lowercased().contains("mailer-daemon")
         facts.returnsMail =
             !header.isJournal

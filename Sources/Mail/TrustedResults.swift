@@ -12,6 +12,21 @@ struct TrustedResults {
         self.servers = servers?.map { asciiLowercase($0) }
     }
 
+    /// What the topmost fields say, whoever wrote them; nil where servers are trusted. Nobody writes that his own forgery is one, so what speaks
+    /// against a mail can be believed without a name; what speaks for it cannot.
+    func objections(in header: HeaderBlock, _ bytes: UnsafeRawBufferPointer) -> [AuthenticationResults]? {
+        guard servers == nil else { return nil }
+        var found: [AuthenticationResults] = []
+        for field in header.authentications {
+            let isOnTop = header.receivedStart.map { field.lowerBound < $0 } ?? false
+            guard let results = AuthenticationResults.parse(bytes[field]),
+                isOnTop || found.first?.server ?? results.server == results.server
+            else { break }
+            found.append(results)
+        }
+        return found
+    }
+
     /// Those of the header block of a message that count; nil where no server is trusted.
     func results(of header: HeaderBlock, _ bytes: UnsafeRawBufferPointer) -> [AuthenticationResults]? {
         guard let servers else { return nil }

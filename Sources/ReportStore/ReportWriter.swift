@@ -24,8 +24,8 @@ public final class ReportWriter {
     var recordsInTransaction = 0
     /// Set by `adopt`.
     var ownDomains = OwnDomains()
-    /// A canonical name's organisational domain: whose word a report is that was stored before that was noted.
-    public var organisation: (String) -> String = { $0 }
+    /// Who answers for a canonical name: whose word a report is that was stored before that was noted.
+    public var giver: (String) -> String = { $0 }
     /// Of names that are no domains.
     var establishedVoices: [String: [EstablishedVoice]] = [:]
 
@@ -245,7 +245,7 @@ public final class ReportWriter {
             var sender = ReportSender(authenticity: row[3], mailFromDomain: row[4], voice: row[5], arrivedAt: row[6], rank: row[7])
             // Stored before voices were noted.
             if sender.voice == nil, sender.authenticity != .mismatch {
-                sender.voice = Voice.name(author: sender.mailFromDomain, email: row[8], organisation: organisation)
+                sender.voice = Voice.name(author: sender.mailFromDomain, email: row[8], giver: giver)
             }
             return Rival(id: row[0], digest: try row.digest(1), isCounted: row[2], sender: sender)
         }

@@ -76,6 +76,21 @@ struct AlignmentTests {
         #expect(try align(AuthenticationSet(), "example.org") == Alignment(dkim: false, spf: false))
     }
 
+    @Test(
+        "names that are given away for nothing are whoever's who gives them",
+        arguments: [
+            ("mx.melder1.github.io", "github.io"), ("melder2.github.io", "github.io"), ("github.io", "github.io"),
+            ("klant.onmicrosoft.com", "onmicrosoft.com"), ("mail.example.co.uk", "example.co.uk"), ("mail.example.nl", "example.nl"),
+            ("dmarc.corp.mail.ru", "mail.ru"), ("co.uk", "co.uk"), ("nl", "nl"), ("localhost", "localhost"), ("", ""),
+            ("x.unlisted", "x.unlisted"),
+        ])
+    func givers(_ name: String, _ giver: String) throws {
+        let suffixes = try #require(PublicSuffixes())
+        #expect(suffixes.giver(of: name) == giver)
+        // They are strangers to each other all the same, where mail is aligned.
+        #expect(!suffixes.isAligned("a.github.io", with: "b.github.io", strict: false))
+    }
+
     @Test("published modes")
     func modes() {
         for word in ["s", "S"] { #expect(AlignmentMode(published: word) == .strict) }

@@ -203,7 +203,7 @@ struct ConflictTests {
             try Self.ingest(copies, into: store, Self.options(trusting: situation.isTrusting, OwnDomains(["other.example"])))
             let options = Self.options(trusting: situation.isTrusting)
             try store.write { writer in
-                writer.organisation = options.organisations()
+                writer.giver = options.givers()
                 try writer.adopt(options.ownDomains)
             }
             #expect(try Self.counted(store) == situation.counted)

@@ -102,4 +102,30 @@ struct SenderCheckTests {
         // … but of whom it is known what he mails from.
         #expect(judge("google.com", "x@evil.example", from: "evil.example", "dmarc=pass") == "mismatch")
     }
+
+    /// What a report in Google's name is worth where no server is trusted: authenticity, rank, voice.
+    private func unchecked(_ field: String?, from author: String = "google.com", isForwarded: Bool = false) -> String {
+        var header = ReportHeader()
+        header.reporter = "google.com"
+        header.email = Self.google
+        header.policy.domain = "example.org"
+        header.window = ReportWindow(begin: 1, end: 2)
+        let sender = SenderCheck(organisation: organisation).sender(
+            header, isMail: true, author: author, results: nil,
+            objections: field.flatMap { AuthenticationResults.parse(Array("any.example; \($0)".utf8)) }.map { [$0] } ?? [],
+            isForwarded: isForwarded, fileName: "")
+        return "\(sender.authenticity.map(\.word) ?? "unchecked") \(sender.rank?.rawValue ?? -1) \(sender.voice ?? "-")"
+    }
+
+    @Test("where no server is trusted, what a field says against the mail counts, and what it says for it does not")
+    func objections() {
+        #expect(unchecked(nil) == "unchecked 3 google.com")
+        #expect(unchecked("dkim=pass header.d=google.com; dmarc=pass header.from=google.com") == "unchecked 3 google.com")
+        #expect(unchecked("dkim=none; spf=fail smtp.mailfrom=google.com; dmarc=fail header.from=google.com") == "unchecked 1 google.com")
+        // Looked at, and not shown: it gives way to one that is.
+        #expect(unchecked("dkim=none; spf=softfail smtp.mailfrom=google.com") == "unchecked 2 google.com")
+        #expect(unchecked("iprev=pass") == "unchecked 3 google.com")
+        // Somebody passed it on.
+        #expect(unchecked("dmarc=fail", isForwarded: true) == "unchecked 2 google.com")
+    }
 }

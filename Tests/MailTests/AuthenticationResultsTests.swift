@@ -164,4 +164,17 @@ struct AuthenticationResultsTests {
         let mail = readMail(Array((Self.genuine + "From: a@b.example\nFROM: c@d.example\n\nx\n").utf8))
         #expect(mail.facts.authorDomain == nil && mail.facts.authentication == nil)
     }
+
+    @Test("where nobody is trusted, notes what the topmost fields say")
+    func objections() {
+        func noted(_ fields: String) -> [String] {
+            let mail = readMail(Array((fields + "From: a@google.com\n\nx\n").utf8))
+            return mail.facts.objections?.flatMap { $0.results.map { "\($0.method)=\($0.result)" } } ?? ["nothing"]
+        }
+        let foreign = "Authentication-Results: evil.example; dmarc=pass\n"
+        #expect(noted("") == [])
+        #expect(noted(Self.genuine + Self.received + Self.forged) == ["dmarc=fail"])
+        #expect(noted(Self.received + Self.genuine + foreign) == ["dmarc=fail"])
+        #expect(noted(foreign + Self.genuine + Self.received + Self.forged) == ["dmarc=pass", "dmarc=fail"], "all of them on top")
+    }
 }

@@ -36,7 +36,7 @@ struct VoiceNames {
     }
 
     private func voice(author: String?, email: String?) -> String {
-        Voice.name(author: author, email: email) { suffixes.organisation(of: $0) }
+        Voice.name(author: author, email: email) { suffixes.giver(of: $0) }
     }
 
     private func key(of name: String) throws -> Int64 {

@@ -31,6 +31,10 @@ struct Configuration: Equatable {
             guard let suffixes = PublicSuffixes(file: file) ?? PublicSuffixes() else { return { $0 } }
             return { suffixes.organisation(of: $0) }
         }
+        options.givers = {
+            guard let suffixes = PublicSuffixes(file: file) ?? PublicSuffixes() else { return { $0 } }
+            return { suffixes.giver(of: $0) }
+        }
         options.limits = limits
         options.trustedServers = trustedServers
         options.ownDomains = ownDomains

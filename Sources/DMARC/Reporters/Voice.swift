@@ -5,19 +5,19 @@ public enum Voice {
     /// - Parameters:
     ///   - author: domain of the one author of the mail that it came in; nil: there was no mail, or not one author.
     ///   - email: the reporter's address, as the report gives it.
-    ///   - organisation: a canonical name's organisational domain.
-    /// - Returns: the canonical organisational domain, or where one reporter has several, the first of them in `reporters.tsv`; the domain
+    ///   - giver: who answers for a canonical name: its organisational domain, or whoever gives such names away.
+    /// - Returns: that, or where one reporter has several, the first of them in `reporters.tsv`; the domain
     ///   itself where anybody can have an address there; empty where neither names a domain.
-    public static func name(author: String?, email: String?, organisation: (String) -> String) -> String {
+    public static func name(author: String?, email: String?, giver: (String) -> String) -> String {
         guard let domain = author.flatMap(DomainName.named) ?? email.flatMap(DomainName.ofAddress) else { return "" }
-        return name(of: domain, organisation: organisation)
+        return name(of: domain, giver: giver)
     }
 
     /// The voice of a canonical name.
-    public static func name(of domain: String, organisation: (String) -> String) -> String {
+    public static func name(of domain: String, giver: (String) -> String) -> String {
         if KnownReporters.personal.contains(domain) { return domain }
         let known = KnownReporters.known
-        return (known.reporter(of: domain) ?? known.reporter(of: organisation(domain)))?.domains.first ?? organisation(domain)
+        return (known.reporter(of: domain) ?? known.reporter(of: giver(domain)))?.domains.first ?? giver(domain)
     }
 }
 
