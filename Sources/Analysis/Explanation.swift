@@ -274,7 +274,7 @@ public struct SourceExplanation: Sendable {
                     story.strangers.append(stranger)
                 }
             }
-            story.evidence = EvidenceCodes(bits: bits)
+            story.evidence = EvidenceCodes(bits: bits).consistent(records: story.records)
             story.reporters = Levels.count(reporterBits)
             story.weighing = Weighing(weighings[first.flow.key] ?? Reasoning.Weighing())
             try count(&story.counts, first.flow, around)

@@ -56,7 +56,7 @@ struct FlowLookup {
             if let usual, try !isBefore(share, usual) { continue }
             usual = share
             conclusion.notes = VerdictNotes(rawValue: rows.int(1))
-            conclusion.evidence = EvidenceCodes(bits: rows.int(2))
+            conclusion.evidence = EvidenceCodes(bits: rows.int(2)).consistent()
         }
         if messages > 0 { conclusion.confidence = Double(Int(weighted / (messages * 10))) / 100 }
         return conclusion

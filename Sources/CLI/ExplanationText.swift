@@ -85,7 +85,10 @@ struct ExplanationText {
         case .mailingList: return "A mailing list took your messages, changed them and sent them out under its own name."
         case .misconfigured:
             return "It looks like a server of yours that \(domain) does not list in SPF, or whose signature does not verify."
-        case .unaligned: return "A real service sends as \(domain), but authenticates as itself."
+        case .unaligned:
+            return story.notes.contains(.unrelated)
+                ? "Somebody sends as \(domain) and authenticates as himself: a supplier of yours that nobody else uses, or a stranger."
+                : "A service sends as \(domain), but authenticates as itself."
         case .spoofed: return "Somebody else uses the name \(domain). Nothing connects this source with you."
         }
     }
@@ -98,7 +101,7 @@ struct ExplanationText {
         .mailingList: [.selectorUnknown, .knownService],
         .misconfigured: [.otherDomains, .manySigners, .narrow, .domainSigns, .sourceRelays, .networkRelays],
         .unaligned: [.scattered, .otherDomains, .nameRelays],
-        .spoofed: [.networkRelays, .sourceRelays, .passesAtOtherTimes, .neighbourAuthorized, .broad, .knownService],
+        .spoofed: [.networkRelays, .sourceRelays, .passesAtOtherTimes, .neighbourAuthorized, .broad, .nameSteady, .knownService],
         .dkimOnly: [.thin, .sourceRelays],
     ]
 
@@ -157,7 +160,14 @@ struct ExplanationText {
             return
                 "All of its \(presentation.grouped(counts.surviving + counts.broken, "record")) carry your own signature and no service's."
         case .otherDomains: return "It sends for \(presentation.grouped(counts.domains, "policy domain")) of yours."
-        case .broad: return "It is steady: seen on many days by several receivers."
+        case .broad:
+            let span = story.firstDay.distance(to: story.lastDay) + 1
+            let receivers = story.reporters < 2 ? nil : "by \(story.reporters == 2 ? "two" : "several") receivers"
+            if span >= 5 { return "It is steady: seen over \(presentation.grouped(span, "day"))\(receivers.map { " " + $0 } ?? "")." }
+            return receivers.map { "It was seen \($0)." }
+        case .nameSteady:
+            let names = list(story.strangers.map(\.name))
+            return "\(names.isEmpty ? "The name that it authenticates as" : names) is seen on several days, or by several receivers."
         case .narrow: return "Only one receiver, or hardly more, ever saw it."
         case .thin: return "There are very few records of it."
         case .scattered: return "Many addresses, each with few messages, within days."

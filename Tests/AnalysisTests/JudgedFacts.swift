@@ -172,7 +172,7 @@ struct JudgedFacts {
         var conclusion = Conclusion()
         guard let first = ranked.first, let flow = flows[first.key] else { return conclusion }
         conclusion.notes = flow.notes
-        conclusion.evidence = flow.evidence
+        conclusion.evidence = flow.evidence.consistent()
         let weighted = messages.reduce(0) { $0 + (flows[$1.key]?.confidence ?? 0) * $1.value }
         let perMille = Double(weighted) / Double(messages.values.reduce(0, +))
         conclusion.confidence = (perMille / 10 + 1e-9).rounded(.down) / 100

@@ -42,6 +42,7 @@ public enum EvidenceCode: Int, CaseIterable, Hashable, Sendable {
     case noWitness
     case fewReporters
     case contradicted
+    case nameSteady
 
     /// The word.
     public var code: String {
@@ -86,6 +87,7 @@ public enum EvidenceCode: Int, CaseIterable, Hashable, Sendable {
         case .noWitness: "no-witness"
         case .fewReporters: "few-reporters"
         case .contradicted: "contradicted"
+        case .nameSteady: "name-steady"
         }
     }
 }
@@ -104,6 +106,15 @@ public struct EvidenceCodes: Hashable, Sendable {
     mutating func insert(_ code: EvidenceCode) { bits |= 1 << code.rawValue }
 
     mutating func insert(_ code: EvidenceCode, if condition: Bool) { if condition { insert(code) } }
+
+    /// Of what there are very few records it cannot be said that it is steady: the evidence of several flows, or of a place that is seen more
+    /// often than this row, can hold both.
+    func consistent(records: Int? = nil) -> EvidenceCodes {
+        var bits = bits
+        if let records, records >= 3 { bits &= ~(1 << EvidenceCode.thin.rawValue) }
+        if bits >> EvidenceCode.thin.rawValue & 1 == 1 { bits &= ~(1 << EvidenceCode.broad.rawValue) }
+        return EvidenceCodes(bits: bits)
+    }
 
     /// The words, facts first.
     public var codes: [String] { EvidenceCode.allCases.filter(contains).map(\.code) }

@@ -12,7 +12,7 @@ public enum Verdict: String, CaseIterable, Hashable, Sendable {
     case mailingList = "mailing-list"
     /// The domain's own server or signer, failing.
     case misconfigured
-    /// A real service that authenticates as itself, not as the domain.
+    /// Somebody who authenticates as himself, not as the domain: a service that was not set up, or a stranger (`unrelated`).
     case unaligned
     /// Somebody else uses the name.
     case spoofed
