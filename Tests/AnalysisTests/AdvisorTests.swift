@@ -58,11 +58,11 @@ struct AdvisorTests {
         sender.decisive = count
         sender.confidence = 0.95
         change(&sender)
-        if verdict != .spoofed { facts.known.add(both(count)) }
+        if verdict != .spoofed, !sender.isQuestion { facts.known.add(both(count)) }
         let faults: [Verdict: Readiness.Kind] = [
             .misconfigured: .misconfigured, .unaligned: .unaligned, .unknown: .unknown, .mailingList: .mailingList,
         ]
-        if let kind = sender.isUnsigned ? .dkimMissing : faults[verdict] {
+        if let kind = sender.isUnsigned ? .dkimMissing : sender.isQuestion ? nil : faults[verdict] {
             facts.faults[kind, default: DomainFacts.Fault()].messages += count
             facts.faults[kind]?.byVoice.add(both(count))
             facts.faults[kind]?.witnesses = 2
@@ -167,6 +167,108 @@ struct AdvisorTests {
         facts.selectors[0].failedReporters = 2
         facts.selectors[0].failedWitnesses = 2
         facts.selectors[0].failedByVoice = both(count)
+        facts.faults[.dkimBroken] =
+            facts.selectors[0].isBroken ? DomainFacts.Fault(messages: count, byVoice: both(count), witnesses: 2) : nil
+    }
+
+    @Test("a name that nobody knows is a question: it is asked for thirty days, is no part of a share, and then holds nothing up")
+    func question() throws {
+        var facts = Self.healthy()
+        Self.add(.unaligned, 400, to: &facts) {
+            $0.notes = .unrelated
+            $0.foreignSigned = 400
+            $0.knownSince = Self.until.advanced(by: -29)
+        }
+        var finding = try readiness(facts)
+        #expect(finding.words("blockers") == ["question"] && finding.count("question") == 400 && finding.subjects == ["unaligned.example"])
+        #expect(finding.messages == 0 && finding.count("known_messages") == 10_000 && finding.count("question_failed") == 400)
+        facts.senders[0].knownSince = Self.until.advanced(by: -30)
+        finding = try readiness(facts)
+        #expect(finding.flag("ready") && finding.count("question_failed") == 400, "named, and in nobody's way")
+        #expect(Advisor.findings(facts).contains { $0.code == .unalignedService && $0.flag("unrelated") && $0.severity == .watch })
+        facts.senders[0].knownSince = Self.until
+        facts.senders[0].decisive = 9
+        #expect(try readiness(facts).flag("ready"), "a handful is not worth waiting for")
+        facts.senders[0].decisive = 400
+        facts.senders[0].witnesses = 1
+        #expect(try readiness(facts).flag("ready"), "one witness alone may have made the name up")
+        // A stranger who sends a lot hides nothing: the share is that of what is known.
+        Self.add(.unaligned, 60, to: &facts) { $0.name = "dienst.example" }
+        facts.senders[0].treatment.messages = 1_000_000
+        #expect(try readiness(facts).words("blockers") == ["unaligned"])
+    }
+
+    @Test("what would be hit is itemised to the last message")
+    func hit() throws {
+        var facts = Self.healthy()
+        for (count, verdict) in [Verdict.misconfigured, .unaligned, .forwarded, .mailingList, .unknown, .dkimOnly, .authorized].enumerated()
+        {
+            Self.add(verdict, count + 1, to: &facts)
+        }
+        Self.add(.spoofed, 500, to: &facts)
+        let finding = try readiness(facts)
+        let parts = finding.numbers.filter { $0.name.hasPrefix("hit_") }
+        #expect(parts.count == 7 && parts.reduce(0) { $0 + finding.count($1.name) } == finding.messages && finding.messages == 28)
+    }
+
+    @Test("what strangers had delivered before the policy was there is not laid at its door")
+    func policyOfThePeriod() throws {
+        var facts = Self.healthy(p: "reject", policySince: Self.until.advanced(by: -4))
+        Self.add(.spoofed, 300, to: &facts)
+        facts.strangersNow = DomainFacts.Treatment(messages: 40, delivered: 1, rejected: 39)
+        var finding = try #require(Advisor.findings(facts).first { $0.code == .spoofedStopped })
+        #expect(finding.severity == .fine && finding.count("delivered") == 300 && finding.count("since_delivered") == 1)
+        #expect(finding.day("policy_since") == Self.until.advanced(by: -4))
+        facts.strangersNow = DomainFacts.Treatment(messages: 40, delivered: 20, rejected: 20)
+        finding = try #require(Advisor.findings(facts).first { $0.code == .spoofedDelivered })
+        #expect(finding.word("policy") == "reject" && finding.word("next") == "" && !finding.flag("parked"))
+        // Nobody shows a policy: none is named.
+        facts.policies = []
+        finding = try #require(Advisor.findings(facts).first { $0.code == .spoofedDelivered })
+        #expect(finding.word("policy") == "" && !finding.flag("enforced"))
+    }
+
+    @Test("services that share an address share it, and receivers that see several are counted once")
+    func together() throws {
+        var facts = Self.healthy()
+        for number in 0..<8 {
+            Self.add(.unaligned, 10, to: &facts) {
+                $0.name = "junk\(number).example"
+                $0.notes = .unrelated
+                $0.foreignSigned = 5
+                $0.foreignPassed = 10
+                $0.sources = [0, Int32(number)]
+                $0.treatment.sources = 2
+                $0.voices = 1 << UInt128(number % 3)
+                $0.reporters = 1
+            }
+        }
+        let finding = try #require(Advisor.findings(facts).first { $0.code == .unalignedService })
+        #expect(finding.subjects.count == 8 && finding.messages == 80 && finding.count("sources") == 8 && finding.count("reporters") == 3)
+        #expect(finding.word("by") == "either")
+    }
+
+    @Test("a record that says nothing is changed when two witnesses say so, and only that of the domain itself is quoted")
+    func neutral() throws {
+        var facts = Self.healthy()
+        facts.spf[0].neutral = 20
+        facts.spf[0].neutralReporters = 1
+        func weak() -> Finding? { Advisor.findings(facts).first { $0.code == .spfWeak } }
+        #expect(weak()?.dns == [] && weak()?.count("reporters") == 1)
+        facts.spf[0].neutralWitnesses = 2
+        #expect(weak()?.dns.map(\.value) == ["~all"])
+        facts.spf[0].domain = "bounce.example.org"
+        #expect(weak() == nil)
+        // The servers of another name's record are not put into this one.
+        facts.spf = [DomainFacts.SPFOutcome(domain: "example.org", none: 10, noneReporters: 2, noneWitnesses: 2)]
+        Self.add(.misconfigured, 20, to: &facts) {
+            $0.spf = .ownNone
+            $0.spfDomain = "bounce.example.org"
+            $0.proofs = [$0.addresses[0]: DomainFacts.Proof(witnesses: 2, days: 9, lastDay: Self.since)]
+        }
+        #expect(weak()?.dns == [])
+        facts.senders[0].spfDomain = "example.org"
+        #expect(weak()?.dns.map(\.value) == ["v=spf1 ip4:192.0.2.5 ~all"])
     }
 
     @Test("strangers do not count among those who would be hit")
@@ -294,7 +396,7 @@ struct AdvisorTests {
             var facts = Self.healthy()
             Self.add(verdict, 500, to: &facts) {
                 $0.spf = verdict == .unaligned ? .foreignPass : .ownFail
-                $0.hasForeignSignature = verdict == .unaligned
+                $0.foreignSigned = verdict == .unaligned ? 1 : 0
             }
             #expect(Advisor.findings(facts).first?.severity == .act)
             facts.senders[0].settledWitnesses = 1
@@ -322,11 +424,12 @@ struct AdvisorTests {
     func unaligned() {
         var facts = Self.healthy()
         Self.add(.unaligned, 500, to: &facts) {
-            $0.hasForeignSignature = true
+            $0.foreignSigned = $0.treatment.messages
             $0.spf = .foreignPass
         }
         #expect(codes(facts).first == "C1")
-        facts.senders[0].hasForeignSignature = false
+        facts.senders[0].foreignSigned = 0
+        facts.senders[0].foreignPassed = 500
         facts.senders[0].isHostName = true
         #expect(codes(facts).first == "C3")
         facts.senders[0].service = Service(name: "Sender", kind: .bulkSender, domains: [], page: "https://sender.example")
@@ -344,7 +447,7 @@ struct AdvisorTests {
         for number in 0..<9 {
             Self.add(.unaligned, 100 + number, to: &facts) {
                 $0.name = "service\(number).example"
-                $0.hasForeignSignature = true
+                $0.foreignSigned = $0.treatment.messages
             }
         }
         let findings = Advisor.findings(facts).filter { $0.code == .unalignedService }
@@ -476,7 +579,7 @@ struct AdvisorTests {
         #expect(codes(facts).contains("G1"))
         facts.spf = [DomainFacts.SPFOutcome(domain: "example.org", none: 100, noneReporters: 2, noneWitnesses: 2)]
         #expect(Advisor.findings(facts).first?.code == .spfWeak)
-        facts.spf = [DomainFacts.SPFOutcome(domain: "example.org", passed: 10, neutral: 5, neutralWitnesses: 2)]
+        facts.spf = [DomainFacts.SPFOutcome(domain: "example.org", passed: 10, neutral: 5, neutralReporters: 2, neutralWitnesses: 2)]
         #expect(Advisor.findings(facts).first { $0.code == .spfWeak }?.dns.first?.replaces == "?all")
         facts.spf = [DomainFacts.SPFOutcome(domain: "example.org", passed: 10, softFailed: 500)]
         #expect(codes(facts) == ["E1"])
@@ -505,7 +608,7 @@ struct AdvisorTests {
         Self.add(.spoofed, 10, to: &facts)
         Self.add(.dkimOnly, 10, to: &facts)
         Self.add(.forwarded, 10, to: &facts)
-        Self.add(.unaligned, 600, to: &facts) { $0.hasForeignSignature = true }
+        Self.add(.unaligned, 600, to: &facts) { $0.foreignSigned = $0.treatment.messages }
         Self.add(.misconfigured, 600, to: &facts) { $0.spf = .ownFail }
         #expect(codes(facts) == ["M1", "C1", "D1", "E1", "A1", "C2"])
     }

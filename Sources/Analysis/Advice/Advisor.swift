@@ -41,7 +41,7 @@ struct Advisor {
     static func findings(_ facts: DomainFacts) -> [Finding] {
         let advisor = Advisor(facts: facts, policy: facts.policy)
         var findings = advisor.senderFindings() + advisor.recordFindings() + advisor.reporterFindings()
-        findings += advisor.strangerFindings(isReady: findings)
+        findings += advisor.strangerFindings(beside: findings)
         findings.sort { a, b in
             if a.severity != b.severity { return a.severity < b.severity }
             if a.code != b.code { return a.code.rank < b.code.rank }
@@ -85,7 +85,16 @@ struct Advisor {
             sum.add(sender.treatment)
             sum.sources += sender.treatment.sources
         }
+        // An address that two of them share is one.
+        let sources = Set(senders.lazy.flatMap(\.sources))
+        if senders.count > 1, !sources.isEmpty { sum.sources = sources.count }
         return sum
+    }
+
+    /// Voices that saw any of them.
+    private func reporters(_ senders: [DomainFacts.Sender]) -> Int {
+        let voices = senders.reduce(UInt128(0)) { $0 | $1.voices }.nonzeroBitCount
+        return max(voices, senders.map(\.reporters).max() ?? 0)
     }
 
     private func share(_ count: Int, of whole: Int) -> Double { whole == 0 ? 0 : Double(count) / Double(whole) }
@@ -127,7 +136,7 @@ struct Advisor {
         guard !servers.isEmpty else { return nil }
         let sum = sum(servers)
         let confidence = confidence(servers)
-        let reporters = servers.map(\.reporters).max() ?? 0
+        let reporters = reporters(servers)
         let isProven = servers.allSatisfy(isProven)
         var mechanisms: [String: [String]] = [:]
         for server in servers where isProven {
@@ -140,7 +149,7 @@ struct Advisor {
             numbers: [
                 ("failed", .count(sum.failed)), ("delivered", .count(sum.delivered)), ("sources", .count(servers.count)),
                 ("reporters", .count(reporters)), ("signed", .count(servers.reduce(0) { $0 + $1.signed })),
-                ("proven", .flag(isProven)),
+                ("proven", .flag(isProven)), ("passed_before", .count(servers.count(where: \.passedBefore))),
                 ("first_day", .day(servers.map(\.firstDay).min() ?? facts.period.since)),
                 ("last_day", .day(servers.map(\.lastDay).max() ?? facts.period.until)),
             ],
@@ -155,11 +164,12 @@ struct Advisor {
             let isCertain = selector.failedWitnesses >= Self.independentReporters && selector.isAtLeast(Self.badlyBrokenShare)
             return finding(
                 .brokenSignature, isCertain ? .act : .watch, messages: selector.failed,
-                subjects: ["\(selector.selector)._domainkey.\(selector.domain)"],
+                subjects: [selector.place],
                 numbers: [
                     ("passed", .count(selector.passed)), ("reporters", .count(selector.failedReporters)),
-                    ("passed_reporters", .count(selector.passedReporters)), ("everywhere", .flag(selector.passed == 0)),
-                    ("first_day", .day(selector.firstFailedDay)), ("selector", .word(selector.selector)),
+                    ("passed_reporters", .count(selector.passedReporters)),
+                    ("everywhere", .flag(selector.passed == 0 && !selector.isUnnamed)),
+                    ("first_day", .day(selector.firstFailedDay)), ("selector", .word(selector.isUnnamed ? "" : selector.selector)),
                     ("signing_domain", .word(selector.domain)),
                 ], link: AdviceSources.dkim)
         }
@@ -171,7 +181,7 @@ struct Advisor {
         guard !senders.isEmpty else { return [] }
         let messages = senders.reduce(0) { $0 + $1.unsigned }
         let confidence = confidence(senders)
-        let reporters = senders.map(\.reporters).max() ?? 0
+        let reporters = reporters(senders)
         let fault = facts.faults[.dkimMissing] ?? DomainFacts.Fault()
         let isMuch = BoundedShare.exceeds(Readiness.quietShare, fault.byVoice, of: facts.known, witnesses: fault.witnesses)
         let witnesses = senders.map(\.settledWitnesses).max() ?? 0
@@ -195,8 +205,11 @@ struct Advisor {
         for kind in [FindingCode.unalignedService, .webForm] {
             let all = senders.filter { isWebForm($0) == (kind == .webForm) }
             // Those that nobody knows are one question, not many.
-            let strangers = all.filter(isUnrelated)
-            let services = all.filter { !isUnrelated($0) }
+            let strangers = all.filter(\.isQuestion)
+            // What was set up since is said of each, not among those that are to be mended.
+            let settled = all.filter { !$0.isQuestion && $0.signsSince != nil }
+            for sender in settled { findings.append(unaligned(kind, [sender])) }
+            let services = all.filter { !$0.isQuestion && $0.signsSince == nil }
             for sender in services.prefix(Self.servicesApart) { findings.append(unaligned(kind, [sender])) }
             let rest = Array(services.dropFirst(Self.servicesApart))
             if !rest.isEmpty { findings.append(unaligned(kind, rest)) }
@@ -204,8 +217,6 @@ struct Advisor {
         }
         return findings
     }
-
-    private func isUnrelated(_ sender: DomainFacts.Sender) -> Bool { sender.notes.contains(.unrelated) && sender.service == nil }
 
     private func isWebForm(_ sender: DomainFacts.Sender) -> Bool {
         if let kind = sender.service?.kind { return kind == .hosting && !sender.hasForeignSignature }
@@ -215,13 +226,17 @@ struct Advisor {
     private func unaligned(_ code: FindingCode, _ senders: [DomainFacts.Sender]) -> Finding {
         let sum = sum(senders)
         let confidence = confidence(senders)
-        let reporters = senders.map(\.reporters).max() ?? 0
-        let isStranger = senders.allSatisfy(isUnrelated)
+        let reporters = reporters(senders)
+        let isStranger = senders.allSatisfy(\.isQuestion)
         // Of several small ones together nobody can say which is to be mended.
         let isOne = senders.count == 1 && !isStranger
-        let by = senders[0].spf == .foreignPass ? (senders[0].hasForeignSignature ? "both" : "spf") : "dkim"
+        let signsSince = senders.count == 1 ? senders[0].signsSince : nil
+        let severity: Severity =
+            signsSince != nil ? .fine : isOne ? severity(witnesses: senders[0].settledWitnesses, confidence: confidence) : .watch
+        let (passed, signed) = senders.reduce((0, 0)) { ($0.0 + $1.foreignPassed, $0.1 + $1.foreignSigned) }
+        let by = signed == 0 ? "spf" : passed == 0 ? "dkim" : passed == sum.messages && signed == sum.messages ? "both" : "either"
         return finding(
-            code, isOne ? severity(witnesses: senders[0].settledWitnesses, confidence: confidence) : .watch, messages: sum.messages,
+            code, severity, messages: sum.messages,
             confidence: confidence,
             subjects: senders.map(\.name),
             numbers: [
@@ -229,9 +244,10 @@ struct Advisor {
                 ("rejected", .count(sum.rejected)), ("sources", .count(sum.sources)), ("reporters", .count(reporters)),
                 ("by", .word(by)), ("known_service", .flag(senders.count == 1 && senders[0].service != nil)),
                 ("kind", .word(senders.count == 1 ? senders[0].service?.kind.rawValue ?? "" : "")), ("unrelated", .flag(isStranger)),
+                ("sister", .flag(senders.count == 1 && senders[0].isSister)),
                 ("first_day", .day(senders.map(\.firstDay).min() ?? facts.period.since)),
                 ("last_day", .day(senders.map(\.lastDay).max() ?? facts.period.until)),
-            ],
+            ] + (signsSince.map { [("signs_since", .day($0))] } ?? []),
             link: senders.count == 1 ? senders[0].service?.page ?? AdviceSources.alignment : AdviceSources.alignment)
     }
 
@@ -240,10 +256,13 @@ struct Advisor {
         let senders = facts.senders(.dkimOnly).sorted { ($0.treatment.messages, $1.name) > ($1.treatment.messages, $0.name) }
         let total = facts.total(.dkimOnly)
         guard total.messages > 0 else { return [] }
+        let unnamed = senders.reduce(0) { $0 + ($1.name.isEmpty ? $1.treatment.messages : 0) }
         return [
             finding(
-                .signedService, .fine, messages: total.messages, confidence: confidence(senders), subjects: senders.map(\.name),
-                numbers: [("failed", .count(total.failed)), ("sources", .count(total.sources))], link: AdviceSources.alignment)
+                .signedService, .fine, messages: total.messages, confidence: confidence(senders),
+                subjects: senders.map(\.name).filter { !$0.isEmpty },
+                numbers: [("failed", .count(total.failed)), ("sources", .count(total.sources)), ("unnamed", .count(unnamed))],
+                link: AdviceSources.alignment)
         ]
     }
 
@@ -303,17 +322,23 @@ struct Advisor {
         let isMissing = spf.none > 0 && spf.passed + spf.failed + spf.softFailed + spf.neutral == 0
         let isNeutral = spf.neutral > 0 && spf.failed + spf.softFailed == 0
         guard isMissing || isNeutral else { return [] }
-        let own = facts.senders(.misconfigured).filter { $0.spf == .ownNone && isProven($0) }.flatMap(\.addresses)
+        let own = facts.senders(.misconfigured).filter { $0.spf == .ownNone && $0.spfDomain == facts.domain && isProven($0) }
+            .flatMap(\.addresses)
         let mechanisms = own.map { ($0.isIPv4 ? "ip4:" : "ip6:") + $0.description + " " }.joined()
         let dns: DNSChange? =
             isMissing
             ? (own.isEmpty ? nil : DNSChange(.publish, facts.domain, "TXT", "v=spf1 \(mechanisms)~all"))
-            : spf.neutralWitnesses >= Self.independentReporters ? DNSChange(.replace, facts.domain, "TXT", "~all", replaces: "?all") : nil
+            // What one receiver alone makes of a record is no ground for changing it.
+            : spf.neutral > 1 && spf.neutralWitnesses >= Self.independentReporters
+                ? DNSChange(.replace, facts.domain, "TXT", "~all", replaces: "?all") : nil
         let isCertain = isMissing && spf.noneWitnesses >= Self.independentReporters
         return [
             finding(
                 .spfWeak, isCertain ? .act : .watch, messages: isMissing ? spf.none : spf.neutral, subjects: [spf.domain],
-                numbers: [("missing", .flag(isMissing)), ("reporters", .count(isMissing ? spf.noneReporters : 0))], dns: [dns],
+                numbers: [
+                    ("missing", .flag(isMissing)), ("reporters", .count(isMissing ? spf.noneReporters : spf.neutralReporters)),
+                    ("passed", .count(spf.passed)),
+                ], dns: [dns],
                 link: AdviceSources.spf)
         ]
     }
@@ -391,19 +416,21 @@ struct Advisor {
 
     // MARK: - Strangers and policy
 
-    private func strangerFindings(isReady others: [Finding]) -> [Finding] {
-        var findings: [Finding] = []
+    private func strangerFindings(beside others: [Finding]) -> [Finding] {
         let readiness = isParked ? nil : Readiness(facts, policy)
-        if let readiness { findings.append(readinessFinding(readiness)) }
-        findings += parked()
+        let (parked, below) = (parked(), spoofedSubdomains())
+        var findings = parked + below
         let total = facts.total(.spoofed)
         if total.messages > 0 {
-            let isStopped = total.delivered == 0 || (policy?.isEnforced == true && total.delivered * 10 <= total.messages)
+            // What was delivered before the policy was there was not let through against it.
+            let now = facts.strangersNow ?? total
+            let isEnforced = policy?.isEnforced == true
+            let isStopped = total.delivered == 0 || (isEnforced && now.delivered * 10 <= now.messages)
             let isNext = readiness?.isReady == true || (isParked && policy?.p != "reject")
             let senders = facts.senders(.spoofed)
             // Most of it in the name of subdomains that the policy leaves open: then it is not the receivers who let it through.
-            let below = facts.subdomains.reduce(0) { $0 + $1.spoofed }
-            let isOpenBelow = policy?.effectiveSubdomainPolicy == "none" && policy?.p != "none" && below * 2 > total.messages
+            let namedBelow = facts.subdomains.reduce(0) { $0 + $1.spoofed }
+            let isOpenBelow = !below.isEmpty && policy?.p != "none" && namedBelow * 2 > total.messages
             findings.append(
                 finding(
                     isStopped ? .spoofedStopped : .spoofedDelivered, isStopped ? .fine : isNext ? .act : .watch, messages: total.messages,
@@ -411,28 +438,41 @@ struct Advisor {
                     numbers: [
                         ("delivered", .count(total.delivered)), ("quarantined", .count(total.quarantined)),
                         ("rejected", .count(total.rejected)), ("sources", .count(total.sources)), ("networks", .count(total.networks)),
-                        ("policy", .word(policy?.p ?? "")), ("enforced", .flag(policy?.isEnforced == true)),
-                        ("ready", .flag(readiness?.isReady == true)), ("parked", .flag(isParked)), ("open_below", .flag(isOpenBelow)),
+                        ("policy", .word(policy?.p ?? "")), ("enforced", .flag(isEnforced)),
+                        ("ready", .flag(readiness?.isReady == true)), ("parked", .flag(!parked.isEmpty)),
+                        ("open_below", .flag(isOpenBelow)), ("next", .word(readiness?.next ?? "")),
+                        ("policy_since", .day(max(policy?.since ?? facts.period.since, facts.period.since))),
+                        ("since_messages", .count(now.messages)), ("since_delivered", .count(now.delivered)),
                     ], link: AdviceSources.dmarcHowTo))
         }
-        findings += spoofedSubdomains()
+        if let readiness {
+            findings.append(readinessFinding(readiness, beside: Set((others + findings).map(\.code.rawValue))))
+        }
         return findings
     }
 
-    /// E1.
-    private func readinessFinding(_ readiness: Readiness) -> Finding {
+    /// E1. What is in the way names findings that are there.
+    private func readinessFinding(_ readiness: Readiness, beside codes: Set<String>) -> Finding {
         let lists = facts.total(.mailingList).messages
+        let questions = facts.questions
+        let lookedBack = facts.period.since.advanced(by: -DomainFactsReader.historyDays).distance(to: facts.period.until) + 1
+        var numbers: [(String, FindingValue)] = [
+            ("ready", .flag(readiness.isReady)), ("policy", .word(readiness.policy)), ("next", .word(readiness.next)),
+            ("blockers", .words(readiness.blockers.map(\.kind.rawValue))), ("days", .count(readiness.days)),
+            ("reporters", .count(readiness.reporters)), ("known_messages", .count(facts.knownMessages)),
+            ("known_passed", .count(readiness.knownPassed)), ("mailing_list_messages", .count(lists)),
+            ("since", .day(readiness.since)), ("late_senders", .words(facts.lateSenders.map(\.name))),
+            ("lonely_senders", .words(facts.lonelySenders)), ("bounded", .flag(readiness.isBounded || facts.hasOutliers)),
+            ("of_days", .count(min(lookedBack, max(1, facts.firstDay.distance(to: facts.period.until) + 1)))),
+            ("question_messages", .count(questions.messages)), ("question_failed", .count(questions.failed)),
+            ("beside", .words(codes.sorted())),
+        ]
+        func key(_ word: String) -> String { word.split(separator: "-").joined(separator: "_") }
+        for hit in readiness.hit { numbers.append(("hit_" + key(hit.verdict.rawValue), .count(hit.messages))) }
+        for blocker in readiness.blockers { numbers.append((key(blocker.kind.rawValue), .count(blocker.count))) }
         return finding(
             .readiness, readiness.isReady ? .act : .watch, messages: readiness.wouldFail,
-            subjects: readiness.blockers.flatMap(\.subjects),
-            numbers: [
-                ("ready", .flag(readiness.isReady)), ("policy", .word(readiness.policy)), ("next", .word(readiness.next)),
-                ("blockers", .words(readiness.blockers.map(\.kind.rawValue))), ("days", .count(readiness.days)),
-                ("reporters", .count(readiness.reporters)), ("known_messages", .count(facts.knownMessages)),
-                ("known_passed", .count(readiness.knownPassed)), ("mailing_list_messages", .count(lists)),
-                ("since", .day(readiness.since)), ("late_senders", .words(facts.lateSenders.map(\.name))),
-                ("lonely_senders", .words(facts.lonelySenders)), ("bounded", .flag(readiness.isBounded || facts.hasOutliers)),
-            ] + readiness.blockers.map { ($0.kind.rawValue.split(separator: "-").joined(separator: "_"), .count($0.count)) },
+            subjects: readiness.blockers.flatMap(\.subjects), numbers: numbers,
             dns: readiness.isReady
                 ? [DNSChange(.replace, "_dmarc.\(facts.domain)", "TXT", "p=\(readiness.next)", replaces: "p=\(readiness.policy)")] : [],
             link: AdviceSources.interoperability)
@@ -447,7 +487,10 @@ struct Advisor {
             return [
                 finding(
                     .parked, .watch, subjects: [],
-                    numbers: [("certain", .flag(false)), ("days", .count(days)), ("reporters", .count(reporters))],
+                    numbers: [
+                        ("certain", .flag(false)), ("days", .count(days)), ("reporters", .count(reporters)),
+                        ("since", .day(facts.firstDay)), ("until", .day(facts.period.until)),
+                    ],
                     link: AdviceSources.parked)
             ]
         }
@@ -458,7 +501,7 @@ struct Advisor {
                 .parked, .act, subjects: [],
                 numbers: [
                     ("certain", .flag(true)), ("days", .count(days)), ("reporters", .count(reporters)), ("next", .word(next)),
-                    ("policy", .word(policy?.p ?? "")),
+                    ("policy", .word(policy?.p ?? "")), ("since", .day(facts.firstDay)), ("until", .day(facts.period.until)),
                 ],
                 dns: [
                     DNSChange(.publish, facts.domain, "TXT", "v=spf1 -all"),

@@ -42,6 +42,8 @@ struct DomainFacts: Hashable, Sendable {
     var lonelySenders: [String] = []
     /// Whether a count of the period was out of all proportion, so that not all of it decides.
     var hasOutliers = false
+    /// Messages of strangers on the days of the period on which the present policy stood; nil: nobody looked.
+    var strangersNow: Treatment?
 
     /// Whose word reports are.
     struct Voice: Hashable, Sendable {
@@ -114,6 +116,10 @@ struct DomainFacts: Hashable, Sendable {
         var addresses: [IPAddress] = []
         /// Distinct voices.
         var reporters = 0
+        /// Which those are: a bit for each place in `DomainFacts.voices`, the last one for all beyond it.
+        var voices: UInt128 = 0
+        /// Its sources, by their numbers in the domain: senders can share some. Only of those that are unaligned.
+        var sources: [Int32] = []
         /// Those of them with standing.
         var witnesses = 0
         /// Witnesses whose reports of it did not arrive in the last days only.
@@ -132,14 +138,29 @@ struct DomainFacts: Hashable, Sendable {
         var signed = 0
         var unsigned = 0
         var broken = 0
-        /// Whether another domain's signature verified.
-        var hasForeignSignature = false
+        /// Messages that passed SPF for a name of somebody else's.
+        var foreignPassed = 0
+        /// Messages with a signature of another domain that verified.
+        var foreignSigned = 0
+        /// Whether there are any.
+        var hasForeignSignature: Bool { foreignSigned > 0 }
+        /// The first day, ever, on which one of its `addresses` was seen; only of a name that nobody knows.
+        var knownSince: Day?
         /// SPF was checked for the name of a host, not for a domain that receives mail.
         var isHostName = false
         /// What two witnesses saw it pass, by address; only of misconfigured ones.
         var proofs: [IPAddress: Proof] = [:]
         /// It passes mail on, or is one of many addresses that come and go: evidence of its largest flow.
         var isRelayOrScattered = false
+
+        /// It authenticates as another domain whose reports are collected here, and which two witnesses know: one owner, or one administrator.
+        var isSister = false
+        /// The first day from which on the same name signs for the domain, and no longer only for itself; nil: it does not.
+        var signsSince: Day?
+        /// It passed SPF in the period or before it, whoever said so; only of misconfigured ones.
+        var passedBefore = false
+        /// Whether it authenticates as itself and nobody knows it: a supplier of the owner's, or a stranger.
+        var isQuestion: Bool { verdict == .unaligned && notes.contains(.unrelated) && service == nil && !isSister }
 
         /// Whether it does not sign. Some reporters leave signatures out: who is seen to sign by anybody else does sign.
         var isUnsigned: Bool { unsigned > 0 && Double(signed + broken) < Advisor.unsignedShare * Double(unsigned) }
@@ -178,6 +199,11 @@ struct DomainFacts: Hashable, Sendable {
         var passedByVoice = ByVoice()
         var failedByVoice = ByVoice()
 
+        /// The reports leave out which one it is.
+        var isUnnamed: Bool { selector == "?" }
+        /// Where its key stands in DNS; without a selector only the domain is known.
+        var place: String { isUnnamed ? domain : "\(selector)._domainkey.\(domain)" }
+
         /// Whether so much of it fails that it is more than mail changed on its way.
         var isBroken: Bool { failed > 1 && isAtLeast(Advisor.brokenShare) }
 
@@ -209,7 +235,9 @@ struct DomainFacts: Hashable, Sendable {
         var noneReporters = 0
         /// Those of them with standing.
         var noneWitnesses = 0
-        /// Witnesses of a record that says nothing.
+        /// Voices that were told neither yes nor no.
+        var neutralReporters = 0
+        /// Those of them with standing.
         var neutralWitnesses = 0
         var checksByVoice = ByVoice()
         var permanentErrorsByVoice = ByVoice()
@@ -280,8 +308,13 @@ extension DomainFacts {
     /// All messages of the period.
     var messages: Int { totals.values.reduce(0) { $0 + $1.messages } }
 
-    /// Messages of senders that are not strangers.
-    var knownMessages: Int { messages - (totals[.spoofed]?.messages ?? 0) }
+    /// Messages of senders that are neither strangers nor a question.
+    var knownMessages: Int { messages - (totals[.spoofed]?.messages ?? 0) - questions.messages }
+
+    /// Messages of names that authenticate as themselves and that nobody knows.
+    var questions: Treatment {
+        senders.reduce(into: Treatment()) { sum, sender in if sender.isQuestion { sum.add(sender.treatment) } }
+    }
 
     func total(_ verdict: Verdict) -> Treatment { totals[verdict] ?? Treatment() }
 

@@ -115,6 +115,8 @@ extension DomainFactsReader {
         for (number, total) in totals.enumerated() where total.messages > 0 { facts.totals[verdicts[number]] = total }
         // Of strangers nothing more is asked; of all others whether they sign.
         for place in sums.indices where sums[place].sender.verdict != .spoofed { sums[place].addSignatures(seen) }
+        for place in sums.indices where sums[place].sender.verdict == .unaligned { try judge(&sums[place], domain, seen) }
+        settle(&sums, reports)
         addFaults(sums, seen, reports, to: &facts)
         var sources = Tally(count: table.addresses.count)
         var sets = Tally(count: seen.looks.count)
@@ -123,23 +125,30 @@ extension DomainFactsReader {
             let faulty = sendersOf[verdict.stored].filter {
                 verdict != .authorized || sums[$0].sender.unsigned > 0 || sums[$0].sender.broken > 0
             }
+            // Findings about these name and count all of them.
+            let most = [.authorized, .misconfigured, .unaligned, .dkimOnly].contains(verdict) ? Int.max : Self.mostSenders
             // Texts of addresses are made only of those that can still be among the first.
-            let largest = faulty.largest(Self.mostSenders) { sums[$0].sender.treatment.messages }
+            let largest = faulty.largest(most) { sums[$0].sender.treatment.messages }
             for place in largest {
                 if let address = sums[place].address { sums[place].sender.name = table.addresses[Int(address)].description }
             }
             let leading = largest.sorted {
                 (sums[$0].sender.treatment.messages, sums[$1].sender.name) > (sums[$1].sender.treatment.messages, sums[$0].sender.name)
-            }.prefix(Self.mostSenders)
+            }.prefix(most)
             var rank = 0
             for place in leading {
                 // Of own senders only those are asked about that do not sign: of the others nothing is said.
                 let isSubject = verdict != .authorized || sums[place].sender.isUnsigned
-                // The notes of what is unaligned, and the evidence of own servers, decide what is said; of all others the largest speak for the rest.
-                let isAsked = verdict == .unaligned || verdict == .misconfigured
-                let asked = !isSubject ? 0 : rank < Self.mostJudged ? Self.judgedFlows : isAsked ? 1 : 0
+                // The evidence of own servers decides what is said; of all others the largest speak for the rest.
+                let asked = !isSubject ? 0 : rank < Self.mostJudged ? Self.judgedFlows : verdict == .misconfigured ? Self.judgedFlows : 0
                 rank += isSubject ? 1 : 0
-                facts.senders.append(try finished(sums[place], asking: asked, domain, seen, reports, &sources, &sets))
+                var sender = try finished(sums[place], asking: asked, domain, seen, reports, &sources, &sets)
+                // What passes on the mail of others stands in nobody's SPF, whatever else comes from there.
+                if verdict == .misconfigured, let address = sums[place].address {
+                    let others = [Verdict.forwarded, .mailingList].contains { verdictsOf[Int(address)] >> UInt16($0.stored) & 1 == 1 }
+                    sender.isRelayOrScattered = sender.isRelayOrScattered || others
+                }
+                facts.senders.append(sender)
             }
         }
         facts.senders.sort {
@@ -172,6 +181,34 @@ extension DomainFactsReader {
         return service
     }
 
+    /// What is noted of a sender, and how sure its verdict is, by its largest flow.
+    private func judge(_ sum: inout SenderSum, _ domain: PolicyDomain, _ seen: SeenRecords) throws {
+        guard let largest = sum.flows.max(by: { (seen.flows[Int($0)].messages, $1) < (seen.flows[Int($1)].messages, $0) }) else { return }
+        let flow = seen.flows[Int(largest)]
+        let set = SQLValue.integer(seen.setKeys[Int(flow.set)])
+        let rows = try SQLRows(db, Self.flowsSQL, [.address(seen.table.addresses[Int(flow.source)]), .integer(domain.id), set, set])
+        while try rows.next() {
+            guard rows.int(0) == Int(flow.number) else { continue }
+            sum.sender.confidence = Double(rows.int(2)) / 1000
+            sum.sender.notes = VerdictNotes(rawValue: rows.int(3))
+        }
+        if sum.sender.isQuestion, sum.address == nil {
+            sum.sender.isSister = try standings(of: sum.sender.name).values.count { $0 == 2 } >= Readiness.reportersNeeded
+        }
+    }
+
+    /// Which of those that authenticate as themselves have been set up since: two witnesses see them sign for the domain, on later days only.
+    private func settle(_ sums: inout [SenderSum], _ reports: HeardReports) {
+        var signing: [String: Day] = [:]
+        for sum in sums where sum.sender.verdict == .dkimOnly && !sum.sender.name.isEmpty {
+            if reports.witnesses(sum.voices) >= Readiness.reportersNeeded { signing[sum.sender.name] = sum.sender.firstDay }
+        }
+        for place in sums.indices where sums[place].sender.verdict == .unaligned {
+            guard let since = signing[sums[place].sender.name], since > sums[place].sender.lastDay else { continue }
+            sums[place].sender.signsSince = since
+        }
+    }
+
     /// Addresses, SPF, and how sure the verdict is.
     private func finished(
         _ sum: SenderSum, asking asked: Int, _ domain: PolicyDomain, _ seen: SeenRecords, _ reports: HeardReports, _ sources: inout Tally,
@@ -186,6 +223,8 @@ extension DomainFactsReader {
             sets.add(flow.messages, to: flow.set)
         }
         sender.treatment.sources = sources.numbers.count
+        if sender.verdict == .unaligned { sender.sources = sources.numbers }
+        sender.voices = sum.voices
         sender.reporters = sum.voices.nonzeroBitCount
         sender.witnesses = reports.witnesses(sum.voices)
         sender.settledWitnesses = reports.witnesses(sum.settled)
@@ -207,6 +246,12 @@ extension DomainFactsReader {
         sender.addresses = leading.sorted {
             $0.messages != $1.messages ? $0.messages > $1.messages : $0.address.isBefore($1.address)
         }.prefix(5).map(\.address)
+        if sender.isQuestion {
+            for address in sender.addresses {
+                let ever = try SQLRows(db, TopFailures.everPassedSQL, [.integer(domain.id), .address(address)])
+                if try ever.next() { sender.knownSince = min(sender.knownSince ?? Day(ever.int(1)), Day(ever.int(1))) }
+            }
+        }
         guard asked > 0 else { return sender }
         let largest = sum.flows.largest(asked) { seen.flows[Int($0)].messages }
             .sorted { (seen.flows[Int($0)].messages, $1) > (seen.flows[Int($1)].messages, $0) }.prefix(asked)
@@ -236,15 +281,25 @@ extension DomainFactsReader {
     private func addFaults(_ sums: [SenderSum], _ seen: SeenRecords, _ reports: HeardReports, to facts: inout DomainFacts) {
         var known = [Int](repeating: 0, count: reports.voices)
         for flow in seen.flows where Int(flow.number) != Verdict.spoofed.stored { seen.forEachVoice(of: flow) { known[$0] += $1 } }
+        // A name that nobody knows makes no share of others smaller.
+        for sum in sums where sum.sender.isQuestion {
+            for index in sum.flows { seen.forEachVoice(of: seen.flows[Int(index)]) { known[$0] -= $1 } }
+        }
         for (voice, messages) in known.enumerated() { facts.known.add(messages, of: voice) }
         let least = max(Readiness.fewestToSee, Int(Readiness.quietShare * Double(facts.known.messages)) + 1)
         var voicesOf: [Readiness.Kind: UInt128] = [:]
+        // Receivers that hide the end of addresses see a server as its network.
+        var hidden: [IPAddress: UInt128] = [:]
+        for sum in sums {
+            guard let address = sum.address.map({ seen.table.addresses[Int($0)] }), address == address.network else { continue }
+            hidden[address, default: 0] |= sum.voices
+        }
         for sum in sums {
             let verdict = sum.sender.verdict
             let kind: Readiness.Kind? =
                 switch verdict {
                 case .misconfigured: .misconfigured
-                case .unaligned: .unaligned
+                case .unaligned: sum.sender.isQuestion || sum.sender.signsSince != nil ? nil : .unaligned
                 case .authorized: sum.sender.isUnsigned ? .dkimMissing : nil
                 case .mailingList: .mailingList
                 case .unknown: .unknown
@@ -258,7 +313,7 @@ extension DomainFactsReader {
                     // Where SPF ends in an error the server is not at fault: that is a blocker of its own.
                     if kind == .misconfigured, look?.spf == .ownError { continue }
                     if kind == .dkimMissing, look?.signatures.isEmpty != true { continue }
-                    let messages = flow.messages - (kind == .unknown ? flow.passed : 0)
+                    let messages = kind == .dkimMissing ? flow.passed : flow.messages - (kind == .unknown ? flow.passed : 0)
                     guard messages > 0 else { continue }
                     fault.messages += messages
                     voicesOf[kind, default: 0] |= flow.voices
@@ -267,9 +322,10 @@ extension DomainFactsReader {
                 }
                 facts.faults[kind] = fault
             }
-            let isOwn = [.authorized, .dkimOnly, .misconfigured, .unaligned].contains(verdict)
+            let isOwn = [.authorized, .dkimOnly, .misconfigured, .unaligned].contains(verdict) && !sum.sender.isQuestion
             guard isOwn, sum.sender.treatment.messages >= least, sum.address != nil || !sum.sender.name.isEmpty,
-                reports.witnesses(sum.voices) < Readiness.reportersNeeded
+                reports.witnesses(sum.voices | (sum.address.flatMap { hidden[seen.table.addresses[Int($0)].network] } ?? 0))
+                    < Readiness.reportersNeeded
             else { continue }
             let sender = sum.byVoice(seen)
             if sender.messages >= least, BoundedShare.share(sender, of: facts.known) > Readiness.quietShare {
@@ -290,15 +346,19 @@ extension DomainFactsReader {
             }
         }
         guard !candidates.isEmpty else { return }
+        var passed: Set<IPAddress> = []
         let days = Period(since: period.since.advanced(by: -Self.historyDays), until: period.until)
         try records.forEach(of: domain.id, in: days, outcomes: 0...0) { record, day in
             guard record.spf, record.messages > 0, candidates[record.source] != nil else { return }
             let (voice, isSettled) = reports[record.report]
-            guard isSettled, reports.isWitness(voice), scope.includes(report: record.report) else { return }
+            guard scope.includes(report: record.report) else { return }
+            passed.insert(record.source)
+            guard isSettled, reports.isWitness(voice) else { return }
             candidates[record.source]?.append((voice, day))
         }
         for index in facts.senders.indices where facts.senders[index].verdict == .misconfigured {
             for address in facts.senders[index].addresses {
+                facts.senders[index].passedBefore = facts.senders[index].passedBefore || passed.contains(address)
                 guard let passes = candidates[address], !passes.isEmpty else { continue }
                 var lastDays: [Int: Int] = [:]
                 for (voice, day) in passes { lastDays[voice] = max(lastDays[voice] ?? day, day) }
@@ -335,8 +395,10 @@ extension SenderSum {
             guard let look = seen.looks[Int(flow.set)] else { continue }
             sender.signed += look.isSigned ? flow.messages : 0
             sender.broken += look.isBroken ? flow.messages : 0
-            sender.unsigned += look.signatures.isEmpty ? flow.messages : 0
-            sender.hasForeignSignature = sender.hasForeignSignature || look.foreignSignature != nil
+            // What SPF carries alone; what fails for a while, as with a temporary error, is carried by nothing.
+            sender.unsigned += look.signatures.isEmpty ? (sender.verdict == .authorized ? flow.passed : flow.messages) : 0
+            sender.foreignPassed += look.spf == .foreignPass ? flow.messages : 0
+            sender.foreignSigned += look.foreignSignature == nil ? 0 : flow.messages
         }
     }
 }

@@ -7,11 +7,10 @@ final class DomainFactsReader {
     static let historyDays = 90
     /// How far before the period regular senders are looked for, in days: three months and some.
     static let rhythmDays = 128
-    /// Sets of authentication results that are read for each verdict, those with most messages first. Own servers and services use few;
-    /// forwarders and strangers bring ever new ones, which tell nothing more.
-    static let directSets = 600
-    static let otherSets = 12
-    /// Senders of each verdict that are kept.
+    /// Sets of authentication results that are read for each verdict, those with most messages first: a bound on memory and time. Figures about
+    /// SPF and selectors are exact below it.
+    static let mostSets = 20_000
+    /// Senders of each verdict that are kept where a finding names some of them only; those that it is about are kept all.
     static let mostSenders = 25
     /// Of those, from the first on, how many are asked for the confidence in their largest flows, and how many flows.
     static let mostJudged = 4
@@ -138,7 +137,8 @@ final class DomainFactsReader {
             facts.firstDay = Day(witnessed.int(0))
         }
         let reports = try addReports(of: domain, to: &facts)
-        var seen = try SeenRecords(self, domain, reports)
+        var seen = try SeenRecords(self, domain, reports, policySince: facts.policy?.since)
+        facts.strangersNow = seen.strangersNow
         facts.hasOutliers = seen.hasOutliers
         facts.subdomains = try subdomains(of: domain, seen, reports)
         let sets = seen.sets()
@@ -248,7 +248,7 @@ final class DomainFactsReader {
     }
 
     /// Of each voice that reports about the organisation's domains: 0 newcomer, 1 believed with others while the store is young, 2 witness.
-    private func standings(of organisation: String) throws -> [Int: Int] {
+    func standings(of organisation: String) throws -> [Int: Int] {
         if let known = knownStandings[organisation] { return known }
         var standings: [Int: Int] = [:]
         let rows = try SQLRows(db, Self.standingsSQL, [.text(organisation)])
@@ -261,12 +261,10 @@ final class DomainFactsReader {
 
     private func looks(at sets: [[SetSum]], _ keys: [Int], _ facts: DomainFacts) throws -> [Look?] {
         var looks = [Look?](repeating: nil, count: keys.count)
-        for (number, sums) in sets.enumerated() {
-            let isDirect = [.authorized, .dkimOnly, .misconfigured, .unaligned].contains(Verdict(stored: number))
-            let most = isDirect ? Self.directSets : Self.otherSets
-            let chosen = sums.indices.filter { sums[$0].messages > 0 }.largest(most) { sums[$0].messages }
+        for sums in sets {
+            let chosen = sums.indices.filter { sums[$0].messages > 0 }.largest(Self.mostSets) { sums[$0].messages }
                 .sorted { (sums[$0].messages, keys[$1]) > (sums[$1].messages, keys[$0]) }
-            for place in chosen.prefix(most) where looks[place] == nil {
+            for place in chosen.prefix(Self.mostSets) where looks[place] == nil {
                 looks[place] = look(try authentications.set(keys[place]), facts.organisation)
             }
         }
@@ -320,7 +318,7 @@ final class DomainFactsReader {
         }
         var numbers: [[String]: Int] = [:]
         var sums: [(key: [String], sum: Sum)] = []
-        // Of each set: which selectors verified, and which did not.
+        // Of each set: which selectors verified, and which did not. Of a selector that comes twice, one that verified is enough.
         var selectorsOf = [[(number: Int, isGood: Bool)]](repeating: [], count: seen.looks.count)
         for (set, look) in seen.looks.enumerated() {
             for signature in look?.signatures ?? [] {
@@ -331,7 +329,11 @@ final class DomainFactsReader {
                     numbers[key] = number
                     sums.append((key, Sum()))
                 }
-                selectorsOf[set].append((number, signature.result == .pass))
+                if let place = selectorsOf[set].firstIndex(where: { $0.number == number }) {
+                    if signature.result == .pass { selectorsOf[set][place].isGood = true }
+                } else {
+                    selectorsOf[set].append((number, signature.result == .pass))
+                }
             }
         }
         let direct = [Verdict.authorized, .misconfigured, .dkimOnly].map(\.stored)
@@ -361,14 +363,29 @@ final class DomainFactsReader {
                 }
             }
         }
-        facts.selectors = sums.filter { $0.sum.passed + $0.sum.failed > 0 }.map { key, sum in
+        let selectors = sums.map { key, sum in
             DomainFacts.Selector(
                 domain: key[0], selector: key[1].isEmpty ? "?" : key[1], passed: sum.passed, failed: sum.failed,
                 passedReporters: sum.passedVoices.nonzeroBitCount, failedReporters: sum.failedVoices.nonzeroBitCount,
                 failedWitnesses: reports.witnesses(sum.failedVoices),
                 firstFailedDay: Day(sum.failed > 0 ? sum.firstFailedDay : sum.lastDay), lastDay: Day(sum.lastDay),
                 passedByVoice: sum.passedByVoice, failedByVoice: sum.failedByVoice)
-        }.sorted { ($0.domain, $0.selector) < ($1.domain, $1.selector) }
+        }
+        facts.selectors = selectors.filter { $0.passed + $0.failed > 0 }
+            .sorted { ($0.domain, $0.selector) < ($1.domain, $1.selector) }
+        // A message with two broken signatures is one message.
+        let isBroken = selectors.map(\.isBroken)
+        guard isBroken.contains(true) else { return }
+        var fault = DomainFacts.Fault()
+        var voices: UInt128 = 0
+        for flow in seen.flows where direct.contains(Int(flow.number)) {
+            guard selectorsOf[Int(flow.set)].contains(where: { !$0.isGood && isBroken[$0.number] }) else { continue }
+            fault.messages += flow.messages
+            voices |= flow.voices
+            seen.forEachVoice(of: flow) { fault.byVoice.add($1, of: $0) }
+        }
+        fault.witnesses = reports.witnesses(voices)
+        facts.faults[.dkimBroken] = fault
     }
 
     private func addSPF(_ sets: [[SetSum]], _ seen: SeenRecords, _ reports: HeardReports, to facts: inout DomainFacts) {
@@ -409,6 +426,7 @@ final class DomainFactsReader {
             outcomes[domain]?.temporaryErrorWitnesses = reports.witnesses(masks.temporary)
             outcomes[domain]?.noneReporters = masks.none.nonzeroBitCount
             outcomes[domain]?.noneWitnesses = reports.witnesses(masks.none)
+            outcomes[domain]?.neutralReporters = masks.neutral.nonzeroBitCount
             outcomes[domain]?.neutralWitnesses = reports.witnesses(masks.neutral)
         }
         facts.spf = outcomes.values.sorted { $0.domain < $1.domain }

@@ -17,6 +17,8 @@ struct Readiness {
     static let loudMessages = 1000
     /// Of how many messages on a sender above the share is to be seen by two witnesses.
     static let fewestToSee = 10
+    /// For how many days after it was first seen a name that nobody knows is waited for: whoever it is, the owner has been asked by then.
+    static let questionDays = 30
 
     /// What is in the way.
     enum Kind: String, CaseIterable {
@@ -30,6 +32,8 @@ struct Readiness {
         case noKnownMail = "no-known-mail"
         case misconfigured
         case unaligned
+        /// Names that authenticate as themselves, that nobody knows, and that are new.
+        case question
         case dkimMissing = "dkim-missing"
         case dkimBroken = "dkim-broken"
         case spfError = "spf-error"
@@ -61,6 +65,8 @@ struct Readiness {
     /// Messages of known senders that fail now.
     let wouldFail: Int
     let knownPassed: Int
+    /// Those that fail, by verdict: together they are `wouldFail`.
+    let hit: [(verdict: Verdict, messages: Int)]
     /// First day of the figures.
     let since: Day
     /// Whether something is in the way, or is not, because no voice may carry more than a third.
@@ -75,15 +81,24 @@ struct Readiness {
         next = policy.p == "none" ? "quarantine" : "reject"
         days = facts.reportDays
         reporters = Self.independent(facts.voices)
+        let questions = facts.questions
         let known = facts.totals.filter { $0.key != .spoofed }.values
-        knownPassed = known.reduce(0) { $0 + $1.passed }
-        wouldFail = known.reduce(0) { $0 + $1.failed }
-        since = facts.period.since
+        knownPassed = known.reduce(0) { $0 + $1.passed } - questions.passed
+        hit = Self.hitOrder.compactMap { verdict in
+            let failed = facts.total(verdict).failed - (verdict == .unaligned ? questions.failed : 0)
+            return failed > 0 ? (verdict, failed) : nil
+        }
+        wouldFail = hit.reduce(0) { $0 + $1.messages }
+        since = max(facts.period.since, min(facts.firstDay, facts.period.until))
         var blockers = Blockers(facts)
         blockers.add(facts, policy, next: next, days: days, reporters: reporters)
         self.blockers = blockers.found
         isBounded = blockers.isBounded
     }
+
+    private static let hitOrder: [Verdict] = [
+        .misconfigured, .unaligned, .authorized, .dkimOnly, .forwarded, .mailingList, .unknown,
+    ]
 
     /// Voices that speak for themselves: witnesses, and not one that wrote once or twice.
     static func independent(_ voices: [DomainFacts.Voice]) -> Int {
@@ -129,17 +144,18 @@ private struct Blockers {
         // Where SPF ends in an error the server is not at fault: that is a blocker of its own.
         let misconfigured = facts.senders(.misconfigured).filter { $0.spf != .ownError }
         add(.misconfigured, fault(.misconfigured), names(misconfigured), loud: misconfigured)
-        let unaligned = facts.senders(.unaligned)
-        // Somebody whom nobody knows is in the way by his share, not by how much he sends.
-        add(.unaligned, fault(.unaligned), names(unaligned), loud: unaligned.filter { !$0.notes.contains(.unrelated) })
+        let unaligned = facts.senders(.unaligned).filter { !$0.isQuestion && $0.signsSince == nil }
+        add(.unaligned, fault(.unaligned), names(unaligned), loud: unaligned)
+        // Somebody whom nobody knows is asked about, each by his own share, and only so long.
+        let questions = facts.senders(.unaligned).filter { sender in
+            sender.isQuestion && sender.witnesses >= Readiness.reportersNeeded && sender.decisive >= Readiness.fewestToSee
+                && Double(sender.decisive) > Readiness.quietShare * Double(facts.known.messages)
+                && (sender.knownSince ?? sender.firstDay).distance(to: facts.period.until) < Readiness.questionDays
+        }
+        if !questions.isEmpty { add(.question, questions.reduce(0) { $0 + $1.treatment.messages }, names(questions)) }
         add(.dkimMissing, fault(.dkimMissing), facts.senders(.authorized).filter(\.isUnsigned).map(\.name))
         let broken = facts.selectors.filter(\.isBroken)
-        let signatures = broken.reduce(into: DomainFacts.Fault()) { fault, selector in
-            fault.messages += selector.failed
-            fault.byVoice.add(selector.failedByVoice)
-            fault.witnesses = max(fault.witnesses, selector.failedWitnesses)
-        }
-        add(.dkimBroken, signatures, broken.map { "\($0.selector)._domainkey.\($0.domain)" })
+        add(.dkimBroken, fault(.dkimBroken), broken.map(\.place))
         let errors = facts.spf.reduce(into: DomainFacts.Fault()) { fault, spf in
             fault.messages += spf.permanentErrors
             fault.byVoice.add(spf.permanentErrorsByVoice)

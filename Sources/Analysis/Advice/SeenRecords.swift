@@ -79,9 +79,14 @@ struct SeenRecords {
     var looks: [Look?] = []
     /// Whether a count was out of all proportion, so that not all of it decides.
     private(set) var hasOutliers = false
+    /// Messages of strangers since the present policy stands; nil: no report shows one.
+    private(set) var strangersNow: DomainFacts.Treatment?
+    private let policySince: Int
     private var shares: [VoiceMessages] = []
 
-    init(_ reader: DomainFactsReader, _ domain: PolicyDomain, _ reports: HeardReports) throws {
+    init(_ reader: DomainFactsReader, _ domain: PolicyDomain, _ reports: HeardReports, policySince: Day? = nil) throws {
+        self.policySince = policySince?.number ?? .max
+        strangersNow = policySince.map { _ in DomainFacts.Treatment() }
         var index = FlowIndex()
         var headerPlaces = KeyedPlaces()
         var outliers = Outliers(reader.period, voices: reports.voices)
@@ -142,6 +147,11 @@ struct SeenRecords {
             flows[place].lastDay = max(flows[place].lastDay, day)
             flows[place].voices |= bit
             if isSettled { flows[place].settled |= bit }
+            if Int(number) == Verdict.spoofed.stored, recordDay >= policySince {
+                strangersNow?.messages += messages
+                strangersNow?.passed += kind == .failed ? 0 : messages
+                strangersNow?.delivered += isDelivered ? messages : 0
+            }
             add(messages, of: voice, to: place)
             outliers.note(messages, voice: voice, day: recordDay, verdict: Int(number))
             if kind == .passedWithoutNames { return }

@@ -132,4 +132,19 @@ extension Finding {
     var delivered: Int { count("delivered") }
     /// Those that did not.
     var stopped: Int { count("quarantined") + count("rejected") }
+
+    /// What a stricter policy would hit, by verdict: together they are `messages`.
+    var hit: [(verdict: Verdict, messages: Int)] {
+        Verdict.allCases.compactMap { verdict in
+            let messages = count("hit_" + verdict.rawValue.split(separator: "-").joined(separator: "_"))
+            return messages > 0 ? (verdict, messages) : nil
+        }.sorted { $0.messages > $1.messages }
+    }
+
+    /// Those of some codes that the domain has findings of, in brackets; empty where there are none.
+    func see(_ codes: FindingCode...) -> String {
+        let others = words("beside")
+        let found = codes.map(\.rawValue).filter { others.contains($0) }
+        return found.isEmpty ? "" : " (\(found.joined(separator: ", ")))"
+    }
 }

@@ -71,7 +71,8 @@ struct DutchAdvice: AdviceTexts {
             return isSPF
                 ? "\(name) TXT, in het record dat met v=spf1 begint, vóór het laatste woord (all), voeg toe: \(change.value)"
                 : "\(name) TXT, in het record dat met v=DMARC1 begint, voeg aan het eind toe: ; \(change.value)"
-        case .replace: return "\(name) TXT, verander \(change.replaces ?? "") in \(change.value); laat de rest (zoals rua=) staan"
+        case .replace:
+            return "\(name) TXT, verander \(change.replaces ?? "") in \(change.value); laat de rest\(isSPF ? "" : " (zoals rua=)") staan"
         case .remove: return "\(name) TXT, haal \(change.value) weg; laat de rest staan"
         }
     }
@@ -93,6 +94,12 @@ struct DutchAdvice: AdviceTexts {
         case 0.6..<0.9: "Dit lijkt op"
         default: "Dit is misschien"
         }
+    }
+
+    /// `op 22 jun 2026`, of `tussen 9 jun 2026 en 21 jun 2026`.
+    private func span(_ finding: Finding, _ first: String = "first_day", _ last: String = "last_day") -> String {
+        guard let first = finding.day(first), let last = finding.day(last) else { return "" }
+        return first == last ? "op \(writer.day(first))" : "tussen \(writer.day(first)) en \(writer.day(last))"
     }
 
     private let soon = "In de rapporten van de komende 2–3 dagen"
@@ -138,8 +145,11 @@ struct DutchAdvice: AdviceTexts {
                     : "Een server die SPF niet kent verstuurt uit jouw naam",
                 seen:
                     "\(messages(finding.messages)) van \(writer.list(finding.subjects)), gemeld door \(reporters(finding.count("reporters"))); SPF mislukt daar. \(writer.number(finding.count("signed"))) met een geldige handtekening van jou, \(writer.number(failed)) mislukt voor DMARC.",
-                meaning:
-                    "\(likely(finding)) een eigen server die nooit in je SPF-record stond; een doorstuurder kan er net zo uitzien. "
+                meaning: (finding.count("passed_before") == finding.subjects.count
+                    ? "Dit lijkt op een eigen server die uit je SPF-record is gevallen: eerder slaagde hij. "
+                    : finding.count("passed_before") > 0
+                        ? "Dit lijkt op eigen servers die niet in je SPF-record staan; \(writer.number(finding.count("passed_before"))) daarvan slaagden eerder. "
+                        : "Dit lijkt op een eigen server die nooit in je SPF-record stond; een doorstuurder kan er net zo uitzien. ")
                     + (failed == 0
                         ? "De handtekening redt deze berichten, dus er is geen haast bij." : "De rapporten geven geen zekerheid."),
                 step:
@@ -160,11 +170,12 @@ struct DutchAdvice: AdviceTexts {
 
     private func broken(_ finding: Finding) -> AdviceText {
         let isEverywhere = finding.flag("everywhere")
-        let selector = finding.word("selector") ?? "?"
+        let selector = finding.word("selector") ?? ""
+        let domain = DomainName.readable(finding.word("signing_domain") ?? finding.domain)
         return AdviceText(
-            title: "Handtekeningen met selector \(selector) kloppen niet",
+            title: selector.isEmpty ? "Handtekeningen van \(domain) kloppen niet" : "Handtekeningen met selector \(selector) kloppen niet",
             seen:
-                "\(messages(finding.messages)) rechtstreeks van je eigen afzenders hadden een handtekening van \(DomainName.readable(finding.word("signing_domain") ?? finding.domain)) met selector \(selector) die niet klopte, bij \(reporters(finding.count("reporters"))); "
+                "\(messages(finding.messages)) rechtstreeks van je eigen afzenders hadden een handtekening van \(domain)\(selector.isEmpty ? " (de rapporten laten de selector weg)" : " met selector \(selector)") die niet klopte, bij \(reporters(finding.count("reporters"))); "
                 + (isEverywhere ? "nergens klopte ze wel." : "\(writer.number(finding.count("passed"))) klopten wel."),
             meaning: isEverywhere
                 ? "De sleutel in DNS ontbreekt, is afgekapt, of is niet die waarmee je server ondertekent."
@@ -172,7 +183,7 @@ struct DutchAdvice: AdviceTexts {
             step: isEverywhere
                 ? "Vergelijk het TXT-record \(finding.subjects[0]) met de publieke sleutel van je server, tot het laatste teken; lange sleutels worden vaak bij 255 tekens afgekapt."
                 : "Zoek op van welke server deze berichten komen, en laat ondertekenen het laatste zijn wat er met een bericht gebeurt.",
-            check: "\(soon) is DKIM geslaagd voor selector \(selector).")
+            check: "\(soon) " + (selector.isEmpty ? "is DKIM geslaagd voor \(domain)." : "is DKIM geslaagd voor selector \(selector)."))
     }
 
     private func unsigned(_ finding: Finding) -> AdviceText {
@@ -195,22 +206,39 @@ struct DutchAdvice: AdviceTexts {
             switch finding.word("by") {
             case "both": "SPF en DKIM geslaagd"
             case "spf": "SPF geslaagd"
-            default: "DKIM geslaagd"
+            case "dkim": "DKIM geslaagd"
+            default: "SPF of DKIM geslaagd"
             }
+        let isOne = finding.subjects.count == 1
         let seen =
-            "\(messages(finding.messages)) van \(sources(finding.count("sources"))) tussen \(finding.day("first_day").map(writer.day) ?? "?") en \(finding.day("last_day").map(writer.day) ?? "?"): \(how), maar voor een andere naam dan de jouwe, dus niet uitgelijnd. \(writer.number(finding.count("failed"))) mislukt voor DMARC\(fate(finding))."
+            "\(messages(finding.messages)) van \(sources(finding.count("sources"))) \(span(finding)): \(how), maar voor \(isOne ? "een andere naam" : "andere namen") dan de jouwe, dus niet uitgelijnd. \(writer.number(finding.count("failed"))) mislukt voor DMARC\(fate(finding))."
         guard !finding.flag("unrelated") else {
             return AdviceText(
-                title: finding.subjects.count == 1
+                title: isOne
                     ? "\(name) gebruikt je naam en meldt zich als zichzelf" : "Anderen gebruiken je naam en melden zich als zichzelf",
                 seen: seen,
                 meaning:
-                    "\(likely(finding)) \(finding.subjects.count == 1 ? "een leverancier die" : "leveranciers die") verder niemand gebruikt, of een vreemde met goed ingestelde servers; de rapporten kunnen dat niet uitmaken.",
+                    "Of \(isOne ? "een leverancier" : "leveranciers") van jullie die verder niemand gebruikt, of \(isOne ? "een vreemde" : "vreemden") met goed ingestelde servers: de rapporten kunnen dat niet uitmaken.",
                 step:
-                    "Vraag wie bij jullie diensten inkoopt of \(name) bekend is. Kent niemand het, beschouw het dan als vervalst en laat SPF en DKIM zoals ze zijn.",
+                    "Vraag wie bij jullie diensten inkoopt of \(name) bekend \(isOne ? "is" : "zijn"). Wat van jullie is moet met je eigen domein ondertekenen; daarmee is de vraag beantwoord. Wat niemand kent, beschouw je als vervalst: laat SPF en DKIM zoals ze zijn, een strenger beleid houdt het tegen, en deze vraag staat dat hooguit \(Self.questionDays) dagen in de weg.",
                 check: "Is het wel van jou: na het instellen tonen de rapporten van de komende 2–3 dagen DKIM van je eigen domein.")
         }
-        guard finding.subjects.count == 1 else {
+        if let since = finding.day("signs_since") {
+            return AdviceText(
+                title: "\(name) ondertekent sinds \(writer.day(since)) voor je domein", seen: seen,
+                meaning: "Dat was voordat het was ingesteld.", step: "Niets.", check: "")
+        }
+        if finding.flag("sister") {
+            let domain = DomainName.readable(finding.domain)
+            return AdviceText(
+                title: "Mail van \(domain) wordt verstuurd onder de naam \(name)", seen: seen,
+                meaning:
+                    "Ook van \(name) verzamel je rapporten: dit lijkt op een server daarvan die voor beide domeinen verstuurt, en alleen voor zichzelf ondertekent.",
+                step:
+                    "Is dat de bedoeling, laat die server mail van \(domain) dan met d=\(domain) ondertekenen, en zet \(domain) op de envelop. Zo niet, vraag dan wie \(name) beheert wie er gebruik van maakt.",
+                check: "\(soon) is DKIM ervoor geslaagd met d=\(domain).")
+        }
+        guard isOne else {
             return AdviceText(
                 title: "Nog meer diensten versturen uit jouw naam onder hun eigen naam", seen: seen,
                 meaning: "\(likely(finding)) diensten die niet voor je domein zijn ingesteld: \(name).",
@@ -244,7 +272,7 @@ struct DutchAdvice: AdviceTexts {
         AdviceText(
             title: "Diensten ondertekenen voor je",
             seen:
-                "\(messages(finding.messages)) van \(writer.list(finding.subjects)) met een geldige handtekening van jou; SPF geslaagd voor het eigen retourpad van de dienst.",
+                "\(messages(finding.messages))\(finding.subjects.isEmpty ? "" : " van " + writer.list(finding.subjects + (finding.count("unnamed") > 0 ? ["afzenders zonder naam"] : []))) met een geldige handtekening van jou; SPF was niet uitgelijnd.",
             meaning: "Zo hoort het: een van de twee is genoeg, en een handtekening overleeft doorsturen.",
             step: "Niets. Biedt de dienst een retourpad van je eigen domein, dan is dat een reserve.", check: "")
     }
@@ -255,9 +283,14 @@ struct DutchAdvice: AdviceTexts {
         let failed = finding.count("failed")
         return AdviceText(
             title: "Doorgestuurde mail mislukt op SPF, zoals altijd",
-            seen: "\(messages(finding.messages)) kwamen via iemand die mail doorstuurt"
+            seen: "\(messages(finding.messages)) \(finding.messages == 1 ? "kwam" : "kwamen") via iemand die mail doorstuurt"
                 + (finding.subjects.isEmpty ? "" : ", onder wie \(writer.some(finding.subjects))")
-                + ". Bij \(writer.number(finding.count("passed"))) bleef je handtekening heel, dus DMARC geslaagd; \(writer.number(failed)) mislukt.",
+                + ". "
+                + (failed == 0
+                    ? "Je handtekening bleef heel, dus DMARC geslaagd."
+                    : failed == finding.messages
+                        ? "Geen handtekening van jou bleef heel, dus DMARC mislukt."
+                        : "Bij \(writer.number(finding.count("passed"))) bleef je handtekening heel, dus DMARC geslaagd; \(writer.number(failed)) mislukt."),
             meaning:
                 "\(likely(finding)) je eigen mail op weg naar een adres dat doorstuurt. De doorstuurder staat niet in je SPF-record, en dat kan ook niet.",
             step: (failed == 0
@@ -270,7 +303,7 @@ struct DutchAdvice: AdviceTexts {
         let isStopped = finding.stopped > 0
         return AdviceText(
             title: isStopped ? "Je beleid houdt mail aan mailinglijsten tegen" : "Mailinglijsten veranderen je mail",
-            seen: "\(messages(finding.messages)) kwamen via mailinglijsten"
+            seen: "\(messages(finding.messages)) \(finding.messages == 1 ? "kwam" : "kwamen") via mailinglijsten"
                 + (finding.subjects.isEmpty ? "" : ", zoals \(writer.some(finding.subjects))")
                 + "; \(writer.number(finding.count("failed"))) mislukt voor DMARC\(fate(finding)).",
             meaning:
@@ -290,12 +323,13 @@ struct DutchAdvice: AdviceTexts {
             return AdviceText(
                 title: isMissing ? "Er is geen SPF-record" : "Het SPF-record zegt niets",
                 seen: isMissing
-                    ? "\(reporters(finding.count("reporters"))) vonden geen SPF-record voor \(name), bij \(messages(finding.messages))."
-                    : "SPF voor \(name) was neutraal bij \(messages(finding.messages)): het record eindigt op ?all.",
+                    ? "\(reporters(finding.count("reporters"))) \(finding.count("reporters") == 1 ? "vond" : "vonden") geen SPF-record voor \(name), bij \(messages(finding.messages))."
+                    : "SPF voor \(name) was neutraal bij \(messages(finding.messages)), bij \(reporters(finding.count("reporters"))), en zei nooit nee: het record eindigt op ?all, of zonder all.",
                 meaning: "Ontvangers kunnen je servers niet van andere onderscheiden.",
                 step: isMissing
                     ? "Publiceer er een dat je servers noemt en op ~all eindigt. Dat is genoeg zolang DMARC aanstaat."
-                    : "Verander het eind in ~all. Dat is genoeg zolang DMARC aanstaat.", check: "\(soon) is SPF geslaagd voor je servers.")
+                    : "Laat het op ~all eindigen. Dat is genoeg zolang DMARC aanstaat.",
+                check: isMissing ? "\(soon) is SPF geslaagd voor je servers." : "\(soon) staat er softfail waar SPF neutraal was.")
         }
         let permanent = finding.count("permanent_errors")
         let temporary = finding.count("temporary_errors")
@@ -353,14 +387,16 @@ struct DutchAdvice: AdviceTexts {
                     "Kijk of er rapporten in de mailbox aankomen, of rua= nog in _dmarc.\(domain) staat, en of dmarcstat doctor tevreden is. Wijst rua naar een ander domein, dan moet dat toestemmen met een TXT-record (\(domain)._report._dmarc, waarde v=DMARC1;).",
                 check: "Binnen 2 dagen komen er nieuwe rapporten.")
         }
+        let isOne = finding.subjects.count == 1
         return AdviceText(
-            title: "Een ontvanger die rapporteert is stilgevallen",
+            title: isOne ? "Een ontvanger die rapporteert is stilgevallen" : "Ontvangers die rapporteren zijn stilgevallen",
             seen:
-                "Geen rapport van \(writer.list(finding.subjects)) sinds \(day) (\(days(finding.count("silent_days")))); gewoonlijk komt er elke \(every(finding)) een. Andere rapporteren nog wel.",
+                "Geen rapport van \(writer.list(finding.subjects)) sinds \(day) (\(days(finding.count("silent_days")))); gewoonlijk \(isOne ? "komt er elke \(every(finding)) een" : "stuurt elk er elke \(every(finding)) een, of vaker"). Andere rapporteren nog wel.",
             meaning:
-                "Of je hebt zijn gebruikers niets gestuurd, of zijn rapporten raken zoek: geweigerd omdat ze te groot zijn, of als spam weggelegd.",
+                "Of je hebt \(isOne ? "zijn" : "hun") gebruikers niets gestuurd, of \(isOne ? "zijn" : "hun") rapporten raken zoek: geweigerd omdat ze te groot zijn, of als spam weggelegd.",
             step: "Kijk in de spammap van de mailbox voor rapporten, en bij dmarcstat refused.",
-            check: "Zijn volgende rapport maakt een eind aan de stilte.")
+            check: isOne
+                ? "Zijn volgende rapport maakt een eind aan de stilte." : "Het volgende rapport van elk maakt een eind aan de stilte.")
     }
 
     private func every(_ finding: Finding) -> String {
@@ -373,10 +409,25 @@ struct DutchAdvice: AdviceTexts {
     private func spoofed(_ finding: Finding) -> AdviceText {
         let seen =
             "\(messages(finding.messages)) van \(sources(finding.count("sources"))) in \(writer.count(finding.count("networks"), "netwerk", "netwerken")) met jouw naam in From en niets van jou dat slaagt\(fate(finding))."
+        let policy = finding.word("policy") ?? ""
+        let since = finding.day("policy_since").map(writer.day) ?? "?"
+        // What was delivered on days before the policy was there.
+        let before = finding.delivered - finding.count("since_delivered")
+        let earlier =
+            finding.flag("enforced") && before > 0
+            ? " \(writer.number(before)) \(before == 1 ? "werd" : "werden") afgeleverd voordat p=\(policy) er was (\(since))." : ""
         guard finding.code == .spoofedDelivered else {
             return AdviceText(
-                title: "Vreemden gebruiken je naam, en worden tegengehouden", seen: seen,
-                meaning: "\(likely(finding)) vervalste mail. Je beleid (p=\(finding.word("policy") ?? "?")) doet zijn werk.",
+                title: "Vreemden gebruiken je naam, en worden tegengehouden", seen: seen + earlier,
+                meaning: "\(likely(finding)) vervalste mail. "
+                    + (finding.flag("enforced")
+                        ? "Je beleid (p=\(policy)) doet zijn werk."
+                        : "De ontvangers houden het uit zichzelf tegen: "
+                            + (policy.isEmpty
+                                ? "in de rapporten staat geen beleid van jou."
+                                : policy == "none"
+                                    ? "je beleid (p=none) vraagt er niet om."
+                                    : "je beleid (p=\(policy)) geldt maar voor een deel of op proef.")),
                 step: "Niets.", check: "")
         }
         let step =
@@ -386,21 +437,27 @@ struct DutchAdvice: AdviceTexts {
                 "Dit domein verstuurt geen mail, het kan dus op slot: zie F2."
             } else if finding.flag("open_below") {
                 "Sluit de namen onder het domein: zie F1."
+            } else if policy.isEmpty {
+                "Vraag het TXT-record _dmarc.\(DomainName.readable(finding.domain)) op: zonder dat vraagt niemand om dit tegen te houden."
+            } else if finding.word("next") != "" {
+                "Los eerst op wat E1 noemt. Tot dan zou een strenger beleid ook je eigen mail raken."
             } else if finding.flag("enforced") {
                 "Meer kun je niet publiceren; ontvangers mogen van een beleid afwijken."
             } else {
-                "Los eerst op wat E1 noemt. Tot dan zou een strenger beleid ook je eigen mail raken."
+                "Laat p=\(policy) voor alle mail gelden: zonder pct= en t=y."
             }
         return AdviceText(
-            title: "Vreemden gebruiken je naam, en hun mail wordt afgeleverd", seen: seen,
+            title: "Vreemden gebruiken je naam, en hun mail wordt afgeleverd", seen: seen + earlier,
             meaning: "\(likely(finding)) vervalste mail."
                 + (finding.flag("open_below")
                     ? " Het meeste komt uit naam van subdomeinen, en sp=none laat die open."
                     : finding.flag("enforced")
-                        ? " Ontvangers laten ze door, tegen je beleid in."
-                        : finding.word("policy") != "none"
-                            ? " Je beleid (p=\(finding.word("policy") ?? "?")) geldt maar voor een deel of op proef."
-                            : " Je beleid (p=\(finding.word("policy") ?? "none")) vraagt niet om ze tegen te houden."),
+                        ? " Ontvangers laten ze door, tegen je beleid (p=\(policy)) in."
+                        : policy.isEmpty
+                            ? " In de rapporten staat geen beleid van jou."
+                            : policy != "none"
+                                ? " Je beleid (p=\(policy)) geldt maar voor een deel of op proef."
+                                : " Je beleid (p=none) vraagt niet om ze tegen te houden."),
             step: step,
             check: finding.flag("ready") || finding.flag("parked")
                 ? "\(soon) komen deze berichten in quarantaine of worden ze geweigerd." : "")
@@ -427,17 +484,17 @@ struct DutchAdvice: AdviceTexts {
 
     private func parked(_ finding: Finding) -> AdviceText {
         let count = finding.count("reporters")
-        let history =
-            "\(days(finding.count("days"))) aan rapporten van \(count == 0 ? "ontvangers die nog nieuw zijn" : reporters(count))"
+        let history = "\(span(finding, "since", "until")) (\(days(finding.count("days"))))"
+        let whose = count == 0 ? "ontvangers die nog nieuw zijn" : writer.count(count, "ontvanger", "ontvangers")
         guard finding.flag("certain") else {
             return AdviceText(
-                title: "Dit domein lijkt geen mail te versturen", seen: "Geen bekende afzender in \(history).",
+                title: "Dit domein lijkt geen mail te versturen", seen: "Geen bekende afzender \(history), in de rapporten van \(whose).",
                 meaning: "Dat is te weinig om zeker te zijn.",
                 step: "Weet je dat het niets verstuurt, zet het dan op slot: SPF met alleen -all, p=reject, een lege MX.", check: "")
         }
         return AdviceText(
             title: "Dit domein verstuurt geen mail: zet het op slot",
-            seen: "In \(history) staat niet één bericht van jou, alleen vreemden of niets.",
+            seen: "In de rapporten van \(whose) staat \(history) niet één bericht van jou, alleen vreemden of niets.",
             meaning: "Een domein dat niets verstuurt kan helemaal beschermd worden, en verliest daar niets bij.",
             step: "Publiceer deze records, als het klopt dat niemand ervandaan verstuurt"
                 + (finding.word("next") == "quarantine" ? "; na 60 dagen rapporten p=reject." : "."),
@@ -449,11 +506,11 @@ struct DutchAdvice: AdviceTexts {
         let known = finding.count("known_messages")
         let lists = finding.count("mailing_list_messages")
         let seen =
-            "Nu p=\(finding.word("policy") ?? "none"). Sinds \(finding.day("since").map(writer.day) ?? "?") is \(writer.percent(finding.count("known_passed"), of: known)) van \(messages(known)) van bekende afzenders geslaagd; \(writer.number(finding.messages)) zouden geraakt worden. Rapporten over \(days(finding.count("days"))) van \(writer.count(finding.count("reporters"), "onafhankelijke ontvanger", "onafhankelijke ontvangers"))."
+            "Nu p=\(finding.word("policy") ?? "none"). Sinds \(finding.day("since").map(writer.day) ?? "?") is \(known == 0 ? "er geen mail van bekende afzenders gezien" : "\(writer.percent(finding.count("known_passed"), of: known)) van \(messages(known)) van bekende afzenders geslaagd; \(hit(finding))")\(questions(finding)). Rapporten over \(writer.number(finding.count("days"))) van de \(days(finding.count("of_days"))), van \(writer.count(finding.count("reporters"), "onafhankelijke ontvanger", "onafhankelijke ontvangers"))."
             + (finding.flag("bounded") ? " Wat één ontvanger alleen telt beslist voor hooguit een derde mee." : "")
         let warning =
             " RFC 9989 waarschuwt: een domein waarvan mensen aan mailinglijsten schrijven hoort geen p=reject te publiceren, want lijsten veranderen berichten"
-            + (lists > 0 ? "; \(messages(lists)) van jullie kwamen via lijsten." : ".")
+            + (lists > 0 ? "; \(messages(lists)) van jullie \(lists == 1 ? "kwam" : "kwamen") via lijsten." : ".")
         guard finding.flag("ready") else {
             return AdviceText(
                 title: "Nog niet klaar voor p=\(next)", seen: seen,
@@ -465,7 +522,7 @@ struct DutchAdvice: AdviceTexts {
             title: "Klaar voor p=\(next)", seen: seen,
             meaning: "De bekende afzenders zijn in orde, de regelmatige zijn alle gezien, en er zijn genoeg rapporten om dat te weten."
                 + (next == "quarantine" ? " Quarantaine legt wat mislukt in de spammap, zodat een vergissing nog te vinden is." : ""),
-            step: "Publiceer p=\(next)"
+            step: ask(finding) + "Publiceer p=\(next)"
                 + (next == "quarantine"
                     ? "; met t=y erbij probeer je het eerst zonder gevolgen. Geen p=reject vóór 30 dagen daarvan." : ".")
                 + warning,
@@ -473,6 +530,42 @@ struct DutchAdvice: AdviceTexts {
                 "\(soon) staat het nieuwe beleid, en is geen bron van jou \(next == "reject" ? "geweigerd" : "in quarantaine gekomen"). Is dat wel zo, ga dan een stap terug."
         )
     }
+
+    /// What a stricter policy would hit, to the last message.
+    private func hit(_ finding: Finding) -> String {
+        let parts = finding.hit.map { verdict, messages in
+            let number = writer.number(messages)
+            return switch verdict {
+            case .misconfigured: "\(number) van servers die verkeerd waren ingesteld"
+            case .unaligned: "\(number) van diensten die niet waren ingesteld"
+            case .authorized: "\(number) van je eigen servers"
+            case .dkimOnly: "\(number) van diensten die voor je ondertekenen"
+            case .forwarded: "\(number) doorgestuurd"
+            case .mailingList: "\(number) via mailinglijsten"
+            case .unknown, .spoofed: "\(number) zonder verklaring"
+            }
+        }
+        guard let first = parts.first else { return "daarvan zou er geen geraakt worden" }
+        let verb = finding.messages == 1 ? "zou" : "zouden"
+        if parts.count == 1 { return "\(first) \(verb) geraakt worden" }
+        return "\(writer.number(finding.messages)) \(verb) geraakt worden: \(parts.joined(separator: ", "))"
+    }
+
+    private func questions(_ finding: Finding) -> String {
+        let count = finding.count("question_messages")
+        return count == 0
+            ? ""
+            : "; daarnaast \(messages(count)) onder namen waarvan niet vaststaat of ze van jullie zijn\(finding.see(.unalignedService, .webForm))"
+    }
+
+    private func ask(_ finding: Finding) -> String {
+        let count = finding.count("question_failed")
+        return count == 0
+            ? ""
+            : "Vraag eerst na van wie de namen zijn\(finding.see(.unalignedService, .webForm)): \(messages(count)) daarvan \(count == 1 ? "zou" : "zouden") geraakt worden. "
+    }
+
+    private static let questionDays = 30
 
     private func blocker(_ kind: String, _ finding: Finding) -> String {
         let count = finding.count(kind.split(separator: "-").joined(separator: "_"))
@@ -482,18 +575,22 @@ struct DutchAdvice: AdviceTexts {
         case "one-witness":
             "\(writer.list(finding.words("lonely_senders"))): dat ziet maar één ontvanger"
         case "no-known-mail": "in deze periode is geen mail van jou gezien"
-        case "misconfigured": "\(messages(count)) van eigen servers die verkeerd zijn ingesteld (M1, G3)"
-        case "unaligned": "\(messages(count)) van diensten die niet zijn uitgelijnd (C1, C3)"
-        case "dkim-missing": "\(messages(count)) zonder handtekening, die mislukken zodra ze worden doorgestuurd (B1)"
-        case "dkim-broken": "\(messages(count)) met een kapotte handtekening (B2)"
-        case "spf-error": "\(messages(count)) waarbij SPF in een fout eindigde (G1)"
+        case "misconfigured":
+            "\(messages(count)) van eigen servers die verkeerd zijn ingesteld\(finding.see(.missingServer, .missingIPv6, .spfWeak))"
+        case "unaligned": "\(messages(count)) van diensten die niet zijn ingesteld\(finding.see(.unalignedService, .webForm))"
+        case "question":
+            "\(messages(count)) onder namen waarvan niet vaststaat of ze van jullie zijn, minder dan \(Self.questionDays) dagen geleden voor het eerst gezien\(finding.see(.unalignedService, .webForm))"
+        case "dkim-missing":
+            "\(messages(count)) zonder handtekening, die mislukken zodra ze worden doorgestuurd\(finding.see(.noSignature))"
+        case "dkim-broken": "\(messages(count)) met een kapotte handtekening\(finding.see(.brokenSignature))"
+        case "spf-error": "\(messages(count)) waarbij SPF in een fout eindigde\(finding.see(.spfError))"
         case "unknown": "\(messages(count)) die mislukken zonder dat iets het verklaart"
         case "late-sender":
             "\(writer.list(finding.words("late_senders"))), die ongeveer eens per maand of kwartaal \(count == 1 ? "verstuurt" : "versturen"), \(count == 1 ? "is" : "zijn") in deze periode niet gezien"
-        case "mixed-policy": "ontvangers zien nog verschillend beleid (I1)"
+        case "mixed-policy": "ontvangers zien nog verschillend beleid\(finding.see(.policyMismatch))"
         case "not-in-force": "het huidige beleid geldt maar voor een deel of op proef (pct= of t=y)"
         case "quarantine-short": "nog maar \(days(count)) quarantaine, 30 zijn er nodig"
-        case "mailing-list": "\(messages(count)) via mailinglijsten, die p=reject zou tegenhouden (A2)"
+        case "mailing-list": "\(messages(count)) via mailinglijsten, die p=reject zou tegenhouden\(finding.see(.mailingList))"
         default: kind
         }
     }

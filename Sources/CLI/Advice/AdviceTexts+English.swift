@@ -71,7 +71,9 @@ struct EnglishAdvice: AdviceTexts {
             return isSPF
                 ? "\(name) TXT, in the record that begins with v=spf1, before the last word (all), add: \(change.value)"
                 : "\(name) TXT, in the record that begins with v=DMARC1, add at the end: ; \(change.value)"
-        case .replace: return "\(name) TXT, change \(change.replaces ?? "") into \(change.value); leave the rest (such as rua=) as it is"
+        case .replace:
+            return
+                "\(name) TXT, change \(change.replaces ?? "") into \(change.value); leave the rest\(isSPF ? "" : " (such as rua=)") as it is"
         case .remove: return "\(name) TXT, take out \(change.value); leave the rest as it is"
         }
     }
@@ -90,6 +92,12 @@ struct EnglishAdvice: AdviceTexts {
         case 0.6..<0.9: "This looks like"
         default: "This may be"
         }
+    }
+
+    /// `on 22 Jun 2026`, or `between 9 Jun 2026 and 21 Jun 2026`.
+    private func span(_ finding: Finding, _ first: String = "first_day", _ last: String = "last_day") -> String {
+        guard let first = finding.day(first), let last = finding.day(last) else { return "" }
+        return first == last ? "on \(writer.day(first))" : "between \(writer.day(first)) and \(writer.day(last))"
     }
 
     private let soon = "In the reports of the next 2–3 days"
@@ -136,8 +144,11 @@ struct EnglishAdvice: AdviceTexts {
                     ? "A server sends as you over IPv6, and SPF does not know it" : "A server that SPF does not know sends as you",
                 seen:
                     "\(messages(finding.messages)) from \(writer.list(finding.subjects)), reported by \(reporters(finding.count("reporters"))); SPF fails there. \(writer.number(signed)) carried a valid signature of yours, \(writer.number(failed)) failed DMARC.",
-                meaning:
-                    "\(likely(finding)) a server of your own that was never in your SPF record; a forwarder can look the same. "
+                meaning: (finding.count("passed_before") == finding.subjects.count
+                    ? "It looks like a server of yours that fell out of your SPF record: it passed before. "
+                    : finding.count("passed_before") > 0
+                        ? "It looks like servers of yours that your SPF record does not name; \(writer.number(finding.count("passed_before"))) of them passed before. "
+                        : "It looks like a server of your own that was never in your SPF record; a forwarder can look the same. ")
                     + (failed == 0 ? "Your signature carries this mail, so there is no hurry." : "The reports cannot tell for certain."),
                 step:
                     "Is \(isOne ? "this" : "one of these") yours? Ask whoever runs your mail. If \(isOne ? "it is" : "one is"), add it to the SPF record; if not, leave the record alone: whoever stands in SPF may send as you.",
@@ -157,11 +168,12 @@ struct EnglishAdvice: AdviceTexts {
 
     private func broken(_ finding: Finding) -> AdviceText {
         let isEverywhere = finding.flag("everywhere")
-        let selector = finding.word("selector") ?? "?"
+        let selector = finding.word("selector") ?? ""
+        let domain = DomainName.readable(finding.word("signing_domain") ?? finding.domain)
         return AdviceText(
-            title: "Signatures with selector \(selector) do not verify",
+            title: selector.isEmpty ? "Signatures of \(domain) do not verify" : "Signatures with selector \(selector) do not verify",
             seen:
-                "\(messages(finding.messages)) straight from your senders had a signature of \(DomainName.readable(finding.word("signing_domain") ?? finding.domain)) with selector \(selector) that did not verify, at \(reporters(finding.count("reporters"))); "
+                "\(messages(finding.messages)) straight from your senders had a signature of \(domain)\(selector.isEmpty ? " (the reports leave out its selector)" : " with selector \(selector)") that did not verify, at \(reporters(finding.count("reporters"))); "
                 + (isEverywhere ? "it verified nowhere." : "\(writer.number(finding.count("passed"))) did verify."),
             meaning: isEverywhere
                 ? "The key in DNS is missing, cut short, or not the one that your server signs with."
@@ -169,7 +181,7 @@ struct EnglishAdvice: AdviceTexts {
             step: isEverywhere
                 ? "Compare the TXT record \(finding.subjects[0]) with the public key of your server, to the last character; long keys are often cut at 255."
                 : "Look at which server these messages come from, and make signing the last thing that happens to a message.",
-            check: "\(soon) DKIM passes for selector \(selector).")
+            check: "\(soon) " + (selector.isEmpty ? "DKIM passes for \(domain)." : "DKIM passes for selector \(selector)."))
     }
 
     private func unsigned(_ finding: Finding) -> AdviceText {
@@ -192,22 +204,39 @@ struct EnglishAdvice: AdviceTexts {
             switch finding.word("by") {
             case "both": "SPF and DKIM passed"
             case "spf": "SPF passed"
-            default: "DKIM passed"
+            case "dkim": "DKIM passed"
+            default: "SPF or DKIM passed"
             }
+        let isOne = finding.subjects.count == 1
         let seen =
-            "\(messages(finding.messages)) from \(sources(finding.count("sources"))) between \(finding.day("first_day").map(writer.day) ?? "?") and \(finding.day("last_day").map(writer.day) ?? "?"): \(how), but for a name that is not yours. \(writer.number(finding.count("failed"))) failed DMARC\(fate(finding))."
+            "\(messages(finding.messages)) from \(sources(finding.count("sources"))) \(span(finding)): \(how), but for \(isOne ? "a name that is" : "names that are") not yours. \(writer.number(finding.count("failed"))) failed DMARC\(fate(finding))."
         guard !finding.flag("unrelated") else {
             return AdviceText(
-                title: finding.subjects.count == 1
+                title: isOne
                     ? "\(name) uses your name and authenticates as itself" : "Others use your name and authenticate as themselves",
                 seen: seen,
                 meaning:
-                    "\(likely(finding)) \(finding.subjects.count == 1 ? "a supplier" : "suppliers") that nobody else uses, or a stranger with servers in good order; the reports cannot tell.",
+                    "Either \(isOne ? "a supplier" : "suppliers") of yours that nobody else uses, or \(isOne ? "a stranger" : "strangers") with servers in good order: the reports cannot tell.",
                 step:
-                    "Ask whoever buys services in your organisation whether they know \(name). If nobody does, treat it as forged and leave SPF and DKIM alone.",
+                    "Ask whoever buys services in your organisation whether they know \(name). What is yours has to sign with your domain, and that settles the question. What nobody knows is to be treated as forged: leave SPF and DKIM alone, a stricter policy stops it, and the question holds that up for \(Self.questionDays) days at most.",
                 check: "If it is yours: after it was set up, the reports of the next 2–3 days show DKIM of your domain.")
         }
-        guard finding.subjects.count == 1 else {
+        if let since = finding.day("signs_since") {
+            return AdviceText(
+                title: "\(name) signs for your domain since \(writer.day(since))", seen: seen,
+                meaning: "That was before it was set up.", step: "Nothing.", check: "")
+        }
+        if finding.flag("sister") {
+            let domain = DomainName.readable(finding.domain)
+            return AdviceText(
+                title: "Mail of \(domain) is sent as \(name)", seen: seen,
+                meaning:
+                    "\(name) is a domain whose reports you collect, too: this looks like one of its servers that sends for both, and signs for itself only.",
+                step:
+                    "If that is meant, let the server sign mail of \(domain) with d=\(domain), and use \(domain) on the envelope. If not, ask whoever runs \(name) who uses it.",
+                check: "\(soon) DKIM passes with d=\(domain) for it.")
+        }
+        guard isOne else {
             return AdviceText(
                 title: "More services send as you under their own names", seen: seen,
                 meaning: "\(likely(finding)) services that are not set up for your domain: \(name).",
@@ -241,7 +270,7 @@ struct EnglishAdvice: AdviceTexts {
         AdviceText(
             title: "Services sign for you",
             seen:
-                "\(messages(finding.messages)) from \(writer.list(finding.subjects)) carried a valid signature of yours; SPF passed for the service's own return path.",
+                "\(messages(finding.messages))\(finding.subjects.isEmpty ? "" : " from " + writer.list(finding.subjects + (finding.count("unnamed") > 0 ? ["senders without a name"] : []))) carried a valid signature of yours; SPF was not aligned.",
             meaning: "As it should be: one of the two is enough, and a signature survives forwarding.",
             step: "Nothing. If the service offers a return path of your own, that is a spare.", check: "")
     }
@@ -254,7 +283,12 @@ struct EnglishAdvice: AdviceTexts {
             title: "Forwarded mail fails SPF, as always",
             seen: "\(messages(finding.messages)) came through somebody who passes mail on"
                 + (finding.subjects.isEmpty ? "" : ", among them \(writer.some(finding.subjects))")
-                + ". On \(writer.number(finding.count("passed"))) your signature survived, so DMARC passed; \(writer.number(failed)) failed.",
+                + ". "
+                + (failed == 0
+                    ? "Your signature survived, so DMARC passed."
+                    : failed == finding.messages
+                        ? "No signature of yours survived, so DMARC failed."
+                        : "On \(writer.number(finding.count("passed"))) your signature survived, so DMARC passed; \(writer.number(failed)) failed."),
             meaning:
                 "\(likely(finding)) your own mail on its way to an address that forwards. The forwarder's address is not in your SPF record, and cannot be.",
             step: (failed == 0 ? "Nothing to fix: the signature carries it. " : "Nothing to fix on your side but to sign everything. ")
@@ -287,11 +321,12 @@ struct EnglishAdvice: AdviceTexts {
                 title: isMissing ? "There is no SPF record" : "The SPF record says nothing",
                 seen: isMissing
                     ? "\(reporters(finding.count("reporters"))) found no SPF record for \(name), on \(messages(finding.messages))."
-                    : "SPF for \(name) was neutral on \(messages(finding.messages)): the record ends in ?all.",
+                    : "SPF for \(name) was neutral on \(messages(finding.messages)), at \(reporters(finding.count("reporters"))), and never said no: the record ends in ?all, or in no all.",
                 meaning: "Receivers cannot tell your servers from others.",
                 step: isMissing
                     ? "Publish one that names your servers and ends in ~all. That is enough as long as DMARC is on."
-                    : "Change the end into ~all. That is enough as long as DMARC is on.", check: "\(soon) SPF passes for your servers.")
+                    : "Let it end in ~all. That is enough as long as DMARC is on.",
+                check: isMissing ? "\(soon) SPF passes for your servers." : "\(soon) SPF shows softfail where it was neutral.")
         }
         let permanent = finding.count("permanent_errors")
         let temporary = finding.count("temporary_errors")
@@ -347,12 +382,15 @@ struct EnglishAdvice: AdviceTexts {
                     "Look whether reports arrive in the mailbox, whether rua= still stands in _dmarc.\(DomainName.readable(finding.domain)), and whether dmarcstat doctor is content. If rua points to another domain, that one must agree with a TXT record (\(DomainName.readable(finding.domain))._report._dmarc, value v=DMARC1;).",
                 check: "New reports arrive within 2 days.")
         }
+        let isOne = finding.subjects.count == 1
         return AdviceText(
-            title: "A reporter fell silent",
+            title: isOne ? "A reporter fell silent" : "Reporters fell silent",
             seen:
-                "No report of \(writer.list(finding.subjects)) since \(day) (\(writer.count(finding.count("silent_days"), "day", "days"))); usually one comes every \(every(finding)). Others still report.",
-            meaning: "Either you sent nothing to its users, or its reports get lost: refused as too large, or sorted out as spam.",
-            step: "Look in the spam folder of the report mailbox, and at dmarcstat refused.", check: "Its next report ends the silence.")
+                "No report of \(writer.list(finding.subjects)) since \(day) (\(writer.count(finding.count("silent_days"), "day", "days"))); usually \(isOne ? "one comes every \(every(finding))" : "each sends one every \(every(finding)), or more often"). Others still report.",
+            meaning:
+                "Either you sent nothing to \(isOne ? "its" : "their") users, or \(isOne ? "its" : "their") reports get lost: refused as too large, or sorted out as spam.",
+            step: "Look in the spam folder of the report mailbox, and at dmarcstat refused.",
+            check: isOne ? "Its next report ends the silence." : "The next report of each ends the silence.")
     }
 
     private func every(_ finding: Finding) -> String {
@@ -366,10 +404,25 @@ struct EnglishAdvice: AdviceTexts {
         let networks = finding.count("networks")
         let seen =
             "\(messages(finding.messages)) from \(sources(finding.count("sources"))) in \(writer.count(networks, "network", "networks")) had your name in From and nothing of yours that passes\(fate(finding))."
+        let policy = finding.word("policy") ?? ""
+        let since = finding.day("policy_since").map(writer.day) ?? "?"
+        // What was delivered on days before the policy was there.
+        let before = finding.delivered - finding.count("since_delivered")
+        let earlier =
+            finding.flag("enforced") && before > 0
+            ? " \(writer.number(before)) were delivered before p=\(policy) was there (\(since))." : ""
         guard finding.code == .spoofedDelivered else {
             return AdviceText(
-                title: "Strangers use your name, and are stopped", seen: seen,
-                meaning: "\(likely(finding)) forged mail. Your policy (p=\(finding.word("policy") ?? "?")) does its work.",
+                title: "Strangers use your name, and are stopped", seen: seen + earlier,
+                meaning: "\(likely(finding)) forged mail. "
+                    + (finding.flag("enforced")
+                        ? "Your policy (p=\(policy)) does its work."
+                        : "The receivers stop it of their own accord: "
+                            + (policy.isEmpty
+                                ? "the reports show no policy of yours."
+                                : policy == "none"
+                                    ? "your policy (p=none) does not ask for it."
+                                    : "your policy (p=\(policy)) holds only in part or in test.")),
                 step: "Nothing.",
                 check: "")
         }
@@ -380,21 +433,27 @@ struct EnglishAdvice: AdviceTexts {
                 "This domain sends no mail, so it can be closed: see F2."
             } else if finding.flag("open_below") {
                 "Close the names below the domain: see F1."
+            } else if policy.isEmpty {
+                "Ask for the TXT record _dmarc.\(DomainName.readable(finding.domain)): without one nobody is asked to stop this."
+            } else if finding.word("next") != "" {
+                "Mend what E1 names first. Until then a stricter policy would hit your own mail as well."
             } else if finding.flag("enforced") {
                 "Nothing more can be published; receivers may overrule a policy."
             } else {
-                "Mend what E1 names first. Until then a stricter policy would hit your own mail as well."
+                "Let p=\(policy) hold for all mail: without pct= and t=y."
             }
         return AdviceText(
-            title: "Strangers use your name, and are delivered", seen: seen,
+            title: "Strangers use your name, and are delivered", seen: seen + earlier,
             meaning: "\(likely(finding)) forged mail."
                 + (finding.flag("open_below")
                     ? " Most of it comes in the name of subdomains, and sp=none leaves those open."
                     : finding.flag("enforced")
-                        ? " Receivers let it through against your policy."
-                        : finding.word("policy") != "none"
-                            ? " Your policy (p=\(finding.word("policy") ?? "?")) holds only in part or in test."
-                            : " Your policy (p=\(finding.word("policy") ?? "none")) does not ask to stop it."),
+                        ? " Receivers let it through against your policy (p=\(policy))."
+                        : policy.isEmpty
+                            ? " The reports show no policy of yours."
+                            : policy != "none"
+                                ? " Your policy (p=\(policy)) holds only in part or in test."
+                                : " Your policy (p=none) does not ask to stop it."),
             step: step, check: finding.flag("ready") || finding.flag("parked") ? "\(soon) these messages are quarantined or rejected." : "")
     }
 
@@ -420,17 +479,18 @@ struct EnglishAdvice: AdviceTexts {
     private func parked(_ finding: Finding) -> AdviceText {
         let count = finding.count("reporters")
         let history =
-            "\(writer.count(finding.count("days"), "day", "days")) of reports by \(count == 0 ? "reporters that are still new" : reporters(count))"
+            "\(span(finding, "since", "until")) (\(writer.count(finding.count("days"), "day", "days")))"
+        let whose = count == 0 ? "reporters that are still new" : reporters(count)
         guard finding.flag("certain") else {
             return AdviceText(
-                title: "This domain seems to send no mail", seen: "No known sender in \(history).",
+                title: "This domain seems to send no mail", seen: "No known sender \(history), in the reports of \(whose).",
                 meaning: "That is too little to be sure.",
                 step: "If you know that it sends nothing, close it: SPF with -all only, p=reject, an empty MX.",
                 check: "")
         }
         return AdviceText(
             title: "This domain sends no mail: close it",
-            seen: "In \(history) there is not one message of yours, only strangers or nothing.",
+            seen: "The reports of \(whose) show not one message of yours \(history), only strangers or nothing.",
             meaning: "A domain that sends nothing can be protected completely, and loses nothing by it.",
             step: "Publish these records, if it is true that nobody sends from it"
                 + (finding.word("next") == "quarantine" ? "; after 60 days of reports p=reject." : "."),
@@ -443,7 +503,7 @@ struct EnglishAdvice: AdviceTexts {
         let passed = finding.count("known_passed")
         let lists = finding.count("mailing_list_messages")
         let seen =
-            "p=\(finding.word("policy") ?? "none") now. Since \(finding.day("since").map(writer.day) ?? "?") \(writer.percent(passed, of: known)) of \(messages(known)) of known senders passed; \(writer.number(finding.messages)) would be hit. Reports on \(writer.count(finding.count("days"), "day", "days")) from \(writer.count(finding.count("reporters"), "independent reporter", "independent reporters"))."
+            "p=\(finding.word("policy") ?? "none") now. Since \(finding.day("since").map(writer.day) ?? "?") \(known == 0 ? "no mail of known senders was seen" : "\(writer.percent(passed, of: known)) of \(messages(known)) of known senders passed; \(hit(finding))")\(questions(finding)). Reports on \(writer.number(finding.count("days"))) of \(writer.count(finding.count("of_days"), "day", "days")) from \(writer.count(finding.count("reporters"), "independent reporter", "independent reporters"))."
             + (finding.flag("bounded") ? " What one reporter alone counts decides for at most a third of this." : "")
         let warning =
             " RFC 9989 warns: a domain whose people post to mailing lists should not publish p=reject, because lists change messages"
@@ -459,13 +519,46 @@ struct EnglishAdvice: AdviceTexts {
             title: "Ready for p=\(next)", seen: seen,
             meaning: "Known senders are in order, regular ones were all seen, and the reports are enough to know."
                 + (next == "quarantine" ? " Quarantine puts what fails into the spam folder, so a mistake can still be found." : ""),
-            step: "Publish p=\(next)"
+            step: ask(finding) + "Publish p=\(next)"
                 + (next == "quarantine" ? "; t=y beside it tries it without effect first. Not p=reject before 30 days of that." : ".")
                 + warning,
             check:
                 "\(soon) the policy shows, and no source of yours is among the \(next == "reject" ? "rejected" : "quarantined"). If one is, go back a step."
         )
     }
+
+    /// What a stricter policy would hit, to the last message.
+    private func hit(_ finding: Finding) -> String {
+        let parts = finding.hit.map { verdict, messages in
+            let number = writer.number(messages)
+            return switch verdict {
+            case .misconfigured: "\(number) from servers that were not set up"
+            case .unaligned: "\(number) from services that were not set up"
+            case .authorized: "\(number) from your own servers"
+            case .dkimOnly: "\(number) from services that sign for you"
+            case .forwarded: "\(number) forwarded"
+            case .mailingList: "\(number) through mailing lists"
+            case .unknown, .spoofed: "\(number) that nothing explains"
+            }
+        }
+        guard let first = parts.first else { return "none would be hit" }
+        return parts.count == 1
+            ? "\(first) would be hit" : "\(writer.number(finding.messages)) would be hit: \(parts.joined(separator: ", "))"
+    }
+
+    private func questions(_ finding: Finding) -> String {
+        let count = finding.count("question_messages")
+        return count == 0
+            ? "" : "; besides, \(messages(count)) of names that may or may not be yours\(finding.see(.unalignedService, .webForm))"
+    }
+
+    private func ask(_ finding: Finding) -> String {
+        let count = finding.count("question_failed")
+        return count == 0
+            ? "" : "First ask about the names\(finding.see(.unalignedService, .webForm)): \(messages(count)) of theirs would be hit. "
+    }
+
+    private static let questionDays = 30
 
     private func blocker(_ kind: String, _ finding: Finding) -> String {
         let count = finding.count(kind.split(separator: "-").joined(separator: "_"))
@@ -475,18 +568,21 @@ struct EnglishAdvice: AdviceTexts {
         case "one-witness":
             "\(writer.list(finding.words("lonely_senders"))), which only one reporter sees"
         case "no-known-mail": "no mail of yours was seen in this period"
-        case "misconfigured": "\(messages(count)) from servers of yours that are not set up (M1, G3)"
-        case "unaligned": "\(messages(count)) from services that are not set up (C1, C3)"
-        case "dkim-missing": "\(messages(count)) without a signature, which fail when forwarded (B1)"
-        case "dkim-broken": "\(messages(count)) with a broken signature (B2)"
-        case "spf-error": "\(messages(count)) on which SPF ended in an error (G1)"
+        case "misconfigured":
+            "\(messages(count)) from servers of yours that are not set up\(finding.see(.missingServer, .missingIPv6, .spfWeak))"
+        case "unaligned": "\(messages(count)) from services that are not set up\(finding.see(.unalignedService, .webForm))"
+        case "question":
+            "\(messages(count)) of names that may or may not be yours, first seen less than \(Self.questionDays) days ago\(finding.see(.unalignedService, .webForm))"
+        case "dkim-missing": "\(messages(count)) without a signature, which fail when forwarded\(finding.see(.noSignature))"
+        case "dkim-broken": "\(messages(count)) with a broken signature\(finding.see(.brokenSignature))"
+        case "spf-error": "\(messages(count)) on which SPF ended in an error\(finding.see(.spfError))"
         case "unknown": "\(messages(count)) that fail and that nothing explains"
         case "late-sender":
             "\(writer.list(finding.words("late_senders"))), which \(count == 1 ? "sends" : "send") about once a month or a quarter, \(count == 1 ? "was" : "were") not seen in this period"
-        case "mixed-policy": "reporters still see different policies (I1)"
+        case "mixed-policy": "reporters still see different policies\(finding.see(.policyMismatch))"
         case "not-in-force": "the present policy holds only in part or in test (pct= or t=y)"
         case "quarantine-short": "only \(writer.count(count, "day", "days")) of quarantine, 30 are needed"
-        case "mailing-list": "\(messages(count)) through mailing lists, which p=reject would stop (A2)"
+        case "mailing-list": "\(messages(count)) through mailing lists, which p=reject would stop\(finding.see(.mailingList))"
         default: kind
         }
     }
