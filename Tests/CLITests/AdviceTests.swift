@@ -5,7 +5,7 @@ import Testing
 
 @testable import CLI
 
-/// The twelve situations of `Situations/`: the codes, and the texts in both languages.
+/// The situations of `Situations/`: the codes, the verdicts with their confidence, and the texts in both languages.
 @Suite("Advice")
 struct AdviceTests {
     static let folder = CommandRunner.golden.deletingLastPathComponent().appendingPathComponent("Situations")
@@ -25,8 +25,8 @@ struct AdviceTests {
         return runner
     }
 
-    @Test("there are twelve situations")
-    func twelve() { #expect(Self.names.count == 12) }
+    @Test("there are twenty-three situations")
+    func count() { #expect(Self.names.count == 23) }
 
     @Test("a situation gives its codes and no others, in words of both languages", arguments: names)
     func situation(name: String) throws {
@@ -38,11 +38,33 @@ struct AdviceTests {
         let codes = rows.compactMap { $0["code"] as? String }
         let expected = try String(contentsOf: Self.folder.appendingPathComponent("\(name).codes"), encoding: .utf8)
         #expect(codes.sorted() == expected.split(separator: "\n").map(String.init).sorted())
+        try compare("\(name).verdicts", try verdicts(runner))
         for language in ["en", "nl"] {
             let outcome = runner.ask(["advise", "--all", "--lang", language, "--no-color"], width: 100)
             #expect(outcome.status == 0)
             try compare("\(name).\(language).txt", outcome.output)
         }
+    }
+
+    /// Domain, verdict and confidence, with how many sources and messages are judged so; notes where there are any.
+    private func verdicts(_ runner: CommandRunner) throws -> String {
+        let output = runner.ask(["sources", "--format", "ndjson", "--limit", "all", "--since", "2026-09-01", "--until", "2026-11-20"])
+            .output
+        var rows: [String: (sources: [String], messages: Int)] = [:]
+        for line in output.split(separator: "\n") {
+            let row = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            let reasons = row["reasons"] as? [String] ?? []
+            #expect(!(reasons.contains("broad") && reasons.contains("thin")), "\(line)")
+            let notes = (row["notes"] as? [String] ?? []).map { " " + $0 }.joined()
+            let confidence = String(format: "%.2f", try #require(row["confidence"] as? Double))
+            let key = "\(row["domain"] ?? "") \(row["verdict"] ?? "") \(confidence)\(notes)"
+            rows[key, default: ([], 0)].sources.append(try #require(row["source"] as? String))
+            rows[key]?.messages += try #require(row["messages"] as? Int)
+        }
+        return rows.map { key, row in
+            let shown = row.sources.count <= 3 ? row.sources.sorted().joined(separator: " ") : "\(row.sources.count) sources"
+            return "\(key): \(row.messages) messages, \(shown)\n"
+        }.sorted().joined()
     }
 
     private func compare(_ name: String, _ text: String) throws {
@@ -182,6 +204,112 @@ struct AdviceTests {
                 "One report of new.example about bakkerij.example says 1,000,000,000 messages; everybody else together 1,950."))
         #expect(!runner.ask(["reporters", "--reporter", "google.com"]).output.contains("everybody else"))
         #expect(runner.ask(["summary", "--format", "csv"]).output.contains("1000001950"), "figures count every report")
+    }
+
+    // MARK: - What holds in every store
+
+    /// Numbers that look random and are the same every time (SplitMix64).
+    private struct Dice {
+        var state: UInt64
+
+        mutating func roll(_ range: ClosedRange<Int>) -> Int {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var z = state
+            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+            return range.lowerBound + Int((z ^ (z >> 31)) % UInt64(range.count))
+        }
+    }
+
+    /// A store of six weeks: a server in order, some that fell out of SPF, and strangers, forwarders, scattered addresses and lists in between.
+    private static func store(seed: UInt64) -> (world: String, relays: Set<String>) {
+        var dice = Dice(state: seed)
+        let all = ["google.com", "outlook.com", "yahoo.com", "web.de", "comcast.net"]
+        let reporters = all.prefix(dice.roll(2...5)).joined(separator: ",")
+        let own = "spf=firma.example:pass dkim=firma.example:mail:pass"
+        var lines = [
+            "domain firma.example", "report \(reporters) 10-07..11-20 p=none",
+            "mail \(reporters) 10-07..11-20 192.0.2.10 \(dice.roll(5...60)) none pass pass \(own)",
+        ]
+        var relays: Set<String> = []
+        for number in 0..<dice.roll(8...14) {
+            let who = all[dice.roll(0...1)]
+            let some = dice.roll(0...1) == 0 ? who : reporters
+            let first = dice.roll(1...9)
+            let days = "11-0\(first)..11-\(dice.roll(10...20))"
+            let day = "11-0\(first)..11-0\(first)"
+            let every = "every \(dice.roll(1...6))"
+            let count = dice.roll(1...9)
+            let address = "198.51.100.\(10 + number)"
+            switch dice.roll(0...6) {
+            case 0:
+                lines.append(
+                    "mail \(some) 10-07..10-2\(dice.roll(1...9)) 192.0.2.\(20 + number) \(count) none fail pass spf=firma.example:pass")
+                lines.append("mail \(some) 11-01..11-20 192.0.2.\(20 + number) \(count) none fail fail spf=firma.example:softfail")
+            case 1:
+                lines.append(
+                    "mail \(who) \(day) \(address) 1 none fail fail spf=koper\(number).example:pass dkim=koper\(number).example:k:pass")
+            case 2:
+                lines.append("mail \(some) \(days) \(every) \(address) \(count) none fail fail spf=koper\(number).example:pass")
+            case 3:
+                // It passed the domain's own SPF for a while, and passes mail on: never to be put back.
+                relays.insert(address)
+                lines.append("mail \(some) 10-07..10-30 \(address) 2 none fail pass spf=firma.example:pass")
+                lines.append(
+                    "mail \(some) \(days) \(address) 2 none pass fail spf=doorgeef\(number).example:pass dkim=firma.example:mail:pass")
+                lines.append("mail \(some) \(days) \(address) 1 none fail fail spf=firma.example:softfail")
+                lines.append("mail \(some) \(days) \(address) 1 none fail fail spf=dienst.example:pass dkim=dienst.example:d:pass")
+            case 4:
+                for last in 1...60 { relays.insert("203.0.\(number).\(last)") }
+                lines.append(
+                    "mail \(who) 10-20..11-20 203.0.\(number).{1-60} 1 none pass fail spf=firma.example:softfail dkim=firma.example:mail:pass"
+                )
+            case 5:
+                relays.insert(address)
+                lines.append(
+                    "mail \(some) \(days) \(every) \(address) 1 none fail fail spf=lijst\(number).example:pass dkim=firma.example:mail:fail"
+                )
+            default:
+                lines.append("mail \(who) \(day) \(address) \(count) none fail fail spf=firma.example:softfail")
+            }
+        }
+        return (lines.joined(separator: "\n"), relays)
+    }
+
+    @Test(
+        "in every store: what is seen once is not steady, a stranger is no service, and what passes mail on is in no DNS line",
+        arguments: 1...6 as ClosedRange<UInt64>)
+    func everyStore(seed: UInt64) throws {
+        let (world, relays) = Self.store(seed: seed)
+        let runner = try runner(world: world)
+        var seen: [String: [[String: Any]]] = [:]
+        let list = runner.ask(["sources", "--format", "ndjson", "--limit", "all", "--since", "2026-09-01", "--until", "2026-11-20"]).output
+        for line in list.split(separator: "\n") {
+            let row = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+            let reasons = row["reasons"] as? [String] ?? []
+            #expect(!(reasons.contains("broad") && reasons.contains("thin")), "\(line)")
+            seen[row["source"] as? String ?? "", default: []].append(row)
+        }
+        for (source, rows) in seen {
+            let text = runner.ask(["explain", source]).output.replacing(#/\s+/#, with: " ")
+            if rows.count == 1, rows[0]["first_day"] as? String == rows[0]["last_day"] as? String {
+                #expect(!text.contains("It is steady"), "\(text)")
+            }
+            if rows.count == 1, (rows[0]["notes"] as? [String] ?? []).contains("unrelated"), rows[0]["verdict"] as? String == "unaligned" {
+                #expect(text.contains("or a stranger") && !text.lowercased().contains("real service"), "\(text)")
+            }
+        }
+        for row in try self.rows(runner) {
+            let dns = row["dns"] as? [[String: Any]] ?? []
+            for word in dns.flatMap({ ($0["value"] as? String ?? "").split(separator: " ") }) where word.hasPrefix("ip") {
+                let address = String(word.dropFirst(4))
+                #expect(!relays.contains(address), "\(address) passes mail on")
+                let verdicts = seen[address]?.compactMap { $0["verdict"] as? String } ?? []
+                #expect(!verdicts.contains("forwarded") && !verdicts.contains("mailing-list"), "\(address) \(verdicts)")
+            }
+            let text = row["text"] as? String ?? ""
+            if let match = text.firstMatch(of: #/between (\d+ \w+ \d+) and (\d+ \w+ \d+)/#) { #expect(match.1 != match.2, "\(text)") }
+        }
     }
 
     @Test("that nobody is checked is said once, with the line to add, and not where somebody is")

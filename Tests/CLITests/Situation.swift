@@ -23,8 +23,13 @@ struct Situation {
         var mails: [Mail] = []
     }
 
-    private let domain: String
-    private var reports: [String: [Int: Report]] = [:]
+    private struct Identity: Hashable {
+        var domain: String
+        var reporter: String
+        var day: Int
+    }
+
+    private var reports: [Identity: Report] = [:]
 
     /// 2026-01-01T00:00:00Z.
     private static let newYear = 1_767_225_600
@@ -33,8 +38,12 @@ struct Situation {
     init(_ text: String) throws {
         let lines = text.split(separator: "\n").map(String.init).filter { !$0.hasPrefix("#") }
         guard let first = lines.first, first.hasPrefix("domain ") else { throw Wrong(line: lines.first ?? "") }
-        domain = String(first.dropFirst(7))
-        for line in lines.dropFirst() {
+        var domain = ""
+        for line in lines {
+            if line.hasPrefix("domain ") {
+                domain = String(line.dropFirst(7))
+                continue
+            }
             var words = line.split(separator: " ").map(String.init)
             guard words.count > 3, let days = Self.days(words[2]) else { throw Wrong(line: line) }
             let reporters = words[1].split(separator: ",").map(String.init)
@@ -47,11 +56,12 @@ struct Situation {
             }
             for reporter in reporters {
                 for (place, day) in stride(from: days.lowerBound, through: days.upperBound, by: every).enumerated() {
+                    let identity = Identity(domain: domain, reporter: reporter, day: day)
                     if isReport {
-                        reports[reporter, default: [:]][day] = Report(tags: Self.tags(words))
+                        reports[identity] = Report(tags: Self.tags(words))
                     } else {
-                        guard reports[reporter]?[day] != nil, let mail = Self.mail(words, domain, place) else { throw Wrong(line: line) }
-                        reports[reporter]?[day]?.mails.append(mail)
+                        guard reports[identity] != nil, let mail = Self.mail(words, domain, place) else { throw Wrong(line: line) }
+                        reports[identity]?.mails.append(mail)
                     }
                 }
             }
@@ -97,15 +107,14 @@ struct Situation {
 
     /// Writes a file for each report.
     func write(to folder: URL) throws {
-        for (reporter, days) in reports {
-            for (day, report) in days {
-                let file = folder.appendingPathComponent("\(reporter)-\(day).xml")
-                try xml(reporter, day, report).write(to: file, atomically: false, encoding: .utf8)
-            }
+        for (identity, report) in reports {
+            let file = folder.appendingPathComponent("\(identity.domain)-\(identity.reporter)-\(identity.day).xml")
+            try xml(identity, report).write(to: file, atomically: false, encoding: .utf8)
         }
     }
 
-    private func xml(_ reporter: String, _ day: Int, _ report: Report) -> String {
+    private func xml(_ identity: Identity, _ report: Report) -> String {
+        let (domain, reporter, day) = (identity.domain, identity.reporter, identity.day)
         let begin = Self.newYear + day * 86400
         let tags = ["p", "sp", "np", "pct"].compactMap { tag in report.tags[tag].map { "<\(tag)>\($0)</\(tag)>" } }.joined()
         var text = """
