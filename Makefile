@@ -54,6 +54,7 @@ bench: build ## speed and memory against a fixed yardstick; needs ../shared/tool
 evaluate: build ## how often the verdicts are right, in worlds where the answers are known
 	@scripts/install-dependencies.sh --test
 	python3 Evaluation/evaluate.py --binary $(BINARY) --attackers --floors Evaluation/floors.tsv --check $(EVALUATE_FLAGS)
+	python3 Evaluation/advice.py --binary $(BINARY) $(ADVICE_FLAGS)
 
 torture: build ## kill it, starve it of disk and crowd it, at every point: nothing is lost
 	@scripts/install-dependencies.sh --test

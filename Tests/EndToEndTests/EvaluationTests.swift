@@ -42,6 +42,19 @@ struct EvaluationTests {
         #expect(run.text.components(separatedBy: all).count == 4, "\(run.text)")
     }
 
+    @Test("advice: every number is counted again, and no DNS line names who is not the owner's")
+    func advice() throws {
+        let folder = try Workdir()
+        let run = try folder.run(
+            try #require(Tool.python3),
+            [
+                Self.folder.appending(path: "advice.py").filePath, "--binary", Tool.binary.filePath, "--quick", "--seeds", "1", "--groups",
+                "small-microsoft,small-hoster,thin-forwards,parked,strangers-at-services,temporary-error", "--keep", folder.path("worlds"),
+            ])
+        #expect(run.status == 0, "\(run.text.suffix(6000))\(run.errors)")
+        #expect(run.text.contains("0 of what was said is not so"))
+    }
+
     @Test("the scorer can fail")
     func selfTest() throws {
         let folder = try Workdir()
