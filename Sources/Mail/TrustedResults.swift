@@ -17,11 +17,15 @@ struct TrustedResults {
     func objections(in header: HeaderBlock, _ bytes: UnsafeRawBufferPointer) -> [AuthenticationResults]? {
         guard servers == nil else { return nil }
         var found: [AuthenticationResults] = []
+        var isTopmost = false
         for field in header.authentications {
             let isOnTop = header.receivedStart.map { field.lowerBound < $0 } ?? false
+            // What stands below those on top may have come with the mail, in the same server's name. Where none is on top, the first server's are all.
+            if !isOnTop, isTopmost { break }
             guard let results = AuthenticationResults.parse(bytes[field]),
                 isOnTop || found.first?.server ?? results.server == results.server
             else { break }
+            isTopmost = isTopmost || isOnTop
             found.append(results)
         }
         return found
