@@ -23,7 +23,7 @@ struct EvaluationTests {
     private static let attacks = [
         "sybil-two-mails", "sybil-old-days", "big-names", "one-survives", "frame-by-subdomains", "frame-by-services", "thirty-mails",
         "dilution",
-        "early-bird-unverified", "superset", "forged-bird", "forged-superset", "patient-10-days", "patient-fresh", "patient-subdomain",
+        "early-bird-unverified", "superset", "forged-bird", "forged-superset", "patient-fresh", "patient-subdomain",
     ]
 
     @Test("forged reports move no verdict, no advice and no figure")
