@@ -51,7 +51,8 @@ let package = Package(
             // The table of services is embedded, so that the binary needs no file beside it.
             resources: [.embedInCode("Services/services.tsv")], swiftSettings: strict),
         .target(name: "Rendering", swiftSettings: strict),
-        .target(name: "Ingest", dependencies: ["DMARC", "ReportXML", "Unpacking", "Mail", "ReportStore"], swiftSettings: strict),
+        .target(
+            name: "Ingest", dependencies: ["CLinux", "DMARC", "ReportXML", "Unpacking", "Mail", "ReportStore"], swiftSettings: strict),
         .target(
             name: "CLI",
             dependencies: [
@@ -99,7 +100,7 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: strict),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["dmarcstat", "CLI", "Ingest", "Mail"], exclude: ["corpus-differences.tsv"],
+            name: "EndToEndTests", dependencies: ["CLinux", "dmarcstat", "CLI", "Ingest", "Mail"], exclude: ["corpus-differences.tsv"],
             swiftSettings: strict),
     ]
 )

@@ -20,7 +20,7 @@ Migrations:
 ReportStore: DMARC Migrations GRDB GRDBSQLite Foundation Glibc Synchronization
 Analysis: DMARC ReportStore GRDB GRDBSQLite CLibPSL CLinux Foundation Glibc Dispatch Synchronization
 Rendering: Glibc
-Ingest: DMARC ReportXML Unpacking Mail ReportStore Foundation Glibc Dispatch Synchronization
+Ingest: CLinux DMARC ReportXML Unpacking Mail ReportStore Foundation Glibc Dispatch Synchronization
 CLI: CLinux DMARC ReportXML Unpacking Mail IMAP ReportStore Analysis Rendering Ingest ArgumentParser Logging TOMLKit Foundation Glibc Dispatch Synchronization
 dmarcstat: CLI Glibc
 ArchiveMaking: CZlib

@@ -20,6 +20,8 @@ public struct Context: Sendable {
     public var userID: UInt32
     /// This program, to look at suspect messages in a process of their own; nil: they are read like all others.
     public var executable: String?
+    /// What this process can be confined with; nil: it is not ours to confine, because others share it.
+    public var kernel: Kernel?
     /// The language of texts for people.
     public var language: Language
 
@@ -42,7 +44,7 @@ public struct Context: Sendable {
     public init(
         environment: [String: String] = [:], standardOutput: any OutputChannel, standardError: any OutputChannel, standardInput: Int32 = 0,
         terminalWidth: Int? = nil, isErrorTerminal: Bool = false, now: Int, userID: UInt32 = 1000, executable: String? = nil,
-        language: Language? = nil
+        kernel: Kernel? = nil, language: Language? = nil
     ) {
         self.environment = environment
         self.standardOutput = standardOutput
@@ -53,6 +55,7 @@ public struct Context: Sendable {
         self.now = now
         self.userID = userID
         self.executable = executable
+        self.kernel = kernel
         self.language = language ?? Language(environment: environment)
     }
 

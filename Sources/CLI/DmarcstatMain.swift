@@ -10,6 +10,7 @@ public enum DmarcstatMain {
     ///   - context: the world.
     /// - Returns: the exit status.
     public static func run(arguments: [String], context: Context) -> Int32 {
+        context.kernel?.protectMemory()
         do {
             try requireKnownCommand(arguments)
             let command = try Dmarcstat.parseAsRoot(DoctorCommand.readable(arguments))

@@ -63,7 +63,9 @@ public func openMailbox(
     case .mbox, .file:
         let slash = canonical.lastIndex(of: "/") ?? canonical.startIndex
         let name = String(canonical[slash...].dropFirst())
-        let root = try directory(slash == canonical.startIndex ? "/" : String(canonical[..<slash]), place: path)
+        // The directory is only a place to begin from; whoever names a file need not let its neighbours be listed.
+        let root = try directory(
+            slash == canonical.startIndex ? "/" : String(canonical[..<slash]), place: path, flags: onlyNamed | O_DIRECTORY | O_CLOEXEC)
         if kind == .mbox {
             let mbox = Mbox(root, name, identifier: canonical, place: path, limits: limits, isKnown: isKnown)
             guard let mbox else { throw .system(errno, place: path) }
@@ -74,8 +76,11 @@ public func openMailbox(
     }
 }
 
-private func directory(_ path: String, place: String) throws(MailError) -> Descriptor {
-    let number = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+/// `O_PATH` of open(2), for which Swift asks the C library with too few features.
+private let onlyNamed: Int32 = 0o10000000
+
+private func directory(_ path: String, place: String, flags: Int32 = O_RDONLY | O_DIRECTORY | O_CLOEXEC) throws(MailError) -> Descriptor {
+    let number = open(path, flags)
     guard number >= 0 else { throw .system(errno, place: place) }
     return Descriptor(number)
 }

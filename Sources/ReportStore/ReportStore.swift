@@ -220,6 +220,9 @@ public final class ReportStore: Sendable {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
+    /// Makes the folder that a database at `path` lies in, as opening it for writing does.
+    public static func makeFolder(for path: String) throws(StoreError) { try makeDirectory(directory(of: path)) }
+
     private static func makeDirectory(_ path: String) throws(StoreError) {
         var status = stat()
         if stat(path, &status) == 0 { return }

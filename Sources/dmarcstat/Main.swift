@@ -16,7 +16,7 @@ struct Main {
         Context(
             environment: environment(), standardOutput: DescriptorChannel(STDOUT_FILENO), standardError: DescriptorChannel(STDERR_FILENO),
             standardInput: STDIN_FILENO, terminalWidth: terminalWidth(), isErrorTerminal: isatty(STDERR_FILENO) == 1, now: time(nil),
-            userID: geteuid(), executable: "/proc/self/exe")
+            userID: geteuid(), executable: "/proc/self/exe", kernel: .running())
     }
 
     /// The variables of the environment; the first of a name counts.

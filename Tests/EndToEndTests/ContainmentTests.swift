@@ -131,7 +131,7 @@ struct ContainmentTests {
         #expect(try ingest(folder).json(IngestAnswer.self).messages.stored == 1)
     }
 
-    @Test("the process that looks at it may crash, take all memory or never end; and it has no network")
+    @Test("the process that looks at it may crash, take all memory or never end; and all that it can do is compute")
     func examination() {
         let reader = IsolatedReader(executable: Tool.binary.filePath, allowance: IsolatedReader.Allowance(seconds: 1, mebibytes: 512))
         func reason(_ kind: String) -> Containment.Reason? {
@@ -141,7 +141,10 @@ struct ContainmentTests {
         #expect(reason("crash") == .crash)
         #expect(reason("memory") == .memory)
         #expect(reason("time") == .time)
-        #expect(reader.examine(fault("network"), .file, "a.xml") == .sound)
+        // Nothing is shown by a refusal of what is refused everywhere. A kernel may have no io_uring.
+        let here = SeededFault.attempts()
+        #expect(here.count >= 12 && here.allSatisfy { $0.error != EPERM || $0.name == "io_uring" }, "\(here)")
+        #expect(reader.examine(fault("confined"), .file, "a.xml") == .sound)
         #expect(reader.examine(Array(sampleReport().utf8), .file, "a.xml") == .sound)
         #expect(reader.examine([], .mail, "") == .sound)
         let none = IsolatedReader(executable: "/nonexistent/dmarcstat")

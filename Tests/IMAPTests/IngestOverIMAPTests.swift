@@ -110,6 +110,28 @@ struct IngestOverIMAPTests {
 
     private static func demo() throws -> [String] { try mails(root.appending(path: "reports-sample/maildir")) }
 
+    @Test("the built program reaches its server when it is kept to its places", arguments: [TLSMode.implicit, .startTLS])
+    func confined(tls: TLSMode) throws {
+        let server = Dovecot.plain
+        let user = "command-confined-\(tls.rawValue)"
+        server.deliver(Array(try Self.demo().prefix(20)), to: user)
+        let setup = try Setup(server)
+        let program = Bundle.main.bundleURL.appending(path: "dmarcstat").path
+        try #require(FileManager.default.isExecutableFile(atPath: program))
+        func ingest(_ configuration: String) throws -> Int32 {
+            let file = setup.folder.appending(path: "config.toml").path
+            try Data(configuration.utf8).write(to: URL(filePath: file))
+            let arguments = ["ingest", "--trust-clock", "--config", file, "--database", setup.folder.path + "/dmarc.sqlite"]
+            return IMAPTests.run(program, arguments + ["--verbose"], in: setup.folder.path)
+        }
+        let log = setup.folder.appending(path: "log").path
+        // The secret comes from a program, which is started before nothing else can be.
+        let own = setup.mailbox(user, tls: tls, more: "after = \"move:done\"")
+            .replacingOccurrences(of: "password_file = \"", with: "password_command = \"cat ")
+        #expect(try ingest(own) == 0, "\((try? String(contentsOfFile: log, encoding: .utf8)) ?? "")")
+        #expect(try String(contentsOfFile: log, encoding: .utf8).contains("20 messages"))
+    }
+
     @Test("the demo mailbox gives its totals; then nothing is fetched but what is new", arguments: [TLSMode.implicit, .startTLS])
     func totals(tls: TLSMode) throws {
         let server = Dovecot.plain

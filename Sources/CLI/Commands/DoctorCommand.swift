@@ -67,6 +67,9 @@ struct DoctorCommand: ContextCommand {
                 next: servers == nil
                     ? "add to the configuration, below [authenticity], with the name of your mail server: \(TrustHint.line)" : "",
                 status: .done))
+        if let kernel = context.kernel {
+            findings.append(DoctorFinding(subject: "system", check: "confinement", found: kernel.found, next: kernel.next, status: .done))
+        }
         findings += try databaseFindings(database.path(context), configuration)
         let supply = SecretSupply(context)
         for mailbox in configuration.mailboxes {

@@ -89,6 +89,7 @@ struct IngestCommand: ContextCommand {
         let targets = try targets(configuration, context)
         if dryRun { return try survey(targets, path, configuration, presentation, context) }
         try requireSomething(targets, context)
+        try confine(targets, path, configuration, context)
         let meter = ProgressMeter(context)
         var tally = Tally()
         var failure: ExitStatus?
@@ -184,6 +185,14 @@ struct IngestCommand: ContextCommand {
                 + " \(isoInstant(context.now) ?? "nothing that is a date"). They are left where they are. Next: set the clock if it is wrong, and run the"
                 + " same command again.")
         throw AlreadySaid(status: .tryAgain)
+    }
+
+    /// From here on the process is kept to what the run needs: all that is configured and secret is read.
+    private func confine(_ targets: [MailboxTarget], _ path: String, _ configuration: Configuration, _ context: Context) throws {
+        guard let kernel = context.kernel else { return }
+        // The database may be made below, but no folder for it.
+        try ReportStore.makeFolder(for: path)
+        Confinement(targets, database: path, configuration, output: output.output, context).begin(kernel)
     }
 
     /// A mistyped path makes no database.
