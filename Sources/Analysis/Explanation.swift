@@ -76,7 +76,7 @@ public struct SourceExplanation: Sendable {
         public var confidence: Double
         /// Remarks beside the verdict.
         public var notes: VerdictNotes
-        /// All that it rests on.
+        /// All that it rests on; what bounds the confidence is said of most of its messages.
         public var evidence: EvidenceCodes
         /// Messages.
         public var messages = 0
@@ -248,7 +248,7 @@ public struct SourceExplanation: Sendable {
                 source: first.flow.source, domain: domain, verdict: first.judgement.verdict,
                 confidence: Double(first.judgement.confidence / 10) / 100, notes: first.judgement.notes, evidence: EvidenceCodes(),
                 firstDay: Day(first.flow.firstDay), lastDay: Day(first.flow.lastDay))
-            var bits = 0
+            var evidence = first.judgement.evidence
             var reporterBits = 0
             for stored in sorted {
                 let flow = stored.flow
@@ -258,7 +258,7 @@ public struct SourceExplanation: Sendable {
                 story.firstDay = min(story.firstDay, Day(flow.firstDay))
                 story.lastDay = max(story.lastDay, Day(flow.lastDay))
                 reporterBits |= flow.reporterBits
-                bits |= stored.judgement.evidence.bits
+                evidence.formUnion(stored.judgement.evidence.subtracting(.bounds))
                 story.counts.overridden += flow.forwardedOverrides + flow.listOverrides + flow.arcOverrides
                 story.lines.append(
                     Line(
@@ -274,7 +274,7 @@ public struct SourceExplanation: Sendable {
                     story.strangers.append(stranger)
                 }
             }
-            story.evidence = EvidenceCodes(bits: bits).consistent(records: story.records)
+            story.evidence = evidence.consistent(records: story.records)
             story.reporters = Levels.count(reporterBits)
             story.weighing = Weighing(weighings[first.flow.key] ?? Reasoning.Weighing())
             try count(&story.counts, first.flow, around)

@@ -136,7 +136,11 @@ struct ExplanationText {
             let homes = story.seals.filter { $0.home != nil && $0.selector != nil }.prefix(3).map(home)
             return homes.isEmpty ? nil : homes.joined(separator: " ")
         case .selectorUnknown:
-            let names = story.seals.map(name)
+            let homeless = story.seals.filter { seal in
+                // A report that leaves out the selector sees the same signatures as those that name it.
+                seal.home == nil && (seal.selector != nil || !story.seals.contains { $0.domain == seal.domain && $0.selector != nil })
+            }
+            let names = homeless.map(name)
             return names.isEmpty ? nil : "The signature \(list(names)) is at home nowhere else."
         case .nameRelays, .nameBreaks:
             let records = story.strangers.filter { $0.surviving + $0.broken + $0.unsigned > 0 }.prefix(2).map(record)

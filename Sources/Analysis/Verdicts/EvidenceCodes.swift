@@ -93,19 +93,29 @@ public enum EvidenceCode: Int, CaseIterable, Hashable, Sendable {
 }
 
 /// A set of them, as the database keeps it.
-public struct EvidenceCodes: Hashable, Sendable {
+public struct EvidenceCodes: Hashable, Sendable, ExpressibleByArrayLiteral {
     /// Bit n: the code with the raw value n.
     public private(set) var bits: Int
 
     /// The set with these bits.
     public init(bits: Int = 0) { self.bits = bits }
 
+    /// The set of these codes.
+    public init(arrayLiteral codes: EvidenceCode...) { bits = codes.reduce(0) { $0 | 1 << $1.rawValue } }
+
     /// Whether the code is in it.
     public func contains(_ code: EvidenceCode) -> Bool { bits >> code.rawValue & 1 == 1 }
+
+    /// Those that say why a confidence is bounded: they are about one row, and say nothing of the rows beside it.
+    static let bounds: EvidenceCodes = [.oneReporter, .noWitness, .fewReporters, .contradicted]
 
     mutating func insert(_ code: EvidenceCode) { bits |= 1 << code.rawValue }
 
     mutating func insert(_ code: EvidenceCode, if condition: Bool) { if condition { insert(code) } }
+
+    mutating func formUnion(_ other: EvidenceCodes) { bits |= other.bits }
+
+    func subtracting(_ other: EvidenceCodes) -> EvidenceCodes { EvidenceCodes(bits: bits & ~other.bits) }
 
     /// Of what there are very few records it cannot be said that it is steady: the evidence of several flows, or of a place that is seen more
     /// often than this row, can hold both.
