@@ -27,6 +27,7 @@ import os
 import re
 import shutil
 import sqlite3
+import statistics
 import sys
 import tempfile
 from collections import defaultdict
@@ -38,7 +39,7 @@ sys.path.insert(0, HERE)
 import evaluate                                                                                                    # noqa: E402
 
 VERDICTS = {2: "unknown", 3: "authorized", 4: "dkim-only", 5: "forwarded", 6: "mailing-list", 7: "misconfigured", 8: "unaligned", 9: "spoofed"}
-QUIET, LOOKED_BACK, REPORTER_DAYS = 0.005, 90, 3
+QUIET, LOOKED_BACK, REPORTER_DAYS, REGULAR_DAYS = 0.005, 90, 3, 8
 BROKEN = ("fail", "permerror", "policy", "neutral")
 DIRECT = ("authorized", "misconfigured", "dkim-only")
 EPOCH = date(1970, 1, 1)
@@ -337,6 +338,20 @@ class Checker:
                 days[r.voice].add(r.day)
         return sum(len(d) >= REPORTER_DAYS for d in days.values())
 
+    def stopped(self):
+        """Witnesses that reported on eight days or more, and no longer do."""
+        days = defaultdict(set)
+        for r in self.recent:
+            if self.w.standing.get((self.organisation, r.voice)) == 2:
+                days[r.voice].add(r.day)
+        newest = max(r.day for r in self.w.reports if r.day <= self.w.until)
+        count = 0
+        for seen in map(sorted, days.values()):
+            gaps = [(b - a).days for a, b in zip(seen, seen[1:])]
+            silent = (newest - seen[-1]).days
+            count += len(seen) >= REGULAR_DAYS and silent > max(3, 3 * statistics.median(gaps), *gaps)
+        return count
+
     def policy(self, f, p):
         if not p:
             return
@@ -375,7 +390,7 @@ class Checker:
             "mailing_list": treatment(self.of("mailing-list"))["messages"],
             "dkim_missing": sum(x["messages"] for x in by["B1"]),
             "spf_error": sum(x["numbers"]["permanent_errors"] for x in by["G1"]) if "spf-error" in n["blockers"] and by["G1"] else None,
-            "thin": days, "one_reporter": self.witnesses(), "one_witness": len(n["lonely_senders"]), "late_sender": len(n["late_senders"]), "no_known_mail": t["messages"],
+            "thin": days, "one_reporter": self.witnesses(), "reporters_stopped": self.stopped(), "one_witness": len(n["lonely_senders"]), "late_sender": len(n["late_senders"]), "no_known_mail": t["messages"],
         }
         for word in n["blockers"]:
             key = word.replace("-", "_")

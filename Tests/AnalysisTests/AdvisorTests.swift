@@ -289,6 +289,27 @@ struct AdvisorTests {
         #expect(finding.words("blockers") == ["late-sender"] && finding.words("late_senders") == ["facturen.example"])
     }
 
+    @Test("where half of the regular witnesses fell silent nobody is left to contradict the others")
+    func stopped() throws {
+        var facts = Self.healthy()
+        let last = facts.voices[0].days
+        facts.voices[1].days = Array(last.dropLast(10))
+        var finding = try readiness(facts)
+        #expect(finding.words("blockers") == ["reporters-stopped"] && finding.count("reporters_stopped") == 1 && finding.dns.isEmpty)
+        // One of three is missed (H1), and keeps nobody from anything.
+        facts.voices.append(DomainFacts.Voice(name: "third.example", days: last, standing: 2))
+        finding = try readiness(facts)
+        #expect(finding.flag("ready"))
+        // Newcomers make nobody less silent.
+        facts.voices[2].standing = 0
+        #expect(try !readiness(facts).flag("ready"))
+        // Three days of silence are nothing, nor are as many as there were before.
+        facts.voices[1].days = Array(last.dropLast(3))
+        #expect(try readiness(facts).flag("ready"))
+        facts.voices[1].days = last.filter { !(20..<31).contains($0.distance(to: Self.until)) && $0.distance(to: Self.until) >= 10 }
+        #expect(try readiness(facts).flag("ready"))
+    }
+
     @Test("mailing lists keep a domain from reject, not from quarantine")
     func lists() throws {
         var facts = Self.healthy()

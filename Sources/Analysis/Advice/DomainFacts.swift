@@ -56,6 +56,13 @@ struct DomainFacts: Hashable, Sendable {
 
         /// Whether it counts when it is asked how many witnesses there are.
         var isWitness: Bool { standing == 2 }
+
+        /// Whether it reported regularly, and no longer does: silent for longer than it ever was.
+        func hasStopped(by lastDataDay: Day) -> Bool {
+            let rhythm = ReportRhythm(days: days, dataUntil: lastDataDay)
+            guard days.count >= Advisor.regularDays, let gap = rhythm.lastGap, let longest = rhythm.longestGap else { return false }
+            return rhythm.isSilent && gap > longest
+        }
     }
 
     /// What is in the way of a stricter policy, as far as it is counted in messages.

@@ -28,6 +28,8 @@ struct Readiness {
         case oneReporter = "one-reporter"
         /// A sender above the share that fewer than two witnesses saw.
         case oneWitness = "one-witness"
+        /// Half of the witnesses that reported regularly no longer do: what the others say may be true, but nobody is left to contradict it.
+        case reportersStopped = "reporters-stopped"
         /// No known sender was seen at all.
         case noKnownMail = "no-known-mail"
         case misconfigured
@@ -140,6 +142,9 @@ private struct Blockers {
     mutating func add(_ facts: DomainFacts, _ policy: CurrentPolicy, next: String, days: Int, reporters: Int) {
         if days < Readiness.daysNeeded { add(.thin, days) }
         if reporters < Readiness.reportersNeeded { add(.oneReporter, reporters) }
+        let regular = facts.voices.filter { $0.isWitness && $0.days.count >= Advisor.regularDays }
+        let stopped = regular.count { $0.hasStopped(by: facts.lastDataDay) }
+        if stopped > 0, 2 * stopped >= regular.count { add(.reportersStopped, stopped) }
         if facts.knownMessages == 0 { add(.noKnownMail, 0) }
         // Where SPF ends in an error the server is not at fault: that is a blocker of its own.
         let misconfigured = facts.senders(.misconfigured).filter { $0.spf != .ownError }

@@ -574,6 +574,8 @@ struct DutchAdvice: AdviceTexts {
         case "one-reporter": "\(count == 0 ? "geen enkele" : "maar één") onafhankelijke ontvanger, 2 zijn er nodig, elk twee weken bekend"
         case "one-witness":
             "\(writer.list(finding.words("lonely_senders"))): dat ziet maar één ontvanger"
+        case "reporters-stopped":
+            "\(writer.count(count, "ontvanger", "ontvangers")) die regelmatig \(count == 1 ? "rapporteerde, doet" : "rapporteerden, doen") dat niet meer\(finding.see(.reporterSilent))"
         case "no-known-mail": "in deze periode is geen mail van jou gezien"
         case "misconfigured":
             "\(messages(count)) van eigen servers die verkeerd zijn ingesteld\(finding.see(.missingServer, .missingIPv6, .spfWeak))"

@@ -567,6 +567,8 @@ struct EnglishAdvice: AdviceTexts {
         case "one-reporter": "\(count == 0 ? "no" : "only one") independent reporter, 2 are needed, each known for two weeks"
         case "one-witness":
             "\(writer.list(finding.words("lonely_senders"))), which only one reporter sees"
+        case "reporters-stopped":
+            "\(writer.count(count, "reporter", "reporters")) that reported regularly no longer \(count == 1 ? "does" : "do")\(finding.see(.reporterSilent))"
         case "no-known-mail": "no mail of yours was seen in this period"
         case "misconfigured":
             "\(messages(count)) from servers of yours that are not set up\(finding.see(.missingServer, .missingIPv6, .spfWeak))"
