@@ -37,6 +37,13 @@ struct Judgement: Hashable {
     func isBefore(_ other: Judgement) -> Bool {
         (confidence, notes.rawValue, evidence.bits) >= (other.confidence, other.notes.rawValue, other.evidence.bits)
     }
+
+    /// Keeps the confidence below what `cap` allows.
+    mutating func bound(by cap: Cap, _ reasoning: Reasoning?) {
+        guard confidence > cap.most else { return }
+        confidence = cap.most
+        reasoning?.note(cap)
+    }
 }
 
 /// Addresses that are neighbours: an IPv4 /24 or an IPv6 /48.

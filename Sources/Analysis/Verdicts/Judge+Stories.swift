@@ -66,11 +66,7 @@ extension Judge {
     }
 
     /// Makes it no surer than the cap allows.
-    func cap(_ judgement: inout Judgement, _ cap: Cap) {
-        guard judgement.confidence > cap.most else { return }
-        judgement.confidence = cap.most
-        reasoning?.note(cap)
-    }
+    func cap(_ judgement: inout Judgement, _ cap: Cap) { judgement.bound(by: cap, reasoning) }
 
     private func tell(_ verdicts: [Verdict], _ facts: EvidenceCodes) -> Stories { Stories(verdicts, facts, reasoning) }
 

@@ -167,9 +167,7 @@ struct Judge<Source: Knowledge> {
             if known == nil { latest = (flow.source, flow.domain, surroundings) }
             judgements.append(try judge(flow, surroundings))
         }
-        settleHidden(flows, &judgements)
-        settleErrors(flows, &judgements)
-        settleUnnamed(flows, &judgements)
+        Settling(flows: flows, reasoning: reasoning).settle(&judgements)
         var begin = 0
         while begin < flows.count {
             let (source, domain) = (flows[begin].source, flows[begin].domain)
@@ -236,111 +234,6 @@ struct Judge<Source: Knowledge> {
             guard verdict == .authorized || verdict == .misconfigured || verdict == .dkimOnly else { return false }
             return quorum.isNarrow(bits[verdict.stored], records: records[verdict.stored])
         }
-    }
-
-    private struct ShapeKey: Hashable {
-        let source: IPAddress
-        let domain: Int
-        /// nil: whatever the SPF.
-        let beside: Int?
-        let seal: FlowShape.OwnSeal
-    }
-
-    /// A report that leaves out the selector, or SPF, sees the same mail as those that give it.
-    private func settleUnnamed(_ flows: [Flow], _ judgements: inout [Judgement]) {
-        let open = Set(
-            flows.lazy.filter { $0.shape.isUnnamed || $0.shape.isWithoutSPF }.map { TallyKey(source: $0.source, domain: $0.domain) })
-        guard !open.isEmpty else { return }
-        func key(_ flow: Flow, anySPF: Bool) -> ShapeKey {
-            ShapeKey(
-                source: flow.source, domain: flow.domain, beside: anySPF ? nil : flow.shape.beside, seal: flow.shape.seal)
-        }
-        var usual: [ShapeKey: [Verdict: (records: Int, judgement: Judgement)]] = [:]
-        for (flow, judgement) in zip(flows, judgements)
-        where flow.isWitnessed && !flow.shape.isUnnamed && !flow.shape.isWithoutSPF && flow.shape.seal != .none
-            && open.contains(TallyKey(source: flow.source, domain: flow.domain))
-        {
-            for anySPF in [false, true] {
-                let key = key(flow, anySPF: anySPF)
-                let known = usual[key]?[judgement.verdict]
-                let surer = known.map { $0.judgement.isBefore(judgement) ? $0.judgement : judgement } ?? judgement
-                usual[key, default: [:]][judgement.verdict] = ((known?.records ?? 0) + flow.records, surer)
-            }
-        }
-        for (index, flow) in flows.enumerated() where flow.shape.isUnnamed || flow.shape.isWithoutSPF {
-            let known = usual[key(flow, anySPF: flow.shape.isWithoutSPF)]
-            let most = known?.max { ($0.value.records, $1.key.stored) < ($1.value.records, $0.key.stored) }
-            guard let most else { continue }
-            takeOver(.takenOverUnnamed, most.key, most.value.judgement.confidence, most.value.judgement.notes, &judgements, index)
-        }
-    }
-
-    /// A receiver that hides the end of addresses gives the mail of a whole network to one, which nobody else sees: the network's mail says what it is.
-    private func settleHidden(_ flows: [Flow], _ judgements: inout [Judgement]) {
-        func key(_ flow: Flow) -> HiddenKey { HiddenKey(domain: flow.domain, beside: flow.shape.beside, seal: flow.shape.seal) }
-        let open = Set(flows.lazy.filter(\.source.isNetworkAddress).map(key))
-        guard !open.isEmpty else { return }
-        var usual: [HiddenKey: [Verdict: (records: Int, judgement: Judgement)]] = [:]
-        for (flow, judgement) in zip(flows, judgements) where flow.isWitnessed && !flow.source.isNetworkAddress && open.contains(key(flow))
-        {
-            let known = usual[key(flow)]?[judgement.verdict]
-            let surer = known.map { $0.judgement.isBefore(judgement) ? $0.judgement : judgement } ?? judgement
-            usual[key(flow), default: [:]][judgement.verdict] = ((known?.records ?? 0) + flow.records, surer)
-        }
-        for (index, flow) in flows.enumerated() where flow.source.isNetworkAddress && judgements[index].confidence < Cap.spfAligned.most {
-            let most = usual[key(flow)]?.max { ($0.value.records, $1.key.stored) < ($1.value.records, $0.key.stored) }
-            guard let most else { continue }
-            takeOver(.takenOverHidden, most.key, most.value.judgement.confidence, most.value.judgement.notes, &judgements, index)
-        }
-    }
-
-    private struct HiddenKey: Hashable {
-        let domain: Int
-        let beside: Int
-        let seal: FlowShape.OwnSeal
-    }
-
-    /// A look-up that failed for a while says nothing about who it is: what the source did otherwise does.
-    private func settleErrors(_ flows: [Flow], _ judgements: inout [Judgement]) {
-        // A host sends mail of its own and of the domain's from one address: they are told apart by whose name is in the envelope.
-        func key(_ flow: Flow) -> EnvelopeKey {
-            EnvelopeKey(source: flow.source, domain: flow.domain, isForeign: flow.shape.isEnvelopeForeign)
-        }
-        let open = Set(flows.lazy.filter(\.shape.isTemporary).map(key))
-        guard !open.isEmpty else { return }
-        var usual: [EnvelopeKey: [Verdict: (records: Int, confidence: Int)]] = [:]
-        for (flow, judgement) in zip(flows, judgements) where flow.isWitnessed && !flow.shape.isTemporary {
-            let key = key(flow)
-            guard open.contains(key) else { continue }
-            let sum = usual[key]?[judgement.verdict] ?? (0, 0)
-            usual[key, default: [:]][judgement.verdict] = (sum.records + flow.records, max(sum.confidence, judgement.confidence))
-        }
-        for (index, flow) in flows.enumerated() where flow.shape.isTemporary {
-            let known = usual[key(flow)] ?? [:]
-            let most = known.max { ($0.value.records, $1.key.stored) < ($1.value.records, $0.key.stored) }
-            guard let most else { continue }
-            let passes = most.key == .authorized || most.key == .dkimOnly
-            takeOver(.takenOver, most.key, most.value.confidence, passes ? .temporaryErrors : [], &judgements, index)
-            // A source that passes at times, and fails at others, does both.
-            if known.count > 1 { cap(&judgements[index], .doubtful) }
-            judgements[index].evidence.insert(.passesAtOtherTimes, if: passes)
-        }
-    }
-
-    /// Gives a flow the verdict of the same source's other mail.
-    private func takeOver(
-        _ cap: Cap, _ verdict: Verdict, _ confidence: Int, _ notes: VerdictNotes, _ judgements: inout [Judgement], _ index: Int
-    ) {
-        reasoning?.takeOver(index, cap)
-        judgements[index].verdict = verdict
-        judgements[index].confidence = min(confidence, cap.most)
-        judgements[index].notes = notes
-    }
-
-    private struct EnvelopeKey: Hashable {
-        let source: IPAddress
-        let domain: Int
-        let isForeign: Bool
     }
 
     fileprivate struct TallyKey: Hashable {
