@@ -37,6 +37,47 @@ def random_kills(world, options):
     return f"{killed} of {2 * options.kills} ingesters killed, {rooms} times all was there afterwards"
 
 
+def reader_kills(world, options):
+    """The processes that read the mails are killed all the time: others read on, and no mail is blamed for it."""
+    golden = world.golden
+    killed = again = 0
+    for number in range(max(1, options.kills // 4)):
+        room = world.room()
+        process = start(room.ingest_command())
+        pause = random.choice((0.001, 0.005, 0.02))
+        while process.poll() is None:
+            for keeper in children(process.pid):
+                for reader in children(keeper):
+                    try:
+                        os.kill(reader, signal.SIGKILL)
+                        killed += 1
+                    except ProcessLookupError:
+                        pass
+            time.sleep(random.uniform(0, pause))
+        result = finish(process)
+        # A mail whose reader was killed twice is left for the next run.
+        if result.returncode not in (0, 74):
+            raise Failed(f"run {number}: exit status {result.returncode}\n{words(result)}")
+        again += result.returncode == 74
+        room.finish(golden, f"run {number}", in_any_order=True)
+        world.clear(room)
+    if killed < 3:
+        raise Failed(f"only {killed} readers were killed: this shows nothing")
+    return f"{killed} readers killed in {max(1, options.kills // 4)} runs; {again} of them left some mail for the next"
+
+
+def children(process):
+    """The processes that a process has made (proc(5))."""
+    found = []
+    try:
+        for thread in os.listdir(f"/proc/{process}/task"):
+            with open(f"/proc/{process}/task/{thread}/children") as file:
+                found += [int(word) for word in file.read().split()]
+    except OSError:
+        pass
+    return found
+
+
 def backups(world, options):
     """Copies are made all the time beside ingesters that run all the time: none fails, and each is sound and one state."""
     room = world.room()

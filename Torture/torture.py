@@ -30,6 +30,7 @@ from world import Failed, Skipped, World
 SCENARIOS = {
     "points": points.run_all,
     "random-kills": crowds.random_kills,
+    "reader-kills": crowds.reader_kills,
     "crowd": crowds.crowd,
     "backups": crowds.backups,
     "moving": crowds.moving,

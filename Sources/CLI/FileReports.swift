@@ -8,6 +8,9 @@ enum FileReports {
     static func read(_ path: String, _ configuration: Configuration, _ context: Context) throws -> [ShownReport] {
         var options = configuration.ingestOptions(now: context.now)
         options.standardInput = context.standardInput
+        let readers = configuration.readers(context)
+        defer { readers?.end() }
+        options.readers = readers
         do throws(IngestError) {
             return try readReports(path: path, options: options).map { read in
                 let detail = read.report.map { ReportDetail($0, read.batches, read.sender) }

@@ -3,14 +3,26 @@ import Ingest
 import Mail
 import ReportStore
 
+extension Configuration {
+    /// Processes that read mail; nil where this one is not ours to fork. To be asked for before anything secret is known, and before there is a
+    /// second thread.
+    func readers(_ context: Context) -> ConfinedReaders? {
+        guard context.kernel != nil else { return nil }
+        return ConfinedReaders(options: ingestOptions(now: context.now), allowance: IsolatedReader.allowance(limits))
+    }
+}
+
 /// Starts this program anew to look at one message, in a process that may do little and not for long: `dmarcstat examine`.
 struct IsolatedReader: Sendable {
-    /// What such a process may use.
-    struct Allowance: Sendable {
-        /// Seconds of CPU: twice what the XML of one document may take, because what is read is also stored.
-        var seconds = 60
-        /// Bytes of address space, in MiB. About 130 are taken before anything is read.
-        var mebibytes = 512
+    /// What such a process may use: seconds of CPU, twice what the XML of one document may take, because what is read is also stored; and MiB of
+    /// address space, of which about 130 are taken before anything is read.
+    typealias Allowance = ConfinedReaders.Allowance
+
+    /// The allowance under these limits.
+    static func allowance(_ limits: Limits) -> Allowance {
+        var allowance = Allowance()
+        allowance.seconds = max(allowance.seconds, limits.xml.maxMilliseconds / 500)
+        return allowance
     }
 
     /// The program: a path, or `/proc/self/exe`.
@@ -25,7 +37,7 @@ struct IsolatedReader: Sendable {
     {
         guard let executable = context.executable else { return nil }
         var reader = IsolatedReader(executable: executable, limits: limits)
-        reader.allowance.seconds = max(reader.allowance.seconds, limits.xml.maxMilliseconds / 500)
+        reader.allowance = allowance(limits)
         return Containment(notes: try ReadingNotes(database: path), areAllSuspect: areAllSuspect, examine: reader.examine)
     }
 

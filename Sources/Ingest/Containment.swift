@@ -32,7 +32,7 @@ public struct Containment: Sendable {
     private var areAllSuspect: Bool
     /// Keys of messages that are looked at although nothing is noted of them.
     private var alsoSuspect: Set<String> = []
-    private let examine: Examine
+    let examine: Examine
 
     /// With `areAllSuspect` every message is looked at first.
     public init(notes: ReadingNotes, areAllSuspect: Bool = false, examine: @escaping Examine) {

@@ -23,6 +23,8 @@ public struct IngestOptions: Sendable {
     public var standardInput: Int32 = 0
     /// What keeps a message that ends the process from ending every run; nil: nothing does.
     public var containment: Containment?
+    /// Processes that read the messages; nil: this one does.
+    public var readers: ConfinedReaders?
     /// Whether this reads kept messages again: nothing is done in their mailboxes, and what is still not stored stays kept.
     var isRetry = false
     /// Records and other rows that may wait before a commit.

@@ -4,13 +4,15 @@ import ReportStore
 import ReportXML
 import Unpacking
 
-/// Reads messages: bytes → attachments → documents → reports. One for each worker thread.
+/// Reads messages: bytes → attachments → documents → reports. One for each worker thread. Has them read in another process where there are such.
 final class MessageReader {
-    private let options: IngestOptions
-    private let unpacker: Unpacker
-    private let mailReader: MailReader
-    private let parser: ReportParser
-    private let senderCheck: SenderCheck
+    private var options: IngestOptions
+    private let confined: ConfinedReader?
+    // What is read elsewhere needs none of these here.
+    private lazy var unpacker = Unpacker(limits: options.limits.unpacking)
+    private lazy var mailReader = MailReader(limits: options.limits.mail, trustedServers: options.trustedServers)
+    private lazy var parser = ReportParser(limits: options.limits.xml)
+    private lazy var senderCheck = SenderCheck(organisation: options.organisations(), giver: options.givers())
     private var buffer: [UInt8] = []
     /// Mails in other forms inside the message at hand: how many, and how deep in one another.
     private var nestedMails = 0
@@ -18,10 +20,7 @@ final class MessageReader {
 
     init(options: IngestOptions) {
         self.options = options
-        unpacker = Unpacker(limits: options.limits.unpacking)
-        mailReader = MailReader(limits: options.limits.mail, trustedServers: options.trustedServers)
-        senderCheck = SenderCheck(organisation: options.organisations(), giver: options.givers())
-        parser = ReportParser(limits: options.limits.xml)
+        confined = options.readers.map(ConfinedReader.init)
     }
 
     /// Reads `message` of `mailbox`. Pieces of a large report go to `emit` at once; the message itself is returned.
@@ -39,22 +38,52 @@ final class MessageReader {
         if let objection = options.containment?.objection(to: message, mailbox: mailbox, buffer, name: name) {
             return refuse(result, objection, message.form)
         }
+        let head = MessageHead(
+            form: message.form, name: name, deliveredAt: message.deliveredAt, keepsRefused: options.keeps(refused: true),
+            keepsOther: options.keeps(refused: false))
+        if let confined { return read(head, result, confined, emit) }
+        return buffer.withUnsafeBytes { read($0, head, result, keepsRaw: options.keepsRaw, emit: emit) }
+    }
+
+    /// Reads the bytes of a message; `message` is what is known of it already.
+    func read(
+        _ bytes: UnsafeRawBufferPointer, _ head: MessageHead, _ message: ReadMessage, keepsRaw: Bool,
+        emit: @escaping (IngestEvent) -> Bool
+    ) -> ReadMessage {
+        options.keepsRaw = keepsRaw
         unpacker.beginMessage()
         let sink = DocumentSink(
-            parser: parser, options: options, senderCheck: senderCheck, message: result, deliveredAt: message.deliveredAt, emit: emit)
-        buffer.withUnsafeBytes { readMessage($0, message.form, name: name, sink) }
+            parser: parser, options: options, senderCheck: senderCheck, message: message, deliveredAt: head.deliveredAt, emit: emit)
+        readMessage(bytes, head.form, name: head.name, sink)
         var read = sink.finishMessage()
         // A mail of which all was stored is in the database with its documents; one that is deferred stays where it is.
-        if !read.isDeferred, !read.refusals.isEmpty || !sink.hasReport,
-            options.keeps(refused: !read.refusals.isEmpty)
-        {
-            read.kept = kept(message.form)
+        if !read.isDeferred, !read.refusals.isEmpty || !sink.hasReport, read.refusals.isEmpty ? head.keepsOther : head.keepsRefused {
+            read.kept = Self.kept(bytes, head.form)
         }
         return read
     }
 
-    private func kept(_ form: MessageForm) -> KeptMessage {
-        KeptMessage(isMail: form == .mail, bytes: buffer.withUnsafeBytes { Unpacker.gzipCompressed($0) })
+    /// Has the message in `buffer` read in another process. One that ends that process is looked at once more, alone: it is to blame only if it does
+    /// so again.
+    private func read(
+        _ head: MessageHead, _ message: ReadMessage, _ confined: ConfinedReader, _ emit: @escaping (IngestEvent) -> Bool
+    ) -> ReadMessage {
+        var isSecond = false
+        while true {
+            switch confined.read(buffer, head, message, keepsRaw: options.keepsRaw, emit: emit) {
+            case .read(let read): return read
+            case .lost(let how, let isBegun):
+                let found = options.containment?.examine(buffer, head.form, head.name) ?? .notExamined(detail: how)
+                if found != .sound { return refuse(message, found, head.form) }
+                // Somebody else's doing, or chance. What was passed on of it once is not passed on twice.
+                if isSecond || isBegun { return refuse(message, .notExamined(detail: how), head.form) }
+                isSecond = true
+            }
+        }
+    }
+
+    private static func kept(_ bytes: UnsafeRawBufferPointer, _ form: MessageForm) -> KeptMessage {
+        KeptMessage(isMail: form == .mail, bytes: Unpacker.gzipCompressed(bytes))
     }
 
     /// What is not read in this process, because it took another one down.
@@ -64,7 +93,7 @@ final class MessageReader {
         case .sound: break
         case .fatal(let reason, let detail):
             message.refusals.append(Refusal(scope: .message, code: reason.rawValue, place: message.place, detail: detail))
-            message.kept = kept(form)
+            message.kept = buffer.withUnsafeBytes { Self.kept($0, form) }
         case .notExamined(let detail):
             message.isDeferred = true
             message.refusals.append(Refusal(scope: .message, code: "not-examined", place: message.place, detail: detail))

@@ -43,6 +43,9 @@ public final class ReportParser {
         table.deallocate()
     }
 
+    /// The digest of a set of results that a batch has beside it (`RecordBatch.authenticationDigests`).
+    package static func digest(of set: AuthenticationSet) -> ContentDigest { ReportBuilder.digest(of: set) }
+
     /// Starts a document. `now` (seconds since 1970) decides what is too far in the future.
     ///
     /// - Parameter isSame: it is the document before, read once more. Its time goes on.

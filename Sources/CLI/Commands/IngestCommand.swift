@@ -85,6 +85,9 @@ struct IngestCommand: ContextCommand {
         let configuration = try database.configuration(context)
         let path = try database.path(context)
         if !dryRun { StopRequest.listen() }
+        // Before there are secrets here that a reader could come by.
+        let readers = dryRun ? nil : configuration.readers(context)
+        defer { readers?.end() }
         // Secrets are fetched here, before anything is locked.
         let targets = try targets(configuration, context)
         if dryRun { return try survey(targets, path, configuration, presentation, context) }
@@ -100,8 +103,10 @@ struct IngestCommand: ContextCommand {
             session = current
             let isStream = target.isStream
             // What was read of a stream before it was to stop is stored: it is nowhere else.
+            var options = options(target, configuration, current.containment, context)
+            options.readers = readers
             let ingest = Ingest(
-                store: current.store, options: options(target, configuration, current.containment, context), progress: { meter.show($0) },
+                store: current.store, options: options, progress: { meter.show($0) },
                 shouldStop: { !isStream && StopRequest.wasMade })
             do throws(IngestError) {
                 let part = try ingest.run(opening: open)

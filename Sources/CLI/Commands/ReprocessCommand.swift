@@ -56,16 +56,20 @@ struct ReprocessCommand: ContextCommand {
         let configuration = try database.configuration(context)
         let suffixFile = configuration.publicSuffixList
         let selection = try selection(context)
+        let readers = configuration.readers(context)
+        defer { readers?.end() }
+        var options = configuration.ingestOptions(now: context.now)
+        options.readers = readers
+        if let kernel = context.kernel { Confinement([], database: path, configuration, output: output.output, context).begin(kernel) }
         // A mistyped path makes no database.
         _ = try ReportStore(path: path, access: .readOnly)
         let lock = try StoreLock(database: path, waitSeconds: 10)
         defer { extendLifetime(lock) }
         let store = try ReportStore(path: path, access: .readWrite)
         StopRequest.listen()
-        let reprocess = Reprocess(
-            store: store, options: configuration.ingestOptions(now: context.now), shouldStop: { StopRequest.wasMade })
+        let reprocess = Reprocess(store: store, options: options, shouldStop: { StopRequest.wasMade })
         let outcome = try reprocess.run(selection, isDryRun: dryRun)
-        let retried = try retryKept(store, path, configuration, context)
+        let retried = try retryKept(store, path, options, context)
         if !dryRun, !StopRequest.wasMade { _ = try VerdictRefresh(suffixFile: suffixFile).run(store, rebuild: true) }
         try present(outcome, retried, presentation)
         if StopRequest.wasMade { throw AlreadySaid(status: .tryAgain) }
@@ -79,10 +83,10 @@ struct ReprocessCommand: ContextCommand {
 
     /// They are about no domain yet and of no day: read when everything is meant.
     private func retryKept(
-        _ store: ReportStore, _ path: String, _ configuration: Configuration, _ context: Context
+        _ store: ReportStore, _ path: String, _ options: IngestOptions, _ context: Context
     ) throws -> Retried {
         guard domain.isEmpty, since == nil, !StopRequest.wasMade else { return Retried() }
-        var options = configuration.ingestOptions(now: context.now)
+        var options = options
         let count = try RetryKept(store: store, options: options).count()
         guard count > 0, !dryRun,
             let containment = try IsolatedReader.containment(database: path, areAllSuspect: true, options.limits, context)
