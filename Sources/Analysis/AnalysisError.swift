@@ -52,6 +52,8 @@ public struct AnalysisError: Error, Equatable, Sendable {
             default: .defect
             }
         let found = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"
-        self.init(code: code, place: place, found: found, database: store.path)
+        // What we keep as JSON was JSON when it was written, and no sum of what may be stored overflows.
+        let isDamaged = found == "malformed JSON" || found == "integer overflow"
+        self.init(code: isDamaged ? .databaseDamaged : code, place: place, found: found, database: store.path)
     }
 }

@@ -141,10 +141,20 @@ struct KeyedParties {
 /// Small numbers by keys of a table, which count from 1 with few gaps: an array is quicker than a dictionary.
 struct KeyedPlaces {
     private var places: [Int32] = []
+    /// Those of keys that no sound database has.
+    private var far: [Int: Int] = [:]
+    private static let most = 1 << 28
 
     subscript(_ key: Int) -> Int? {
-        @inline(__always) get { key < places.count && places[key] >= 0 ? Int(places[key]) : nil }
+        @inline(__always) get {
+            if key >= 0, key < places.count { return places[key] >= 0 ? Int(places[key]) : nil }
+            return far.isEmpty ? nil : far[key]
+        }
         set {
+            guard key >= 0, key < Self.most else {
+                far[key] = newValue
+                return
+            }
             if key >= places.count { places.append(contentsOf: repeatElement(-1, count: key + 1 - places.count + places.count / 2)) }
             places[key] = newValue.map { Int32($0) } ?? -1
         }

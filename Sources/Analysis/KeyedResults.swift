@@ -64,6 +64,9 @@ struct KeyedResults {
     subscript(_ place: Int) -> ArraySlice<KeyedResult> { results[(place == 0 ? 0 : Int(ends[place - 1]))..<Int(ends[place])] }
 
     private mutating func unpack(_ id: Int) throws -> Int {
+        guard id >= 0, id < Int(Int32.max) else {
+            throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a set of results with the key \(id)")
+        }
         let chunk = id / KeyedResult.setsInChunk
         let begin = try chunks[chunk] ?? read(chunk: chunk)
         bytes.withUnsafeBytes { KeyedResult.unpack($0, chunk: begin, set: id % KeyedResult.setsInChunk, to: &results) }
@@ -231,8 +234,8 @@ extension KeyedResult {
     init(_ rows: SQLRows, _ party: Party) {
         kind =
             (rows.int(1) == 1 ? Self.dkim : rows.int(4) == 1 ? Self.helo : 0) | UInt8(rows.int(5)) | (party.isService ? Self.service : 0)
-        domain = Int32(rows.int(2))
-        selector = Int32(rows.int(3))
+        domain = Int32(truncatingIfNeeded: rows.int(2))
+        selector = Int32(truncatingIfNeeded: rows.int(3))
         organisation = party.organisation
     }
 }

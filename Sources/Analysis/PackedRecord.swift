@@ -56,10 +56,11 @@ struct PackedRecord {
         to output: inout [UInt8]
     ) {
         func append(_ word: UInt32) { withUnsafeBytes(of: word.littleEndian) { output.append(contentsOf: $0) } }
-        append(UInt32(report))
-        append(UInt32(authentication))
-        append(UInt32(headerFrom))
-        append(UInt32(messages) | UInt32(aligned) << 30)
+        // What no sound database holds is cut to what fits, and found by `doctor`.
+        append(UInt32(clamping: report))
+        append(UInt32(clamping: authentication))
+        append(UInt32(clamping: headerFrom))
+        append(UInt32(min(max(messages, 0), 1_000_000_000)) | UInt32(aligned & 3) << 30)
         output.append(UInt8(verdict & 15 | (disposition & 3) << 4))
         source.withBytes { output.append(contentsOf: $0) }
     }

@@ -10,10 +10,15 @@ public struct ReportWindow: Hashable, Sendable {
     /// A window above this length is spread over its days.
     public static let longestUndividedSeconds = 36 * 3600
 
+    /// No window is longer: what says so stands in a damaged database. More than any limit allows (`limits.window_days`).
+    private static let longestSeconds = 3661 * 86400
+    /// Seconds from 1970 that no window is beyond.
+    private static let farthest = 1 << 40
+
     /// Both ends; `end` must not be before `begin` (checked by the parser, which refuses such a report).
     public init(begin: Int, end: Int) {
-        self.begin = begin
-        self.end = max(begin, end)
+        self.begin = min(max(begin, -Self.farthest), Self.farthest)
+        self.end = min(max(self.begin, end), self.begin + Self.longestSeconds)
     }
 
     /// Length in seconds.

@@ -122,7 +122,7 @@ struct SeenRecords {
             }
             let messages = record.messages
             guard isIncluded, messages > 0 else { return }
-            let set = setNumber(of: record.authentication, reader)
+            let set = try setNumber(of: record.authentication, reader)
             let stored = record.verdict
             // What is no verdict counts as unknown.
             let number = (3...9).contains(stored) ? UInt8(stored) : 2
@@ -195,7 +195,7 @@ struct SeenRecords {
             guard Int(number) == outlier.verdict, reports[record.report].voice == outlier.voice,
                 reader.scope.includes(report: record.report), let source = table.find(record.source)
             else { return }
-            let set = setNumber(of: record.authentication, reader)
+            let set = try setNumber(of: record.authentication, reader)
             let place = index.place(source: Int32(source), set: set, number: number)
             let cut = record.messages - Int((Double(record.messages) * outlier.kept).rounded())
             if place < flows.count { add(-cut, of: outlier.voice, to: place) }
@@ -220,7 +220,11 @@ struct SeenRecords {
     }
 
     @inline(__always)
-    private mutating func setNumber(of key: Int, _ reader: DomainFactsReader) -> Int32 {
+    private mutating func setNumber(of key: Int, _ reader: DomainFactsReader) throws -> Int32 {
+        // A packed record may name anything once it is damaged.
+        guard reader.setPlaces.indices.contains(key) else {
+            throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a record of a set of results that is not there")
+        }
         let known = reader.setPlaces[key]
         if known >= 0 { return known }
         let number = Int32(setKeys.count)

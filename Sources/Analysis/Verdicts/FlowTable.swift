@@ -91,7 +91,7 @@ enum FlowTable {
         flow.messages = rows.int(4)
         flow.records = rows.int(5)
         flow.firstDay = rows.int(6)
-        flow.lastDay = rows.int(7)
+        flow.lastDay = max(flow.firstDay, rows.int(7))
         flow.reporterBits = rows.int(8)
         flow.dayBits = rows.int(9)
         flow.overrides = rows.int(10)

@@ -160,14 +160,15 @@ struct NewRecord {
     ) {
         high = source.high
         low = source.low
-        domainKey = Int32(domain)
-        authenticationKey = Int32(authentication)
-        messageCount = UInt32(messages)
-        reportPlace = Int32(report)
-        sequenceNumber = Int32(sequence)
-        dayPlace = UInt16(dayOffset)
-        headerFromKey = Int32(headerFrom)
-        outcomeBits = UInt8(aligned | (disposition & 3) << 2)
+        // Keys and counts beyond these bounds are in no sound database.
+        domainKey = Int32(clamping: domain)
+        authenticationKey = Int32(clamping: authentication)
+        messageCount = UInt32(clamping: messages)
+        reportPlace = Int32(clamping: report)
+        sequenceNumber = Int32(clamping: sequence)
+        dayPlace = UInt16(clamping: dayOffset)
+        headerFromKey = Int32(clamping: headerFrom)
+        outcomeBits = UInt8((aligned & 3) | (disposition & 3) << 2)
         bits = (source.isIPv4 ? 1 : 0) | override << 1 | UInt8(verdict & 15) << 4
     }
 

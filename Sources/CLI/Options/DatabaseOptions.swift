@@ -57,7 +57,12 @@ struct DatabaseOptions: ParsableArguments {
     }
 
     /// Opens the database for questions.
-    func open(_ context: Context) throws -> ReportStore { try ReportStore(path: path(context), access: .readOnly) }
+    func open(_ context: Context) throws -> ReportStore {
+        let path = try path(context)
+        let store = try ReportStore(path: path, access: .readOnly)
+        LastWords.question(path, context)
+        return store
+    }
 
     /// The same, and says which domains of `filter` no report is about: a slip must not look like silence.
     func open(_ context: Context, _ filter: Filter) throws -> ReportStore {
