@@ -35,6 +35,7 @@ let package = Package(
             resources: [
                 .embedInCode("0001_initial.sql"), .embedInCode("0002_reports_covering.sql"), .embedInCode("0003_packed_records.sql"),
                 .embedInCode("0004_voices.sql"),
+                .embedInCode("0005_rivals.sql"),
             ], swiftSettings: strict),
         .target(
             name: "ReportStore",

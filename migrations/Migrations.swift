@@ -9,5 +9,6 @@ public enum Migrations {
         ("0002_reports_covering", String(decoding: PackageResources._002_reports_covering_sql, as: UTF8.self)),
         ("0003_packed_records", String(decoding: PackageResources._003_packed_records_sql, as: UTF8.self)),
         ("0004_voices", String(decoding: PackageResources._004_voices_sql, as: UTF8.self)),
+        ("0005_rivals", String(decoding: PackageResources._005_rivals_sql, as: UTF8.self)),
     ]
 }

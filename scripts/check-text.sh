@@ -24,6 +24,9 @@ column
 function
 Witnesses.kept("messages")
 Witnesses.condition
+Self.identitySQL
+Self.daysSQL
+condition
 '
 
 # Prints "file:line: message" for every finding below the folder.

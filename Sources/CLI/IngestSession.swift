@@ -9,6 +9,8 @@ typealias MailboxOpening = (_ isKnown: @escaping @Sendable (String) -> Bool) thr
 final class IngestSession {
     let store: ReportStore
     let containment: Containment?
+    /// Bytes of the database when the run began.
+    let bytesBefore: Int
     private let lock: StoreLock
 
     /// Opens and locks it. Throws `ClockError` if the clock stands before what the database knows to be past, unless it `trustsClock`.
@@ -21,6 +23,7 @@ final class IngestSession {
                 "dmarcstat: others may read \(path) (mode \(String(mode, radix: 8))), and so who sends mail in your name. Next:"
                     + " chmod 600 \(quoted(path))")
         }
+        bytesBefore = try store.databaseBytes()
         containment = try IsolatedReader.containment(database: path, configuration.limits, context)
     }
 

@@ -33,6 +33,7 @@ public struct Containment: Sendable {
     /// Keys of messages that are looked at although nothing is noted of them.
     private var alsoSuspect: Set<String> = []
     let examine: Examine
+    private let caution = CautionState()
 
     /// With `areAllSuspect` every message is looked at first.
     public init(notes: ReadingNotes, areAllSuspect: Bool = false, examine: @escaping Examine) {
@@ -49,16 +50,52 @@ public struct Containment: Sendable {
         return other
     }
 
+    /// How much is known of what ended an earlier run.
+    private struct Caution {
+        /// Noted messages that were not looked at yet.
+        var open: Set<ReadingNotes.Suspect> = []
+        /// One of them ends the process: where there is one there may be more.
+        var isProven = false
+        /// Messages that were looked at without a reason of their own.
+        var looks = 0
+    }
+
+    /// One for all copies of this value.
+    private final class CautionState: Sendable {
+        private let caution = Guarded(Caution())
+
+        func withLock<Result: Sendable>(_ body: (inout Caution) -> Result) -> Result { caution.withLock { body(&$0) } }
+    }
+
+    /// Messages that are looked at in one run because others are suspect: each costs a process.
+    private static let maxLooks = 10_000
+
+    /// Begins a mailbox. What the ledger knows by now is not read again, and no reason for caution.
+    func clear(_ mailbox: String, _ isKnown: (String) -> Bool) {
+        let open = notes.suspects.filter { $0.mailbox == mailbox && !isKnown($0.key) }
+        caution.withLock { $0.open.formUnion(open) }
+    }
+
+    /// Whether messages of a mailbox are to be looked at and committed one by one: until it is known which of them ended an earlier run,
+    /// and to the end of the run once one has been found.
+    func isCautious(_ mailbox: String) -> Bool {
+        caution.withLock { $0.looks < Self.maxLooks && ($0.isProven || $0.open.contains { $0.mailbox == mailbox }) }
+    }
+
     /// The run ended well.
     public func finish() { notes.finish() }
 
     /// Looks at a message if there is reason to; nil: there is none, or it is sound.
     func objection(to message: Message, mailbox: String, _ bytes: [UInt8], name: String) -> Examination? {
-        guard
-            areAllSuspect || alsoSuspect.contains(message.key)
-                || notes.suspects.contains(ReadingNotes.Suspect(mailbox: mailbox, key: message.key))
-        else { return nil }
+        let suspect = ReadingNotes.Suspect(mailbox: mailbox, key: message.key)
+        let isNamed = areAllSuspect || alsoSuspect.contains(message.key) || notes.suspects.contains(suspect)
+        guard isNamed || isCautious(mailbox) else { return nil }
         let found = examine(bytes, message.form, name)
+        caution.withLock { caution in
+            caution.open.remove(suspect)
+            if !isNamed { caution.looks += 1 }
+            if case .fatal = found { caution.isProven = true }
+        }
         return found == .sound ? nil : found
     }
 }

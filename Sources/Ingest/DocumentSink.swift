@@ -26,6 +26,9 @@ final class DocumentSink {
     /// What is refused only if nothing else was found.
     private var refusedIfAlone: Refusal?
 
+    /// Why reports of a mail are refused that holds more than one may.
+    package static let tooManyDocuments = "too-many-documents"
+
     private let parser: ReportParser
     private let options: IngestOptions
     private let senderCheck: SenderCheck
@@ -58,6 +61,8 @@ final class DocumentSink {
     private var streamed: ReadDocument?
     private var streamedPart: (Attachment?, DocumentFacts)?
     private var held: [(ReadDocument, Attachment?, DocumentFacts)] = []
+    /// Reports found so far.
+    private var reports = 0
 
     init(
         parser: ReportParser, options: IngestOptions, senderCheck: SenderCheck, message: ReadMessage, deliveredAt: Int?,
@@ -282,6 +287,18 @@ final class DocumentSink {
 
     private func keep(_ report: ParsedReport, _ facts: DocumentFacts) {
         findings += 1
+        reports += 1
+        guard reports <= options.limits.maxDocuments else {
+            _ = parser.takeBatches()
+            abandon()
+            // One line for all of them.
+            guard reports == options.limits.maxDocuments + 1 else {
+                message.refusedDocuments += 1
+                return
+            }
+            let found = "more than \(options.limits.maxDocuments) reports in one mail (limits.documents)"
+            return refuse(document: (Self.tooManyDocuments, found), facts)
+        }
         var report = report
         if xmlBytes > 1 << 20 || report.recordCount > 2000 { report.deviations.insert(.largeReport) }
         let last = parser.takeBatches()

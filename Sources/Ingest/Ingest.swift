@@ -89,6 +89,7 @@ public struct Ingest: Sendable {
         } catch {
             throw .store(error)
         }
+        options.containment?.clear(mailbox.identifier) { known.contains($0) }
         if options.doubtsClock, let delivered = TimeWitness.contradiction(of: mailbox, now: options.now) {
             throw .clock(place: mailbox.identifier, delivered: delivered, now: options.now)
         }
@@ -96,6 +97,7 @@ public struct Ingest: Sendable {
             return try store.write { writer in
                 do {
                     writer.giver = options.givers()
+                    writer.novelty = options.limits.novelty
                     try writer.adopt(options.ownDomains)
                     let session = try WritingSession(writer, mailbox, options)
                     try pump(mailbox, into: session)
@@ -118,6 +120,13 @@ public struct Ingest: Sendable {
         }
     }
 
+    /// Whether there is too little room to begin another message.
+    private func shortage(_ session: WritingSession, _ before: Int) throws -> Tally.Shortage? {
+        if let free = store.freeBytes, free < options.limits.minFreeBytes { return .disk(free: free) }
+        let grown = try session.databaseBytes() - before
+        return grown >= options.limits.maxRunBytes ? .run(grown: grown) : nil
+    }
+
     /// Runs the workers and writes what they make, until the mailbox is empty.
     private func pump(_ mailbox: any Mailbox, into session: WritingSession) throws {
         let lanes = Lanes<IngestEvent>(ahead: options.workers * 3, capacity: 40_000)
@@ -135,8 +144,20 @@ public struct Ingest: Sendable {
         var lastCommit = DispatchTime.now()
         let start = lastCommit
         var lastProgress = lastCommit
-        while let events = lanes.take() {
-            for event in events { try session.handle(event) }
+        let before = try options.databaseBytesBefore ?? session.databaseBytes()
+        reading: while let events = lanes.take() {
+            for event in events {
+                if session.isBetweenMessages, let shortage = try shortage(session, before) {
+                    session.note(shortage)
+                    break reading
+                }
+                try session.handle(event)
+                // One at a time, while it is not known which of them ends the process.
+                if session.isBetweenMessages, options.containment?.isCautious(mailbox.identifier) == true {
+                    try session.commit()
+                    try session.begin()
+                }
+            }
             let now = DispatchTime.now()
             if session.isBetweenMessages {
                 let seconds = Double(now.uptimeNanoseconds - lastCommit.uptimeNanoseconds) / 1e9
@@ -155,8 +176,9 @@ public struct Ingest: Sendable {
         }
         if let error = options.containment?.notes.failure { throw error }
         for oddity in mailbox.oddities { try session.handle(oddity: oddity) }
-        if failure.error == nil, !shouldStop() { try session.settlePlaces() }
-        session.isComplete = failure.error == nil && !shouldStop()
+        let isToTheEnd = failure.error == nil && !session.hasShortage && !shouldStop()
+        if isToTheEnd { try session.settlePlaces() }
+        session.isComplete = isToTheEnd
         try session.commit()
         try session.settleLeftOver()
         if let error = failure.error { session.note(failure: error) }
@@ -165,9 +187,9 @@ public struct Ingest: Sendable {
 
 /// The keys that the ledger has for a mailbox. Filled before the mailbox is listed; read by whichever worker lists.
 final class KnownMessages: Sendable {
-    private let keys = Guarded<Set<String>>([])
+    private let keys = Guarded(KnownKeys())
 
-    func set(_ known: Set<String>) { keys.withLock { $0 = known } }
+    func set(_ known: KnownKeys) { keys.withLock { $0 = known } }
 
     func contains(_ key: String) -> Bool { keys.withLock { $0.contains(key) } }
 }

@@ -25,6 +25,8 @@ public struct IngestOptions: Sendable {
     public var containment: Containment?
     /// Processes that read the messages; nil: this one does.
     public var readers: ConfinedReaders?
+    /// Bytes of the database when the run began; nil: when this mailbox is begun.
+    public var databaseBytesBefore: Int?
     /// Whether this reads kept messages again: nothing is done in their mailboxes, and what is still not stored stays kept.
     var isRetry = false
     /// Records and other rows that may wait before a commit.

@@ -1,4 +1,5 @@
 import Mail
+import ReportStore
 import ReportXML
 import Unpacking
 
@@ -16,9 +17,28 @@ public struct Limits: Sendable, Equatable {
     /// Bytes of whole messages that the database keeps because something of them was not stored, compressed, all together. Default 256 MiB:
     /// strangers choose what is refused.
     public var maxKeptBytes = 256 << 20
+    /// Reports that are taken from one mail. Default 256.
+    public var maxDocuments = 256
+    /// Names that one report may bring which the database does not know yet. Default 50,000.
+    public var maxNewNames = 50_000
+    /// Sets of authentication results that one report may bring which the database does not know yet. Default 50,000.
+    public var maxNewSets = 50_000
+    /// Sources of one report. Default 400,000.
+    public var maxSources = 400_000
+    /// Bytes by which the database may grow in one run. Default 2 GiB.
+    public var maxRunBytes = 2 << 30
+    /// Bytes that must be free on the disk of the database before a message is stored. Default 32 MiB.
+    public var minFreeBytes = 32 << 20
 
     /// The defaults.
     public init() {}
+
+    /// What the store is to know of them.
+    var novelty: NoveltyLimits {
+        var novelty = NoveltyLimits()
+        (novelty.names, novelty.sets, novelty.sources) = (maxNewNames, maxNewSets, maxSources)
+        return novelty
+    }
 
     /// Every limit, in the order in which a message meets them.
     public static let all: [Limit] = [
@@ -29,6 +49,12 @@ public struct Limits: Sendable, Equatable {
             "the header of a mail or of a part"),
         Limit(
             "header_line_bytes", .bytes, 64 << 10, 998...(64 << 20), "header-too-large", \.mail.maxHeaderLineBytes, "one line of a header"),
+        Limit(
+            "mail_header_fields", .number, 10_000, 100...10_000_000, "header-too-large", \.mail.maxMailHeaderFields,
+            "header fields of one mail, of its parts and of mails inside it, together"),
+        Limit(
+            "mail_header_bytes", .bytes, 1 << 20, 4096...(1 << 30), "header-too-large", \.mail.maxMailHeaderBytes,
+            "the headers of one mail, of its parts and of mails inside it, together"),
         Limit("mime_depth", .number, 16, 1...100, "mime-too-deep", \.mail.maxMimeDepth, "multiparts and messages inside one another"),
         Limit("mime_parts", .number, 256, 1...10_000, "mime-too-many-parts", \.mail.maxMimeParts, "parts of one mail"),
         Limit(
@@ -68,7 +94,15 @@ public struct Limits: Sendable, Equatable {
         Limit(
             "results_bytes", .bytes, 65_536, 4096...(1 << 24), "text-clipped", \.xml.maxResultsBytes,
             "raw results, and likewise override reasons, of one record; the rest is left out"),
+        Limit("documents", .number, 256, 1...1_000_000, "too-many-documents", \.maxDocuments, "reports of one mail"),
         Limit("records", .number, 1_000_000, 1...100_000_000, "too-many-records", \.xml.maxRecords, "records of one report"),
+        Limit(
+            "new_names", .number, 50_000, 100...100_000_000, "too-much-new", \.maxNewNames,
+            "names (domains, selectors) of one report that no report had before"),
+        Limit(
+            "new_sets", .number, 50_000, 100...100_000_000, "too-much-new", \.maxNewSets,
+            "sets of authentication results of one report that no report had before"),
+        Limit("sources", .number, 400_000, 100...100_000_000, "too-much-new", \.maxSources, "different sources of one report"),
         // The database has the same upper bound: no sum can overflow.
         Limit("count", .number, 1_000_000_000, 1...1_000_000_000, "count-out-of-range", \.xml.maxMessages, "messages of one record"),
         Limit(
@@ -82,6 +116,12 @@ public struct Limits: Sendable, Equatable {
         Limit(
             "kept_bytes", .bytes, 256 << 20, 0...(1 << 40), "not-kept", \.maxKeptBytes,
             "whole mails of which something was not stored, kept compressed in the database, all together"),
+        Limit(
+            "run_bytes", .bytes, 2 << 30, 1 << 20...(1 << 40), "run-full", \.maxRunBytes,
+            "growth of the database in one run, which ends at the next message then"),
+        Limit(
+            "free_bytes", .bytes, 32 << 20, 0...(1 << 40), "disk-full", \.minFreeBytes,
+            "room on the disk of the database below which no message is begun"),
     ]
 }
 

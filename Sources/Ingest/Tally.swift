@@ -24,6 +24,17 @@ public struct Tally: Sendable, Equatable {
     /// Messages that were to be deleted and were not, because what was not stored of them could not be kept: their places.
     public var withheld: [String] = []
 
+    /// Why the run ended before its last message; nil: it did not.
+    public var shortage: Shortage?
+
+    /// What there is too little of to go on.
+    public enum Shortage: Sendable, Equatable {
+        /// Bytes are free on the disk of the database; fewer than `limits.free_bytes`.
+        case disk(free: Int)
+        /// Bytes have come to the database in this run: as many as `limits.run_bytes`.
+        case run(grown: Int)
+    }
+
     /// Mailboxes that could not be read to their end, and why.
     public var failures: [MailError] = []
 
@@ -68,6 +79,7 @@ public struct Tally: Sendable, Equatable {
         known += other.known
         vanished += other.vanished
         aheadOfClock += other.aheadOfClock
+        shortage = shortage ?? other.shortage
         documents.seen += other.documents.seen
         documents.stored += other.documents.stored
         documents.duplicate += other.documents.duplicate

@@ -30,6 +30,10 @@ final class WritingSession {
     /// The message whose large report is arriving.
     private var current: (key: String, place: String, id: Int64)?
     private var outcomes: [DocumentOutcome] = []
+    /// Of the message at hand: documents that the store did not take.
+    private var notTaken: [Refusal] = []
+    /// Why the large report that is arriving is not stored.
+    private var excess: NoveltyExcess?
     /// Of the message at hand: records were refused in a report that was stored, and whether such a report came without its document.
     private var lostRecords: (any: Bool, unkept: Bool) = (false, false)
     /// What had become of it, where it is read again.
@@ -63,6 +67,14 @@ final class WritingSession {
     var pendingWork: Int { writer.pendingWork + unsettled.count * 4 }
 
     func begin() throws { try writer.begin() }
+
+    /// Bytes of the database, with what is not committed yet.
+    func databaseBytes() throws -> Int { try writer.databaseBytes() }
+
+    var hasShortage: Bool { tally.shortage != nil }
+
+    /// There is too little room to go on.
+    func note(_ shortage: Tally.Shortage) { tally.shortage = shortage }
 
     /// The mailbox could not be read to its end.
     func note(failure: MailError) { tally.failures.append(failure) }
@@ -137,13 +149,25 @@ final class WritingSession {
             try noteWriting(key)
             current = (key, place, try enter(key, .stored))
         case .reportBegins(let header):
+            excess = nil
             try writer.openReport(header)
         case .records(let batch):
-            try writer.append(batch)
+            guard excess == nil else { return }
+            do {
+                try writer.append(batch)
+            } catch let found as NoveltyExcess {
+                try writer.abandonReport()
+                excess = found
+            }
         case .reportAbandoned:
-            try writer.abandonReport()
+            if excess == nil { try writer.abandonReport() }
+            excess = nil
         case .reportEnds(let document):
             guard let current else { return }
+            if let excess {
+                self.excess = nil
+                return note(.excessive(excess), document, current.place)
+            }
             note(try writer.closeReport(document.report, origin: origin(document, current.id, current.place)), document, current.place)
         case .message(let message):
             try handle(message)
@@ -173,6 +197,7 @@ final class WritingSession {
     }
 
     private func handle(_ message: ReadMessage) throws {
+        var message = message
         // Gone between listing and reading: another program's doing, and none of ours.
         if message.isVanished {
             vanished += 1
@@ -191,6 +216,7 @@ final class WritingSession {
             #endif
             note(try writer.store(document.report, document.batches, origin: origin(document, id, message.place)), document, message.place)
         }
+        message.refusals += notTaken
         let outcome = outcome(of: message)
         if outcome != expected || current != nil { try writer.setOutcome(outcome, message: id) }
         let isKept = try record(message, outcome, id)
@@ -201,18 +227,29 @@ final class WritingSession {
         if message.isAheadOfClock { tally.aheadOfClock += 1 }
         current = nil
         outcomes.removeAll(keepingCapacity: true)
+        notTaken.removeAll(keepingCapacity: true)
         lostRecords = (false, false)
         try noteUnsettled(message, id, fate)
     }
 
     /// Counts a document that was read.
     private func note(_ outcome: DocumentOutcome, _ document: ReadDocument, _ place: String) {
-        outcomes.append(outcome)
         tally.documents.seen += 1
+        switch outcome {
+        case .stored, .duplicate, .conflict: outcomes.append(outcome)
+        case .surplus:
+            let header = document.report.header
+            return refuse(
+                document, Self.duplicateIdentity, place,
+                "report \(header.reportID) of \(header.reporter): \(ReportWriter.maxUncounted) others of that id and period are kept that do not count"
+            )
+        case .excessive(let excess): return refuse(document, Self.tooMuchNew, place, excess.found)
+        }
         switch outcome {
         case .stored: tally.documents.stored += 1
         case .duplicate: tally.documents.duplicate += 1
         case .conflict: tally.documents.conflict += 1
+        case .surplus, .excessive: break
         }
         if case .duplicate = outcome { return }
         tally.stored.reports += 1
@@ -229,6 +266,11 @@ final class WritingSession {
                     scope: .records, code: reason.rawValue, place: place, member: document.member,
                     detail: document.report.refusedRecordExamples[reason] ?? "", records: count))
         }
+    }
+
+    private func refuse(_ document: ReadDocument, _ code: String, _ place: String, _ detail: String) {
+        tally.documents.refused += 1
+        notTaken.append(Refusal(scope: .document, code: code, place: place, member: document.member, detail: detail))
     }
 
     /// One outcome for each message: the best that any of its documents came to, but what was refused is not hidden by duplicates.
@@ -274,6 +316,11 @@ final class WritingSession {
         try writer.keep(kept, message: id)
         return true
     }
+
+    /// Why a report is refused of whose identity enough are kept that do not count.
+    package static let duplicateIdentity = "duplicate-identity"
+    /// Why a report is refused that brings more names, sets of results or sources than one may.
+    package static let tooMuchNew = "too-much-new"
 
     private func withhold(_ place: String) {
         if tally.withheld.count < Tally.maxRefusals { tally.withheld.append(place) }

@@ -28,6 +28,8 @@ struct HeaderBlock {
     private(set) var receivedStart: Int?
     /// Its value.
     private(set) var received: Range<Int>?
+    /// Lines that begin a field, or should.
+    private(set) var fields = 0
     /// Where the body begins.
     var end = 0
     /// Whether it reads the same for any reader: each line a field or its continuation, no field of MIME twice or
@@ -70,6 +72,7 @@ struct HeaderBlock {
                 if isFirst || bytes[position..<lineEnd].allSatisfy({ $0 <= 0x20 }) { isPlain = false }
                 if let field, let old = self[field] { self[field] = old.lowerBound..<lineEnd }
             } else {
+                fields += 1
                 field = begin(bytes, position, lineEnd, isTop: isTop)
             }
             isFirst = false

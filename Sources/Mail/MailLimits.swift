@@ -6,6 +6,10 @@ public struct MailLimits: Sendable, Equatable {
     public var maxHeaderBytes = 256 << 10
     /// Bytes of one physical header line. Default 64 KiB.
     public var maxHeaderLineBytes = 64 << 10
+    /// Header fields of one mail and all its parts and mails inside it. Default 10,000.
+    public var maxMailHeaderFields = 10_000
+    /// Bytes of all headers of one mail, of its parts and of mails inside it. Default 1 MiB.
+    public var maxMailHeaderBytes = 1 << 20
     /// Multiparts and messages around each other. Default 16.
     public var maxMimeDepth = 16
     /// Parts of one message that are no multiparts. Default 256.

@@ -22,6 +22,8 @@ struct MimeScan {
     /// Whether what was found is all there is to find.
     private(set) var isExact = true
     private let trusted: TrustedResults
+    /// Of all headers so far.
+    private var (headerBytes, headerFields) = (0, 0)
 
     /// - Throws: `header-too-large`, `mime-too-deep`, `mime-too-many-parts`, also if the scan is not exact.
     init(_ bytes: UnsafeRawBufferPointer, _ limits: MailLimits, _ trusted: TrustedResults = TrustedResults()) throws(MailError) {
@@ -38,6 +40,7 @@ struct MimeScan {
         let isTop = depth == 0
         let header = try HeaderBlock(bytes, range, limits, isTop: isTop)
         if !header.isPlain { isExact = false }
+        try count(header, range)
         if isTop { noteText(header) }
         var type: ParameterisedField?
         if let field = header.contentType {
@@ -87,6 +90,20 @@ struct MimeScan {
             name: name, mediaType: mediaType, hasContentType: header.contentType != nil, container: container,
             insideMessage: false, isWholeBody: isTop, isReturned: isReturned)
         leaves.append(Leaf(attachment: attachment, content: body, encoding: encoding))
+    }
+
+    /// GMime keeps each field of each header: a few bytes of mail would become hundreds of memory.
+    private mutating func count(_ header: HeaderBlock, _ range: Range<Int>) throws(MailError) {
+        headerBytes += header.end - range.lowerBound
+        headerFields += header.fields
+        if headerFields > limits.maxMailHeaderFields {
+            let found = "more than \(limits.maxMailHeaderFields) header fields in one mail (limits.mail_header_fields)"
+            throw MailError(code: .headerTooLarge, place: "", found: found)
+        }
+        if headerBytes > limits.maxMailHeaderBytes {
+            let found = "headers of more than \(limits.maxMailHeaderBytes) bytes in one mail (limits.mail_header_bytes)"
+            throw MailError(code: .headerTooLarge, place: "", found: found)
+        }
     }
 
     private mutating func multipart(

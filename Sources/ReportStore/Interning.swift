@@ -11,6 +11,8 @@ final class Interning {
     private static let maxNameBytes = 8 << 20
 
     private let db: Database
+    /// Names and sets of results that were not in the database, since this was made.
+    private(set) var (newNames, newSets) = (0, 0)
     private var names: [String: Int64] = [:]
     private var nameBytes = 0
     private var reporters: [String: Int64] = [:]
@@ -62,6 +64,7 @@ final class Interning {
         let id: Int64
         if db.changesCount > 0 {
             id = db.lastInsertedRowID
+            newNames += 1
         } else {
             findName.bind(1, text)
             id = try findName.integer() ?? 0
@@ -127,6 +130,7 @@ final class Interning {
         let id: Int64
         if db.changesCount > 0 {
             id = db.lastInsertedRowID
+            newSets += 1
             try insert(set, id)
         } else {
             findSet.bind(1, digest)

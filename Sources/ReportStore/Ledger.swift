@@ -43,6 +43,10 @@ public enum DocumentOutcome: Sendable {
     case duplicate
     /// The same identity with other content: kept, and counted once with the other (`replaced`: this one is counted now).
     case conflict(replaced: Bool)
+    /// The same, and as many as are kept of that identity do not count already: not stored.
+    case surplus
+    /// It brings more that is new than one report may: not stored.
+    case excessive(NoveltyExcess)
 }
 
 /// A line of the ledger about something that was not stored.

@@ -130,15 +130,15 @@ public final class ReportStore: Sendable {
         do { return try body() } catch { throw Self.explained(StoreError(error, place: path), path) }
     }
 
-    /// The keys of a mailbox's messages that need not be read again; empty for a mailbox never met.
-    public func knownMessages(mailbox identifier: String) throws(StoreError) -> Set<String> {
+    /// The messages of a mailbox that need not be read again: all but the deferred ones. Empty for a mailbox never met.
+    public func knownMessages(mailbox identifier: String) throws(StoreError) -> KnownKeys {
         try storing {
             try queue.read { db in
-                let sql = """
-                    SELECT m.key FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
-                    WHERE b.identifier = ? AND m.outcome <> \(MessageOutcome.deferred.rawValue)
-                    """
-                return try Set(String.fetchAll(db, sql: sql, arguments: [identifier]))
+                guard let mailbox = try Int64.fetchOne(db, sql: "SELECT id FROM mailboxes WHERE identifier = ?", arguments: [identifier])
+                else {
+                    return KnownKeys()
+                }
+                return try KnownKeys(db, mailbox: mailbox)
             }
         }
     }

@@ -7,7 +7,7 @@ extension ReportSender.Rank: DatabaseValueConvertible {}
 /// Whom a report came from (docs/decisions/0009-authenticity.md).
 extension ReportWriter {
     /// A stored report came once more: the best of its mails counts. Whoever was checked cannot gain by a mail that was not.
-    func improve(_ stored: Rival, _ sender: ReportSender, _ header: ReportHeader, isContested: Bool) throws {
+    func improve(_ stored: Rival, _ sender: ReportSender, _ header: ReportHeader) throws {
         let old = stored.sender
         // It came in no mail: that says nothing of those that came in one.
         guard sender.arrivedAt != nil, sender.standing > old.standing, sender.authenticity != nil || old.authenticity != .unverified else {
@@ -25,7 +25,7 @@ extension ReportWriter {
             try db.execute(sql: "UPDATE verdict_state SET is_stale = 1 WHERE report_id >= ?", arguments: [stored.id])
         }
         // It may have lost against a forgery, or have let one stand beside it.
-        if isContested { try settleIdentity(interning.domain(header.policy.domain), interning.reporter(header.reporter), header) }
+        try settleAlone(stored.id, sender, header)
     }
 
     private static func isWitness(_ sender: ReportSender) -> Bool { sender.authenticity == nil || sender.authenticity == .verified }

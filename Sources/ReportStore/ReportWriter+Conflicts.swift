@@ -11,20 +11,30 @@ extension ReportWriter {
         var voice: String?
     }
 
-    /// Reports of one voice that a further one is compared with, of those that nobody vouches for. What comes after that many counts as well.
-    private static let maxCompared = 16
+    /// The days of a window, one by one: a range of days would read what all other reports have on them.
+    static let daysSQL = "RECURSIVE days (day) AS (SELECT :first UNION ALL SELECT day + 1 FROM days WHERE day < :last)"
 
     /// Decides which reports of an identity are counted, now that another one came. Its records are in, not counted.
     func settleConflict(_ report: OpenReport, _ sender: ReportSender) throws -> DocumentOutcome {
         // Reports about domains of others are in no figure, whoever sends them.
-        if report.isForeign { return .conflict(replaced: false) }
-        let before = report.rivals.filter(\.isCounted).map(\.contender)
+        let identity = Identity(domain: report.domain, reporter: report.reporter, header: report.header)
+        if report.isForeign {
+            return try report.replacing == nil && isSurplus(identity, sender, loses: true) ? .surplus : .conflict(replaced: false)
+        }
+        let before = try counted(identity, sender)
         let new = Contender(id: report.id, rank: sender.standing, voice: sender.voice)
         let after = try contend(new, before, report.domain, report.header)
         let days = report.header.window.days
         let isCounted = after.contains { $0.id == new.id }
+        let losers = before.filter { old in !after.contains { $0.id == old.id } }
+        // What was read again has its place. Whoever is worth more than those before is never one too many.
+        if report.replacing == nil, !isCounted || losers.contains(where: { $0.rank == new.rank }),
+            try isSurplus(identity, sender, loses: !isCounted)
+        {
+            return .surplus
+        }
         var replacedAny = false
-        for old in before where !after.contains(where: { $0.id == old.id }) {
+        for old in losers {
             replacedAny = true
             // Only a superset has all of the other one's sources on all of its days.
             if old.rank != new.rank || old.voice != new.voice {
@@ -65,69 +75,64 @@ extension ReportWriter {
 
     /// Whether the report `new` contains every record of `old`, which has the same identity, with at least its count, and says more.
     func replaces(_ new: Int64, _ old: Int64, domain: Int64, _ window: ReportWindow, orEquals: Bool = false) throws -> Bool {
+        // What is smaller contains nothing: most are told apart by that.
+        guard try isLarger(new, than: old, orEquals: orEquals) else { return false }
         let days = window.days
         let missing = try Bool.fetchOne(
-            db,
-            sql: """
-                WITH
-                old AS (
-                    SELECT source, disposition, dkim, spf, header_from_id, envelope_from_id, envelope_to_id, authentication_id, override_id,
-                           sum(messages) AS messages, count(DISTINCT sequence) AS records
-                    FROM records
-                    WHERE domain_id = :domain AND counted_as IN (0, 1, 2) AND day BETWEEN :first AND :last AND report_id = :old
-                    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9),
-                new AS (
-                    SELECT source, disposition, dkim, spf, header_from_id, envelope_from_id, envelope_to_id, authentication_id, override_id,
-                           sum(messages) AS messages, count(DISTINCT sequence) AS records
-                    FROM records
-                    WHERE domain_id = :domain AND counted_as IN (0, 1, 2) AND day BETWEEN :first AND :last AND report_id = :new
-                    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9)
-                SELECT EXISTS (
-                    SELECT 1 FROM old LEFT JOIN new
-                        ON new.source = old.source AND new.disposition = old.disposition AND new.dkim = old.dkim AND new.spf = old.spf
-                        AND new.header_from_id = old.header_from_id AND new.envelope_from_id IS old.envelope_from_id
-                        AND new.envelope_to_id IS old.envelope_to_id AND new.authentication_id = old.authentication_id
-                        AND new.override_id IS old.override_id
-                    WHERE new.messages IS NULL OR new.messages < old.messages OR new.records < old.records)
-                """,
+            db.cachedStatement(
+                sql: """
+                    WITH \(Self.daysSQL),
+                    old AS (
+                        SELECT source, disposition, dkim, spf, header_from_id, envelope_from_id, envelope_to_id, authentication_id, override_id,
+                               sum(messages) AS messages, count(DISTINCT sequence) AS records
+                        FROM records
+                        WHERE domain_id = :domain AND counted_as IN (0, 1, 2) AND day IN (SELECT day FROM days) AND report_id = :old
+                        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9),
+                    new AS (
+                        SELECT source, disposition, dkim, spf, header_from_id, envelope_from_id, envelope_to_id, authentication_id, override_id,
+                               sum(messages) AS messages, count(DISTINCT sequence) AS records
+                        FROM records
+                        WHERE domain_id = :domain AND counted_as IN (0, 1, 2) AND day IN (SELECT day FROM days) AND report_id = :new
+                        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9)
+                    SELECT EXISTS (
+                        SELECT 1 FROM old LEFT JOIN new
+                            ON new.source = old.source AND new.disposition = old.disposition AND new.dkim = old.dkim AND new.spf = old.spf
+                            AND new.header_from_id = old.header_from_id AND new.envelope_from_id IS old.envelope_from_id
+                            AND new.envelope_to_id IS old.envelope_to_id AND new.authentication_id = old.authentication_id
+                            AND new.override_id IS old.override_id
+                        WHERE new.messages IS NULL OR new.messages < old.messages OR new.records < old.records)
+                    """),
             arguments: [
                 "domain": domain, "first": days.lowerBound.number, "last": days.upperBound.number, "old": old, "new": new,
             ])
-        return try missing == false && isLarger(new, than: old, domain: domain, window, orEquals: orEquals)
-    }
-
-    /// Whether the new report says more than the counted one, and on each day of a long window has all of its sources: rounding may leave a
-    /// source without a share on a day. Two reports of the same records differ in their policy only; the first stays.
-    private func isLarger(
-        _ new: Int64, than old: Int64, domain: Int64, _ window: ReportWindow, orEquals: Bool
-    ) throws -> Bool {
-        let days = window.days
-        let sums = """
-            SELECT coalesce(sum(messages), 0), count(DISTINCT sequence) FROM records
-            WHERE domain_id = ? AND counted_as IN (0, 1, 2) AND day BETWEEN ? AND ? AND report_id = ?
-            """
-        func sum(_ id: Int64) throws -> (Int, Int) {
-            let arguments: StatementArguments = [domain, days.lowerBound.number, days.upperBound.number, id]
-            guard let row = try Row.fetchOne(db, sql: sums, arguments: arguments) else { return (0, 0) }
-            return (row[0], row[1])
-        }
-        let (newSum, oldSum) = try (sum(new), sum(old))
-        guard newSum > oldSum || orEquals && newSum == oldSum else { return false }
+        guard missing == false else { return false }
         guard window.isSpread else { return true }
+        // On each day of a long window it must have all of the sources: rounding may leave one without a share on a day.
         let lost = try Bool.fetchOne(
-            db,
-            sql: """
-                SELECT EXISTS (
-                    SELECT day, source FROM records
-                    WHERE domain_id = :domain AND counted_as IN (0, 1, 2) AND day BETWEEN :first AND :last AND report_id = :old AND messages > 0
-                    EXCEPT
-                    SELECT day, source FROM records
-                    WHERE domain_id = :domain AND counted_as IN (0, 1, 2) AND day BETWEEN :first AND :last AND report_id = :new AND messages > 0)
-                """,
+            db.cachedStatement(
+                sql: """
+                    WITH \(Self.daysSQL)
+                    SELECT EXISTS (
+                        SELECT day, source FROM records
+                        WHERE domain_id = :domain AND counted_as IN (0, 1, 2) AND day IN (SELECT day FROM days) AND report_id = :old
+                            AND messages > 0
+                        EXCEPT
+                        SELECT day, source FROM records
+                        WHERE domain_id = :domain AND counted_as IN (0, 1, 2) AND day IN (SELECT day FROM days) AND report_id = :new
+                            AND messages > 0)
+                    """),
             arguments: [
                 "domain": domain, "first": days.lowerBound.number, "last": days.upperBound.number, "old": old, "new": new,
             ])
         return lost == false
+    }
+
+    /// Whether a report speaks of more messages than the other. Two reports of the same records differ in their policy only; the first stays.
+    private func isLarger(_ new: Int64, than old: Int64, orEquals: Bool) throws -> Bool {
+        let statement = try db.cachedStatement(
+            sql: "SELECT n.messages - o.messages FROM reports n, reports o WHERE n.id = ? AND o.id = ? AND n.records >= o.records")
+        guard let more = try Int.fetchOne(statement, arguments: [new, old]) else { return false }
+        return more > 0 || orEquals && more == 0
     }
 
     /// Takes a stored report into the figures, or out of them.
@@ -136,9 +141,10 @@ extension ReportWriter {
         try addRollups(of: id, domain: domain, days, countedAs: present, sign: isCounted ? 1 : -1)
         try db.execute(
             sql: """
+                WITH \(Self.daysSQL)
                 UPDATE records SET counted_as = \(isCounted ? "(dkim = 0 AND spf = 0)" : "2")
-                WHERE domain_id = ? AND counted_as \(present) AND day BETWEEN ? AND ? AND report_id = ?
-                """, arguments: [domain, days.lowerBound.number, days.upperBound.number, id])
+                WHERE domain_id = :domain AND counted_as \(present) AND day IN (SELECT day FROM days) AND report_id = :id
+                """, arguments: ["domain": domain, "first": days.lowerBound.number, "last": days.upperBound.number, "id": id])
         try db.execute(sql: "UPDATE reports SET is_counted = ? WHERE id = ?", arguments: [isCounted, id])
         // Verdicts are made of sums, and what made a flow broad or old cannot be taken out of them.
         if !isCounted { try db.execute(sql: "UPDATE verdict_state SET is_stale = 1 WHERE report_id >= ?", arguments: [id]) }
@@ -150,9 +156,11 @@ extension ReportWriter {
         let rows = try Row.fetchCursor(
             db,
             sql: """
+                WITH \(Self.daysSQL)
                 SELECT day, source, messages, disposition, dkim, spf, sequence FROM records
-                WHERE domain_id = ? AND counted_as \(countedAs) AND day BETWEEN ? AND ? AND report_id = ? ORDER BY sequence, day
-                """, arguments: [domain, days.lowerBound.number, days.upperBound.number, id])
+                WHERE domain_id = :domain AND counted_as \(countedAs) AND day IN (SELECT day FROM days) AND report_id = :id
+                ORDER BY sequence, day
+                """, arguments: ["domain": domain, "first": days.lowerBound.number, "last": days.upperBound.number, "id": id])
         var lastSequence: Int?
         while let row = try rows.next() {
             guard let source = try row.address(1), let disposition = AppliedDisposition(rawValue: row[3]) else { continue }

@@ -8,15 +8,6 @@ extension ReportWriter {
         return try Int64.fetchOne(db, sql: "SELECT id FROM mailboxes WHERE identifier = ?", arguments: [identifier]) ?? 0
     }
 
-    /// The messages of a mailbox that need not be read again: all but the deferred ones.
-    public func knownMessages(mailbox: Int64) throws -> Set<String> {
-        let sql = "SELECT key FROM messages WHERE mailbox_id = ? AND outcome <> \(MessageOutcome.deferred.rawValue)"
-        var known = Set<String>()
-        let keys = try String.fetchCursor(db, sql: sql, arguments: [mailbox])
-        while let key = try keys.next() { known.insert(key) }
-        return known
-    }
-
     /// Removes the deferred messages of a mailbox that `run`, which has tried all that are there, has not met: they are gone.
     ///
     /// - Parameter family: how the identifiers of this mailbox begin that it had before it was made anew: nothing of those is there any more.

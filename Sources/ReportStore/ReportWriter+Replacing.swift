@@ -62,6 +62,11 @@ struct ReplacedReports {
     var domains: Set<Int64> = []
     /// Whether any report was replaced.
     var isChanged = false
+    /// The lowest number of a report that was there before and counts otherwise, or says other things, than it did.
+    private(set) var lowest: Int64?
+
+    /// A stored report counts otherwise, or says other things.
+    mutating func note(_ id: Int64) { lowest = min(lowest ?? id, id) }
 }
 
 extension ReportWriter {
@@ -136,7 +141,7 @@ extension ReportWriter {
     /// Puts a report in the place of an older reading of its document, under the same number.
     public func replace(_ old: StoredReport, with report: ParsedReport, _ batches: [RecordBatch]) throws -> Replacement {
         guard try makeRoom(old, for: report) else { return .duplicate }
-        try start(report.header, rivals: [], isStreamed: false, replacing: old)
+        try start(report.header, hasRivals: false, isStreamed: false, replacing: old)
         for batch in batches { try append(batch) }
         return try settle(old, report)
     }
@@ -150,9 +155,13 @@ extension ReportWriter {
             try addRollups(of: old.id, domain: old.domain, days, countedAs: "IN (0, 1)", sign: -1)
         }
         try db.execute(
-            sql: "DELETE FROM records WHERE domain_id = ? AND counted_as IN (0, 1, 2) AND day BETWEEN ? AND ? AND report_id = ?",
-            arguments: [old.domain, days.lowerBound.number, days.upperBound.number, old.id])
+            sql: """
+                WITH \(Self.daysSQL)
+                DELETE FROM records
+                WHERE domain_id = :domain AND counted_as IN (0, 1, 2) AND day IN (SELECT day FROM days) AND report_id = :id
+                """, arguments: ["domain": old.domain, "first": days.lowerBound.number, "last": days.upperBound.number, "id": old.id])
         try db.execute(sql: "DELETE FROM reports WHERE id = ?", arguments: [old.id])
+        replaced.note(old.id)
         note(old.domain, days)
         recordsInTransaction += old.records
         guard try isDuplicate(report) else { return true }
@@ -167,7 +176,7 @@ extension ReportWriter {
     /// Starts a large report in the place that `makeRoom` made. To be ended by `closeReplacement`, or by `abandonReport`.
     public func openReplacement(_ old: StoredReport, _ header: ReportHeader) throws {
         try db.execute(sql: "SAVEPOINT report")
-        try start(header, rivals: [], isStreamed: true, replacing: old)
+        try start(header, hasRivals: false, isStreamed: true, replacing: old)
     }
 
     /// Ends it.
@@ -190,7 +199,7 @@ extension ReportWriter {
         return .replaced
     }
 
-    private func note(_ domain: Int64, _ days: ClosedRange<Day>) {
+    func note(_ domain: Int64, _ days: ClosedRange<Day>) {
         replaced.isChanged = true
         for day in days { replaced.days.insert(ReplacedReports.DayKey(domain: domain, day: day.number)) }
     }
@@ -199,30 +208,15 @@ extension ReportWriter {
         let rows = try Row.fetchCursor(
             db,
             sql: """
-                SELECT day, source FROM records WHERE domain_id = ? AND counted_as IN (0, 1) AND day BETWEEN ? AND ? AND report_id = ?
-                """, arguments: [domain, days.lowerBound.number, days.upperBound.number, id])
+                WITH \(Self.daysSQL)
+                SELECT day, source FROM records
+                WHERE domain_id = :domain AND counted_as IN (0, 1) AND day IN (SELECT day FROM days) AND report_id = :id
+                """, arguments: ["domain": domain, "first": days.lowerBound.number, "last": days.upperBound.number, "id": id])
         var places: Set<ReplacedReports.Place> = []
         while let row = try rows.next() {
             if let source = try row.address(1) { places.insert(ReplacedReports.Place(source: source, day: row[0])) }
         }
         return places
-    }
-
-    /// Decides anew which report of an identity counts, as if they had just come in the order of their numbers
-    /// (docs/decisions/0005-conflicts.md).
-    func settleIdentity(_ domain: Int64, _ reporter: Int64, _ header: ReportHeader) throws {
-        // Without an id the content is part of the identity, so there is no conflict.
-        guard !header.reportID.isEmpty, try !isForeign(domain) else { return }
-        let rivals = try rivals(of: header, domain: domain, reporter: reporter)
-        var counted: [Contender] = []
-        for rival in rivals { counted = try contend(rival.contender, counted, domain, header) }
-        let days = header.window.days
-        for rival in rivals {
-            guard rival.isCounted != counted.contains(where: { $0.id == rival.id }) else { continue }
-            if rival.isCounted { replaced.domains.insert(domain) }
-            try setCounted(!rival.isCounted, rival.id, domain: domain, days)
-            note(domain, days)
-        }
     }
 
     /// Puts right what sums cannot say. The sums themselves are written.
@@ -249,7 +243,10 @@ extension ReportWriter {
             }
         }
         for domain in replaced.domains.sorted() { try rebuild.all(of: domain) }
-        try db.execute(sql: "UPDATE verdict_state SET is_stale = 1")
+        // What verdicts never knew makes none of them stale.
+        if let lowest = replaced.lowest {
+            try db.execute(sql: "UPDATE verdict_state SET is_stale = 1 WHERE report_id >= ?", arguments: [lowest])
+        }
         replaced = ReplacedReports()
     }
 

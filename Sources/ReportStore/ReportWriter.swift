@@ -15,7 +15,8 @@ public final class ReportWriter {
     private let insertReport: HotStatement
     let insertMessage: HotStatement
     private let insertRaw: HotStatement
-    private let findRival: HotStatement
+    let findRival: HotStatement
+    let findSame: HotStatement
     let setSettledStatement: HotStatement
     private var keptRaw: (message: Int64, attachment: Int, id: Int64)?
     private var nextReportID: Int64
@@ -29,13 +30,17 @@ public final class ReportWriter {
     /// Of names that are no domains.
     var establishedVoices: [String: [EstablishedVoice]] = [:]
 
+    /// Bounds on what one report adds to the tables that only grow.
+    public var novelty = NoveltyLimits()
+
     /// A report whose records are arriving.
     struct OpenReport {
         var id: Int64
         var reporter: Int64
         var domain: Int64
         var header: ReportHeader
-        var rivals: [Rival]
+        /// Others of its identity are there.
+        var hasRivals: Bool
         var countsNow: Bool
         /// It is about a domain of others, and in no figure.
         var isForeign: Bool
@@ -44,19 +49,12 @@ public final class ReportWriter {
         /// Its records may still be taken back, so its sums are kept apart until it is closed.
         var isStreamed: Bool
         var rollups = Rollups()
+        /// What there was of names and sets when it began, and hashes of its sources: for `novelty`.
+        var (newNames, newSets) = (0, 0)
+        var sources: Set<Int> = []
         var passed = 0
         var extraRows = 0
         var oddWords: [OddWord] = []
-    }
-
-    /// A stored report of the same identity.
-    struct Rival {
-        var id: Int64
-        var digest: ContentDigest
-        var isCounted: Bool
-        var sender: ReportSender
-
-        var contender: Contender { Contender(id: id, rank: sender.standing, voice: sender.voice) }
     }
 
     /// Rows that the shares of one report's long window may need beyond one for each record; after that a record falls on one day.
@@ -95,6 +93,12 @@ public final class ReportWriter {
         setSettledStatement = try HotStatement(db, "UPDATE messages SET is_settled = ? WHERE id = ?")
         findRival = try HotStatement(
             db, "SELECT 1 FROM reports WHERE domain_id = ? AND begin_utc = ? AND reporter_id = ? AND report_id = ? AND end_utc = ? LIMIT 1")
+        findSame = try HotStatement(
+            db,
+            """
+            SELECT id FROM reports
+            WHERE domain_id = ? AND begin_utc = ? AND reporter_id = ? AND report_id = ? AND end_utc = ? AND digest = ? ORDER BY id LIMIT 1
+            """)
         firstNewMessageID = try Int64.fetchOne(db, sql: "SELECT coalesce(max(id), 0) + 1 FROM messages") ?? 1
         nextReportID = try Int64.fetchOne(db, sql: "SELECT coalesce(max(id), 0) + 1 FROM reports") ?? 1
     }
@@ -176,39 +180,56 @@ public final class ReportWriter {
     public func store(_ report: ParsedReport, _ batches: [RecordBatch], origin: Origin) throws -> DocumentOutcome {
         var origin = origin
         origin.sender = try judged(origin.sender, report.header)
-        let rivals = try rivals(of: report.header)
-        if let known = rivals.first(where: { $0.digest == report.digest }) {
-            try improve(known, origin.sender, report.header, isContested: rivals.count > 1)
+        let identity = try identity(report.header)
+        let hasRivals = try hasRivals(identity)
+        if hasRivals, let known = try same(identity, report.digest) {
+            try improve(known, origin.sender, report.header)
             return .duplicate
         }
-        try start(report.header, rivals: report.header.reportID.isEmpty ? [] : rivals, isStreamed: false)
-        for batch in batches { try append(batch) }
-        return try finish(report, origin: origin)
+        // Without an id the content is part of the identity, so there is no conflict.
+        let isContested = hasRivals && !report.header.reportID.isEmpty
+        let mayBeUndone = isContested || novelty.mayBeExceeded(by: batches)
+        if mayBeUndone { try db.execute(sql: "SAVEPOINT report") }
+        try start(report.header, hasRivals: isContested, isStreamed: mayBeUndone)
+        do {
+            for batch in batches { try append(batch) }
+        } catch let excess as NoveltyExcess {
+            try abandonReport()
+            return .excessive(excess)
+        }
+        let outcome = try finish(report, origin: origin)
+        if case .surplus = outcome {
+            try abandonReport()
+        } else if mayBeUndone {
+            try db.execute(sql: "RELEASE report")
+        }
+        return outcome
     }
 
     /// Whether a report is stored already, which needs its identity and content only.
-    public func isDuplicate(_ report: ParsedReport) throws -> Bool {
-        try rivals(of: report.header).contains { $0.digest == report.digest }
-    }
+    public func isDuplicate(_ report: ParsedReport) throws -> Bool { try same(identity(report.header), report.digest) != nil }
 
     /// Starts a report whose records arrive in batches. Until `close` or `abandon`, nothing else may be stored.
     public func openReport(_ header: ReportHeader) throws {
         try db.execute(sql: "SAVEPOINT report")
-        try start(header, rivals: header.reportID.isEmpty ? [] : rivals(of: header), isStreamed: true)
+        try start(header, hasRivals: !header.reportID.isEmpty && hasRivals(identity(header)), isStreamed: true)
     }
 
-    /// Ends it. A duplicate leaves nothing behind.
+    /// Ends it. What is not to be kept leaves nothing behind.
     public func closeReport(_ report: ParsedReport, origin: Origin) throws -> DocumentOutcome {
         var origin = origin
         origin.sender = try judged(origin.sender, report.header)
-        let rivals = try rivals(of: report.header)
-        if let known = rivals.first(where: { $0.digest == report.digest }) {
+        if let known = try same(identity(report.header), report.digest) {
             try abandonReport()
-            try improve(known, origin.sender, report.header, isContested: rivals.count > 1)
+            try improve(known, origin.sender, report.header)
             return .duplicate
         }
         let outcome = try finish(report, origin: origin)
-        try db.execute(sql: "RELEASE report")
+        if case .surplus = outcome {
+            try abandonReport()
+        } else {
+            try db.execute(sql: "RELEASE report")
+        }
         return outcome
     }
 
@@ -220,46 +241,16 @@ public final class ReportWriter {
         interning.forget()
     }
 
-    func rivals(of header: ReportHeader) throws -> [Rival] {
-        try rivals(of: header, domain: interning.domain(header.policy.domain), reporter: interning.reporter(header.reporter))
-    }
-
-    /// The stored reports of an identity, in the order in which they came.
-    func rivals(of header: ReportHeader, domain: Int64, reporter: Int64) throws -> [Rival] {
-        // Nearly every report is new: whether there is any rival is asked in the cheapest way.
-        findRival.bind(1, domain)
-        findRival.bind(2, header.window.begin)
-        findRival.bind(3, reporter)
-        findRival.bind(4, header.reportID)
-        findRival.bind(5, header.window.end)
-        if try findRival.integer() == nil { return [] }
-        let rows = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT id, digest, is_counted, authenticity, mail_from_domain, (SELECT name FROM names WHERE id = voice_id), arrived_utc,
-                    sender_rank, email
-                FROM reports
-                WHERE domain_id = ? AND begin_utc = ? AND reporter_id = ? AND report_id = ? AND end_utc = ? ORDER BY id
-                """, arguments: [domain, header.window.begin, reporter, header.reportID, header.window.end])
-        return try rows.map { row in
-            var sender = ReportSender(authenticity: row[3], mailFromDomain: row[4], voice: row[5], arrivedAt: row[6], rank: row[7])
-            // Stored before voices were noted.
-            if sender.voice == nil, sender.authenticity != .mismatch {
-                sender.voice = Voice.name(author: sender.mailFromDomain, email: row[8], giver: giver)
-            }
-            return Rival(id: row[0], digest: try row.digest(1), isCounted: row[2], sender: sender)
-        }
-    }
-
-    func start(_ header: ReportHeader, rivals: [Rival], isStreamed: Bool, replacing: StoredReport? = nil) throws {
+    func start(_ header: ReportHeader, hasRivals: Bool, isStreamed: Bool, replacing: StoredReport? = nil) throws {
         let isForeign = ownDomains.isForeign(header.policy.domain)
         open = try OpenReport(
             id: replacing?.id ?? nextReportID, reporter: interning.reporter(header.reporter),
-            domain: interning.domain(header.policy.domain), header: header, rivals: rivals, countsNow: rivals.isEmpty && !isForeign,
-            isForeign: isForeign, replacing: replacing, isStreamed: isStreamed)
+            domain: interning.domain(header.policy.domain), header: header, hasRivals: hasRivals, countsNow: !hasRivals && !isForeign,
+            isForeign: isForeign, replacing: replacing, isStreamed: isStreamed, newNames: interning.newNames,
+            newSets: interning.newSets)
     }
 
-    /// Adds records to the report that was started.
+    /// Adds records to the report that was started. Throws `NoveltyExcess` when it brings too much that is new: then it is to be abandoned.
     public func append(_ batch: RecordBatch) throws {
         guard var report = open else { return }
         // Exclusive ownership while it changes; otherwise every change would copy its tables.
@@ -268,6 +259,7 @@ public final class ReportWriter {
         let names = try batch.names.map { try interning.name($0) }
         let authentications = try zip(batch.authentications, batch.authenticationDigests).map { try interning.authentication($0, $1) }
         let overrides = try batch.overrides.map { try interning.overrides($0) }
+        try novelty.check(batch, &report, interning)
         let policyDomain = try interning.name(report.header.policy.domain)
         func name(_ index: ReportRecord.Index) -> Int64? { index == ReportRecord.absent ? nil : names[Int(index)] }
         // Passed and failed records lie apart in the clustered table: two passes keep each insert beside the last one.
@@ -353,7 +345,7 @@ public final class ReportWriter {
             if report.isStreamed { try report.rollups.write(rollupStatements) }
             return .stored
         }
-        if report.rivals.isEmpty { return .stored }
+        if !report.hasRivals { return .stored }
         return try settleConflict(report, report.replacing.map(\.sender) ?? origin.sender)
     }
 
@@ -393,7 +385,7 @@ public final class ReportWriter {
         insert.bind(27, sender.mailFromDomain)
         insert.bind(28, try sender.voice.map { try interning.name($0) })
         insert.bind(29, sender.arrivedAt.map { Int64($0) })
-        insert.bind(30, sender.rank.map { Int64($0.rawValue) })
+        insert.bind(30, (report.replacing == nil ? sender.standing : sender.rank).map { Int64($0.rawValue) })
         try insert.run()
     }
 }

@@ -71,6 +71,18 @@ struct ContainmentTests {
         #expect(try refused(folder).map(\.code) == ["missing-field"])
     }
 
+    @Test("five of them among many cost five refusals, and no run")
+    func several() throws {
+        var documents: [String: Data] = [:]
+        for number in 0..<120 { documents[String(format: "%03d.xml", number)] = Data(sampleReport(id: "\(number)").utf8) }
+        for number in [7, 31, 32, 80, 118] { documents[String(format: "%03d-x.xml", number)] = Data(fault("crash")) }
+        let folder = try box(documents)
+        let answer = try ingest(folder).json(IngestAnswer.self)
+        #expect(answer.messages.stored == 120 && answer.messages.refused == 5)
+        #expect(try refused(folder).map(\.code) == Array(repeating: "parser-crash", count: 5))
+        #expect(!FileManager.default.fileExists(atPath: folder.path("dmarc.sqlite.reading")))
+    }
+
     @Test("while it is stored: the next run refuses it and stores the rest")
     func whileStored() throws {
         let folder = try box([

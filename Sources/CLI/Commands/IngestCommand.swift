@@ -103,7 +103,7 @@ struct IngestCommand: ContextCommand {
             session = current
             let isStream = target.isStream
             // What was read of a stream before it was to stop is stored: it is nowhere else.
-            var options = options(target, configuration, current.containment, context)
+            var options = options(target, configuration, current.containment, current.bytesBefore, context)
             options.readers = readers
             let ingest = Ingest(
                 store: current.store, options: options, progress: { meter.show($0) },
@@ -120,7 +120,7 @@ struct IngestCommand: ContextCommand {
                 failure = failure ?? explain(cause, context)
             }
         }
-        for target in targets where !StopRequest.wasMade {
+        for target in targets where !StopRequest.wasMade && tally.shortage == nil {
             guard target.isStream, case .path(let place) = target.place else {
                 try collect(target) { isKnown throws(MailError) in try target.open(context, configuration.limits.mail, isKnown) }
                 continue
@@ -135,7 +135,7 @@ struct IngestCommand: ContextCommand {
                     try stream.read()
                     if StopRequest.wasMade, !stream.hasMessages { break }
                     try collect(target) { isKnown in stream.round(isKnown: isKnown) }
-                } while !stream.isComplete
+                } while !stream.isComplete && tally.shortage == nil
             } catch let error as MailError {
                 failure = failure ?? explain(error, context)
             }
@@ -144,14 +144,15 @@ struct IngestCommand: ContextCommand {
         session?.end()
         // Whatever comes of the verdicts: what was stored is stored, and is said.
         defer { withExtendedLifetime(session) {} }
-        let refreshed = Result { if let session { try refreshVerdicts(session.store, configuration) } }
-        try report(tally, presentation, context)
-        try refreshed.get()
+        let told = Result { try report(tally, presentation, context) }
+        if let session { try refreshVerdicts(session.store, configuration, context) }
+        try told.get()
         if StopRequest.wasMade {
             context.say(
                 "dmarcstat: ended early by a signal: \(tally.seen) messages were handled. Next: run the same command again for the rest.")
             throw AlreadySaid(status: .tryAgain)
         }
+        try requireRoom(tally, path, context)
         if let failure { throw AlreadySaid(status: failure) }
         if failOn.contains(where: { $0.count(tally) > 0 }) { throw AlreadySaid(status: .condition) }
         if tally.messages[.deferred, default: 0] > tally.aheadOfClock { throw AlreadySaid(status: .inputOutput) }
@@ -161,14 +162,17 @@ struct IngestCommand: ContextCommand {
     }
 
     /// What the new reports say about who is who. Left to the next run when this one is to stop.
-    private func refreshVerdicts(_ store: ReportStore, _ configuration: Configuration) throws {
+    private func refreshVerdicts(_ store: ReportStore, _ configuration: Configuration, _ context: Context) throws {
         guard !StopRequest.wasMade else { return }
         // Mails and documents are done with: what they took is not to stand beside what the verdicts need. The pages that SQLite keeps lie
         // between what was freed, and hold it.
         store.releaseMemory()
         dmarcstat_give_memory_back()
         let refresh = VerdictRefresh(suffixFile: configuration.publicSuffixList)
-        if try refresh.isNeeded(store) { _ = try refresh.run(store) }
+        guard try refresh.isNeeded(store) else { return }
+        LastWords.verdicts(store.path, context)
+        _ = try refresh.run(store)
+        LastWords.none(context)
     }
 
     /// A machine that lost its time, as many without a battery do when they start, would refuse every report for good as one of the future.
@@ -178,6 +182,22 @@ struct IngestCommand: ContextCommand {
             "dmarcstat: the clock of this machine says \(isoDay(Day(containing: context.now).number) ?? "nothing that is a date"), when there was"
                 + " no DMARC: every report would be refused as one of the future. Nothing was read. Next: set the clock, and run the same"
                 + " command again.")
+        throw AlreadySaid(status: .tryAgain)
+    }
+
+    /// What would not fit is left where it is, before the disk is full for everybody else.
+    private func requireRoom(_ tally: Tally, _ path: String, _ context: Context) throws {
+        switch tally.shortage {
+        case nil: return
+        case .disk(let free):
+            context.say(
+                "dmarcstat: \(path): disk-full: \(free >> 20) MiB are free on its disk, fewer than limits.free_bytes; \(tally.seen) messages were"
+                    + " handled before. Next: make room, and run the same command again for the rest.")
+        case .run(let grown):
+            context.say(
+                "dmarcstat: \(path): run-full: it has grown by \(grown >> 20) MiB in this run, as much as limits.run_bytes; \(tally.seen) messages"
+                    + " were handled. Next: look at what came (dmarcstat status), and run the same command again for the rest.")
+        }
         throw AlreadySaid(status: .tryAgain)
     }
 
@@ -256,7 +276,9 @@ struct IngestCommand: ContextCommand {
             afterOther: afterOther?.action ?? configured.afterOther)
     }
 
-    private func options(_ target: MailboxTarget, _ configuration: Configuration, _ containment: Containment?, _ context: Context)
+    private func options(
+        _ target: MailboxTarget, _ configuration: Configuration, _ containment: Containment?, _ bytesBefore: Int, _ context: Context
+    )
         -> IngestOptions
     {
         var options = configuration.ingestOptions(now: context.now)
@@ -268,6 +290,7 @@ struct IngestCommand: ContextCommand {
         options.standardInput = context.standardInput
         options.doubtsClock = !trustClock
         options.containment = containment
+        options.databaseBytesBefore = bytesBefore
         return options
     }
 

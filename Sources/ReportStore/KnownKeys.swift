@@ -1,0 +1,71 @@
+import GRDB
+import GRDBSQLite
+
+/// The keys of messages that the ledger knows, 16 bytes for each at most: half a million mails are known where nothing is new.
+///
+/// Of each key it keeps a hash of 64 bits, with another seed in every process. A new message whose hash is that of another one, which happens
+/// once in 10^13 mails beside a million, is read by the next run.
+public struct KnownKeys: Sendable {
+    private var hashes: [UInt64]
+
+    /// None.
+    public init() { hashes = [] }
+
+    /// Question: the keys of a mailbox. Unit: one row a message. Index: the unique index of `messages`, which has all that is asked for.
+    static let keysSQL = "SELECT key FROM messages WHERE mailbox_id = ?"
+    /// Question: those that are to be tried again. Unit: one row a message. Index: `messages_deferred`.
+    static let deferredSQL = "SELECT key FROM messages WHERE mailbox_id = ? AND outcome = \(MessageOutcome.deferred.rawValue)"
+
+    init(_ db: Database, mailbox: Int64) throws {
+        let deferred = try Set(String.fetchAll(db, sql: Self.deferredSQL, arguments: [mailbox]))
+        let size = try Int.fetchOne(db, sql: "SELECT count(*) FROM messages WHERE mailbox_id = ?", arguments: [mailbox]) ?? 0
+        hashes = []
+        guard size > deferred.count else { return }
+        // At most three quarters of it are filled.
+        var slots = 1024
+        while slots * 3 < size * 4 { slots *= 2 }
+        hashes = [UInt64](repeating: 0, count: slots)
+        let statement = try db.cachedStatement(sql: Self.keysSQL)
+        let handle = statement.sqliteStatement
+        sqlite3_reset(handle)
+        defer { sqlite3_reset(handle) }
+        sqlite3_bind_int64(handle, 1, mailbox)
+        while true {
+            let code = sqlite3_step(handle)
+            guard code == SQLITE_ROW else {
+                guard code == SQLITE_DONE else { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }
+                return
+            }
+            let start = sqlite3_column_text(handle, 0)
+            let bytes = UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, 0)))
+            if !deferred.isEmpty, deferred.contains(String(decoding: bytes, as: UTF8.self)) { continue }
+            insert(Self.hash(bytes))
+        }
+    }
+
+    /// Whether the ledger knows the message of a key.
+    public func contains(_ key: String) -> Bool {
+        guard !hashes.isEmpty else { return false }
+        var key = key
+        let hash = key.withUTF8 { Self.hash(UnsafeRawBufferPointer($0)) }
+        var place = Int(truncatingIfNeeded: hash) & (hashes.count - 1)
+        while hashes[place] != 0 {
+            if hashes[place] == hash { return true }
+            place = (place + 1) & (hashes.count - 1)
+        }
+        return false
+    }
+
+    private mutating func insert(_ hash: UInt64) {
+        var place = Int(truncatingIfNeeded: hash) & (hashes.count - 1)
+        while hashes[place] != 0, hashes[place] != hash { place = (place + 1) & (hashes.count - 1) }
+        hashes[place] = hash
+    }
+
+    /// Never 0, which stands for nothing.
+    private static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+        var hasher = Hasher()
+        hasher.combine(bytes: bytes)
+        return UInt64(bitPattern: Int64(hasher.finalize())) | 1
+    }
+}
