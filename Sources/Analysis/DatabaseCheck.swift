@@ -14,6 +14,8 @@ public struct DatabaseFinding: Hashable, Sendable {
         case references
         /// What each run counted is what the ledger has.
         case ledger
+        /// The records, results and days of each report are those of its digest and window.
+        case contents
         /// What each report says of itself is what its records add up to.
         case reports
         /// The figures by day are the sums of the records.
@@ -30,6 +32,8 @@ public struct DatabaseFinding: Hashable, Sendable {
         case dailyVerdicts = "daily-verdicts"
         /// The packed records are the records.
         case packedRecords = "packed-records"
+        /// What is derived of all reports is what is derived of them anew.
+        case knowledge
         /// The size of the write-ahead log.
         case log
     }
@@ -74,9 +78,10 @@ public struct DatabaseCheck: Sendable {
         let schema = try reading(store, "doctor") { try Self.schema($0) }
         guard schema.isFine else { return [integrity, schema] }
         let verdictsLag = try VerdictRefresh(suffixFile: suffixFile).isNeeded(store)
-        return try reading(store, "doctor") { db in
+        var findings = try reading(store, "doctor") { db in
             var findings = [integrity, schema, try Self.references(db)]
             findings.append(try Self.compared(db, .ledger, Self.ledgerSQL))
+            findings.append(Self.contents(try ContentCheck(db).run()))
             findings.append(try Self.compared(db, .reports, Self.reportsSQL))
             findings.append(try Self.compared(db, .daily, Self.dailySQL))
             findings.append(try Self.dailySources(db))
@@ -87,8 +92,37 @@ public struct DatabaseCheck: Sendable {
                 findings.append(try Self.compared(db, .dailyVerdicts, Self.dailyVerdictsSQL))
                 findings.append(try Self.packedRecords(db))
             }
-            findings.append(DatabaseFinding(check: .log, examined: store.logBytes, wrong: 0))
             return findings
+        }
+        // Of damaged facts nothing is to be derived.
+        if !verdictsLag, findings.allSatisfy({ $0.isFine }) {
+            findings.append(
+                try DerivedCheck.find(store, suffixFile: suffixFile)
+                    ?? DatabaseFinding(check: .knowledge, examined: 0, wrong: 0, example: "no room for a copy"))
+        }
+        findings.append(DatabaseFinding(check: .log, examined: store.logBytes, wrong: 0))
+        return findings
+    }
+
+    private static func contents(_ damage: ContentDamage) -> DatabaseFinding {
+        let example =
+            damage.reports.min().map { "report \($0)" } ?? damage.sets.min().map { "set of results \($0)" }
+            ?? (damage.strayRows > 0 ? "\(damage.strayRows) records on days of no report of theirs" : nil)
+        return DatabaseFinding(
+            check: .contents, examined: damage.examinedReports, wrong: damage.reports.count + damage.sets.count + damage.strayRows,
+            example: example)
+    }
+
+    /// What `integrity_check` finds that cannot be made anew from other rows: damaged pages. Rows that break a rule of their table, and indexes that
+    /// are not those of their rows, can.
+    public static func damagedPage(_ store: ReportStore) throws(AnalysisError) -> String? {
+        let mendable = ["CHECK constraint failed in ", "NULL value in ", "wrong # of entries in index ", "non-unique entry in index "]
+        return try reading(store, "doctor") { db in
+            try String.fetchAll(db, sql: "PRAGMA integrity_check(1000)").flatMap { $0.split(separator: "\n").map(String.init) }.first {
+                line in
+                line != "ok" && !mendable.contains { line.hasPrefix($0) }
+                    && !(line.hasPrefix("row ") && line.contains(" missing from index "))
+            }
         }
     }
 
@@ -132,12 +166,15 @@ public struct DatabaseCheck: Sendable {
     }
 
     private static func schema(_ db: Database) throws -> DatabaseFinding {
-        let sql = "SELECT type || ' ' || name FROM sqlite_schema WHERE name NOT LIKE 'sqlite%'"
+        let sql = "SELECT type || ' ' || name || ': ' || coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite%'"
         let found = Set(try String.fetchAll(db, sql: sql))
         let wanted = Set(try ReportStore(path: ":memory:", access: .readWrite).reader.read { try String.fetchAll($0, sql: sql) })
         let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        // One that is another than it should be is missing, and one too many.
         let missing = wanted.subtracting(found).sorted()
-        return DatabaseFinding(check: .schema, examined: version, wrong: missing.count, example: missing.first)
+        let foreign = found.subtracting(wanted).sorted()
+        let example = missing.first.map { "no " + $0.prefix { $0 != ":" } } ?? foreign.first.map { "a foreign " + $0.prefix { $0 != ":" } }
+        return DatabaseFinding(check: .schema, examined: version, wrong: max(missing.count, foreign.count), example: example)
     }
 
     // MARK: - Figures

@@ -56,16 +56,33 @@ public struct Reprocess: Sendable {
 
     private let store: ReportStore
     private let options: IngestOptions
+    private let repair: Repair?
     private let shouldStop: @Sendable () -> Bool
+
+    /// What is known to be damaged.
+    public struct Repair: Sendable {
+        /// Reports that are replaced by what their documents say, whatever their digests say.
+        public var reports: Set<Int64>
+        /// Whether records lie where no window has them.
+        public var hasStrayRows: Bool
+
+        /// Both.
+        public init(reports: Set<Int64>, hasStrayRows: Bool) {
+            self.reports = reports
+            self.hasStrayRows = hasStrayRows
+        }
+    }
 
     /// - Parameters:
     ///   - options: the limits, the present, and how much waits for a commit.
+    ///   - repair: what is damaged; then no report takes the place of another.
     ///   - shouldStop: when true, what was begun is committed and nothing more is read.
-    public init(store: ReportStore, options: IngestOptions, shouldStop: @escaping @Sendable () -> Bool = { false }) {
+    public init(store: ReportStore, options: IngestOptions, repair: Repair? = nil, shouldStop: @escaping @Sendable () -> Bool = { false }) {
         self.store = store
         var options = options
         options.keepsRaw = false
         self.options = options
+        self.repair = repair
         self.shouldStop = shouldStop
     }
 
@@ -82,7 +99,7 @@ public struct Reprocess: Sendable {
             try store.write { writer in
                 writer.giver = options.givers()
                 if !isDryRun { try writer.adopt(options.ownDomains) }
-                let pass = ReprocessPass(writer, options, Self.mailDeviations, isDryRun: isDryRun)
+                let pass = ReprocessPass(writer, options, Self.mailDeviations, repair, isDryRun: isDryRun)
                 do {
                     var last: Int64? = 0
                     while let after = last, !shouldStop() {
@@ -107,14 +124,16 @@ private final class ReprocessPass {
     private let writer: ReportWriter
     private let options: IngestOptions
     private let mailDeviations: Deviations
+    private let repair: Reprocess.Repair?
     private let isDryRun: Bool
     private let reader: MessageReader
     private var isInTransaction = false
 
-    init(_ writer: ReportWriter, _ options: IngestOptions, _ mailDeviations: Deviations, isDryRun: Bool) {
+    init(_ writer: ReportWriter, _ options: IngestOptions, _ mailDeviations: Deviations, _ repair: Reprocess.Repair?, isDryRun: Bool) {
         self.writer = writer
         self.options = options
         self.mailDeviations = mailDeviations
+        self.repair = repair
         self.isDryRun = isDryRun
         reader = MessageReader(options: options)
     }
@@ -169,7 +188,14 @@ private final class ReprocessPass {
             }
             var new = reading.document.report
             new.deviations = new.deviations.subtracting(mailDeviations).union(report.deviations.intersection(mailDeviations))
-            let differences = try differences(report, new, reading.words)
+            // Another report's document may have got into the place of its own.
+            if repair != nil, report.digest != new.digest, !Self.isSameIdentity(report.header, new.header) {
+                outcome.refused += 1
+                note(report, ["its document holds another report"], code: "other-report")
+                continue
+            }
+            var differences = try differences(report, new, reading.words)
+            if repair?.reports.contains(report.id) == true { differences.append("damage") }
             guard !differences.isEmpty else {
                 outcome.same += 1
                 continue
@@ -268,6 +294,7 @@ private final class ReprocessPass {
             try writer.begin()
             isInTransaction = true
         }
+        if repair?.hasStrayRows == true { try writer.clearRecords(of: old.id) }
         guard let number = reading.streamed else { return try writer.replace(old, with: new, reading.document.batches) }
         guard try writer.makeRoom(old, for: new) else { return .duplicate }
         return try writeLarge(old, new, number, bytes)

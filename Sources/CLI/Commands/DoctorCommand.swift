@@ -12,15 +12,17 @@ import ReportStore
 struct DoctorCommand: ContextCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Check configuration, database and each mailbox; nothing is changed.",
+        abstract: "Check configuration, database and each mailbox; nothing is changed without --repair.",
         discussion: """
             EXAMPLES:
               dmarcstat doctor
               dmarcstat doctor --database                  the usual database in depth
               dmarcstat doctor --database dmarc.sqlite     this one in depth
               dmarcstat doctor --config /etc/dmarcstat.toml --format json
+              dmarcstat doctor --repair --database dmarc.sqlite
 
-            With --database every figure is computed anew and compared with what the database keeps; it reads the whole file.
+            With --database every report is compared with its digest and its document, and every figure with what it is computed from; it reads
+            the whole file, and derives verdicts anew in a copy.
             The exit code is that of the first check that failed.
             """)
 
@@ -28,6 +30,11 @@ struct DoctorCommand: ContextCommand {
 
     @Flag(name: .long, help: "Check the database in depth; so does --database, with or without a file.")
     var inDepth = false
+
+    @Flag(
+        name: .long,
+        help: "Make the database right first: reports from the documents that were kept, all figures from them; a backup is made before.")
+    var repair = false
 
     @OptionGroup var output: OutputOptions
 
@@ -70,7 +77,9 @@ struct DoctorCommand: ContextCommand {
         if let kernel = context.kernel {
             findings.append(DoctorFinding(subject: "system", check: "confinement", found: kernel.found, next: kernel.next, status: .done))
         }
-        findings += try databaseFindings(database.path(context), configuration)
+        let path = try database.path(context)
+        if repair { findings += try repairFindings(path, configuration, context) }
+        findings += try databaseFindings(path, configuration, context)
         let supply = SecretSupply(context)
         for mailbox in configuration.mailboxes {
             for target in MailboxTarget.all(of: mailbox, configuration.limits.mail, secret: supply.secret) {
@@ -87,13 +96,27 @@ struct DoctorCommand: ContextCommand {
         }
     }
 
-    private func databaseFindings(_ path: String, _ configuration: Configuration) throws -> [DoctorFinding] {
+    /// Repairs the database, and says what was done, or why nothing was.
+    private func repairFindings(_ path: String, _ configuration: Configuration, _ context: Context) throws -> [DoctorFinding] {
+        // A mistyped path makes no database.
+        _ = try ReportStore(path: path, access: .readOnly)
+        let lock = try StoreLock(database: path, waitSeconds: 10)
+        defer { extendLifetime(lock) }
+        let store = try ReportStore(path: path, access: .readWrite)
+        let outcome = try DatabaseRepair.run(store, configuration, now: context.now)
+        return [DoctorFinding(subject: "database", check: "repair", found: outcome.words, status: .done)]
+    }
+
+    /// Keeps the lock until here.
+    private func extendLifetime(_ lock: borrowing StoreLock) {}
+
+    private func databaseFindings(_ path: String, _ configuration: Configuration, _ context: Context) throws -> [DoctorFinding] {
         do {
             let store = try ReportStore(path: path, access: .readOnly)
-            let isInDepth = inDepth || database.database != nil
+            let isInDepth = inDepth || repair || database.database != nil
             let hint = isInDepth ? "" : "; doctor --database checks it in depth"
             return [DoctorFinding(subject: "database", check: "open", found: path + hint, status: .done)] + deferredFindings(store)
-                + (isInDepth ? try DatabaseDoctor.findings(store, suffixFile: configuration.publicSuffixList) : [])
+                + (isInDepth ? try DatabaseDoctor.findings(store, configuration, now: context.now) : [])
         } catch let error as StoreError {
             // Whoever asks for the check of a database, and of nothing else, means one that is there. Beside mailboxes it may be
             // the setup that is tried, before the first ingest.
