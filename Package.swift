@@ -85,6 +85,7 @@ let package = Package(
             name: "IngestTests",
             dependencies: [
                 "Ingest", "ReportStore", "Analysis", "DMARC", "Mail", "Unpacking", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -24,6 +24,7 @@ column
 function
 Witnesses.kept("messages")
 Witnesses.condition
+NewRecords.columns
 Self.identitySQL
 Self.daysSQL
 condition

@@ -91,7 +91,9 @@ struct PackedRecord {
 struct PackedRecords {
     /// Question: does every counted record stand in `packed_records`. Unit: at most one row. Index: rowids.
     static let currentSQL = """
-        SELECT 1 FROM verdict_state WHERE id = 1 AND is_stale = 0 AND report_id = (SELECT max(id) FROM reports)
+        SELECT 1 FROM verdict_state
+        WHERE id = 1 AND is_stale = 0 AND report_id = (SELECT max(id) FROM reports)
+            AND NOT EXISTS (SELECT 1 FROM recounted_reports WHERE report_id > 0)
         """
 
     /// Question: the records of some days. Unit: one row a piece. Index: primary key of `packed_records`, one contiguous range.

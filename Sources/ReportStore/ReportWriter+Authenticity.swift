@@ -15,15 +15,16 @@ extension ReportWriter {
         }
         // Another copy never makes a report older.
         let arrived = old.arrivedAt.map { max($0, sender.arrivedAt ?? $0) } ?? sender.arrivedAt
+        // What was learned from it, or not, is to be learned anew; so is how long its voice is known.
+        func day(_ arrived: Int?) -> Int { (arrived ?? header.window.end) / 86400 }
+        if old.voice != sender.voice || Self.isWitness(old) != Self.isWitness(sender) || day(old.arrivedAt) != day(arrived) {
+            try noteForVerdicts(stored.id)
+        }
         try db.execute(
             sql: "UPDATE reports SET authenticity = ?, mail_from_domain = ?, voice_id = ?, arrived_utc = ?, sender_rank = ? WHERE id = ?",
             arguments: [
                 sender.authenticity, sender.mailFromDomain, sender.voice.map { try interning.name($0) }, arrived, sender.rank, stored.id,
             ])
-        // What was learned from it, or not, is to be learned anew.
-        if old.voice != sender.voice || Self.isWitness(old) != Self.isWitness(sender) {
-            try db.execute(sql: "UPDATE verdict_state SET is_stale = 1 WHERE report_id >= ?", arguments: [stored.id])
-        }
         // It may have lost against a forgery, or have let one stand beside it.
         try settleAlone(stored.id, sender, header)
     }

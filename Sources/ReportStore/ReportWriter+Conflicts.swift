@@ -137,6 +137,7 @@ extension ReportWriter {
 
     /// Takes a stored report into the figures, or out of them.
     func setCounted(_ isCounted: Bool, _ id: Int64, domain: Int64, _ days: ClosedRange<Day>) throws {
+        try noteForVerdicts(id)
         let present = isCounted ? "= 2" : "IN (0, 1)"
         try addRollups(of: id, domain: domain, days, countedAs: present, sign: isCounted ? 1 : -1)
         try db.execute(
@@ -146,8 +147,18 @@ extension ReportWriter {
                 WHERE domain_id = :domain AND counted_as \(present) AND day IN (SELECT day FROM days) AND report_id = :id
                 """, arguments: ["domain": domain, "first": days.lowerBound.number, "last": days.upperBound.number, "id": id])
         try db.execute(sql: "UPDATE reports SET is_counted = ? WHERE id = ?", arguments: [isCounted, id])
-        // Verdicts are made of sums, and what made a flow broad or old cannot be taken out of them.
-        if !isCounted { try db.execute(sql: "UPDATE verdict_state SET is_stale = 1 WHERE report_id >= ?", arguments: [id]) }
+    }
+
+    /// A stored report will count otherwise from now on, or be somebody else's word. What verdicts know of it is noted, once: the next refresh takes
+    /// it out of them, and judges what it touches again. What they never knew makes nothing stale.
+    func noteForVerdicts(_ id: Int64) throws {
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT OR IGNORE INTO recounted_reports (report_id, was_counted, voice_id)
+                SELECT id, is_counted, iif(authenticity <> 1, NULL, voice_id) FROM reports
+                WHERE id = ? AND id <= (SELECT report_id FROM verdict_state WHERE id = 1)
+                """)
+        try statement.execute(arguments: [id])
     }
 
     /// Adds the rows of a stored report to the rollups, or takes them away. What replaces a report in a conflict has all of its sources

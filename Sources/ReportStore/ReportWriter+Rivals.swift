@@ -178,7 +178,6 @@ extension ReportWriter {
         let ids = Set(counted.map(\.id))
         for rival in rivals where rival.isCounted != ids.contains(rival.id) {
             if rival.isCounted { replaced.domains.insert(identity.domain) }
-            replaced.note(rival.id)
             try setCounted(!rival.isCounted, rival.id, domain: identity.domain, days)
             note(identity.domain, days)
         }

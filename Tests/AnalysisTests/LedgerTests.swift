@@ -11,13 +11,13 @@ struct LedgerTests {
         let facts = try FactsFixture(seed: 30, reports: 40)
         let queue = try DatabaseQueue(path: facts.path)
         try queue.write { db in
-            try db.execute(sql: "INSERT INTO mailboxes VALUES (1, '/var/mail/dmarc')")
+            try db.execute(sql: "INSERT INTO mailboxes (id, identifier) VALUES (1, '/var/mail/dmarc')")
             try db.execute(
-                sql: "INSERT INTO runs VALUES (1, 100, 110, 9, 9, 0, 0, 0, 0, 0), (2, \(20699 * 86400), NULL, 30, 20, 4, 3, 2, 1, 0)")
+                sql: "INSERT INTO runs VALUES (1, 100, 110, 9, 9, 0, 0, 0, 0, 0, 0), (2, \(20699 * 86400), NULL, 30, 20, 4, 3, 2, 1, 0, 0)")
             for index in 0..<30 {
                 let outcome = index < 20 ? 1 : index < 24 ? 2 : index < 27 ? 3 : index < 29 ? 4 : 5
                 try db.execute(
-                    sql: "INSERT INTO messages VALUES (?, 1, ?, 2, ?, ?, 1)",
+                    sql: "INSERT INTO messages VALUES (?, 1, ?, 2, ?, ?, 1, NULL)",
                     arguments: [index + 1, "key-\(index)", (20670 + index) * 86400, outcome])
                 if outcome == 4 {
                     try db.execute(

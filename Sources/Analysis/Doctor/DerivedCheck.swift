@@ -59,6 +59,8 @@ enum DerivedCheck {
         _ stored: Database, _ fresh: Database, _ table: String, _ columns: String
     ) throws -> (rows: Int, wrong: Int) {
         let column = columns.split(separator: ", ").prefix(5).joined(separator: ", ")
+        // Whose a name is stays noted after the last flow of it is gone.
+        let isMemory = table == "organisation_names"
         let columns = columns.split(separator: ", ").map { "quote(\($0))" }.joined(separator: " || ',' || ")
         let sql = "SELECT \(columns) FROM \(table) ORDER BY \(column)"
         let (ours, theirs) = (try SQLRows(stored, sql), try SQLRows(fresh, sql))
@@ -81,7 +83,7 @@ enum DerivedCheck {
         let (tooMany, missing) = counts.values.reduce(into: (0, 0)) { sum, count in
             if count > 0 { sum.0 += count } else { sum.1 -= count }
         }
-        return (rows, max(1, tooMany, missing))
+        return (rows, isMemory ? missing : max(1, tooMany, missing))
     }
 
     /// A folder for the copy that nobody else can look into, removed with this.

@@ -74,23 +74,13 @@ final class History {
         guard sums.reporterBits != 0 else { return }
         if places.count >= Self.mostKept { try writePlaces() }
         if organisations.count >= Self.mostKept { try writeOrganisations() }
-        habits[key.domain, default: Habits()].add(sums, shape)
-        for signature in shape.own where shape.seal == .verified || shape.seal == .broken {
-            let place = Place(
-                selector: SelectorKey(domain: signature.domain, selector: signature.selector, policy: key.domain), beside: shape.beside,
-                isVerified: shape.seal == .verified)
+        if retaken?.domains.contains(key.domain) ?? true { habits[key.domain, default: Habits()].add(sums, shape) }
+        for place in Self.places(of: key, shape) where retaken?.places.contains(place) ?? true {
             places[place, default: FlowSums()].add(sums)
         }
-        for name in shape.foreignVerified {
-            let selector = SelectorKey(domain: name, selector: 0, policy: key.domain)
-            places[Place(selector: selector, beside: shape.beside, isVerified: true), default: FlowSums()].add(sums)
-        }
-        if case .aligned = shape.spf { return }
-        var names = shape.foreignVerified
-        if let name = shape.spfForeignPass, !names.contains(name) { names.append(name) }
+        var names = Self.names(of: shape)
+        if let retaken { names.removeAll { !retaken.organisations.contains($0) } }
         guard !names.isEmpty else { return }
-        // Lists at a large host are told apart by the name below the organisation.
-        if shape.spfForeignPass != nil, let name = shape.spfName { names.append(name) }
         let bit = try domainBit(key.domain)
         let sourceBit = key.source.withBytes { bytes in
             Int(bitPattern: 1 << UInt(bytes.reduce(UInt64(14_695_981_039)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 } >> 20 & 63))
@@ -110,11 +100,94 @@ final class History {
         }
     }
 
+    /// Where a flow's signatures stand.
+    private static func places(of key: FlowKey, _ shape: FlowShape) -> [Place] {
+        let own = shape.seal == .verified || shape.seal == .broken ? shape.own : []
+        return own.map { signature in
+            Place(
+                selector: SelectorKey(domain: signature.domain, selector: signature.selector, policy: key.domain), beside: shape.beside,
+                isVerified: shape.seal == .verified)
+        }
+            + shape.foreignVerified.map { name in
+                Place(selector: SelectorKey(domain: name, selector: 0, policy: key.domain), beside: shape.beside, isVerified: true)
+            }
+    }
+
+    /// The organisations, and names below them, that carried a flow.
+    private static func names(of shape: FlowShape) -> [Int] {
+        if case .aligned = shape.spf { return [] }
+        var names = shape.foreignVerified
+        if let name = shape.spfForeignPass, !names.contains(name) { names.append(name) }
+        guard !names.isEmpty else { return [] }
+        // Lists at a large host are told apart by the name below the organisation.
+        if shape.spfForeignPass != nil, let name = shape.spfName { names.append(name) }
+        return names
+    }
+
     private func domainBit(_ id: Int) throws -> Int {
         if let bit = domainBits[id] { return bit }
         let bit = Levels.bit(of: try String.fetchOne(db, sql: "SELECT name FROM domains WHERE id = ?", arguments: [id]) ?? "")
         domainBits[id] = bit
         return bit
+    }
+
+    // MARK: - Taking out
+
+    /// What is added up anew from the flows that are left.
+    private struct Retaken {
+        var places: Set<Place> = []
+        var organisations: Set<Int> = []
+        var domains: Set<Int> = []
+    }
+
+    private var retaken: Retaken?
+    /// What verdicts used of what is added up anew.
+    private var levelsBefore: [Int: (levels: Int, more: Int)] = [:]
+    private var habitsBefore: [Int: Int] = [:]
+
+    /// Adds up anew all that `flows` were added to, which are not what they were. Bits and first days cannot be taken out of sums.
+    ///
+    /// - Parameter forEachFlow: calls its argument with each flow that is left. To be called before anything is added.
+    func takeOut(
+        _ flows: [(key: FlowKey, shape: FlowShape)], _ forEachFlow: ((FlowKey, FlowSums, FlowShape) throws -> Void) throws -> Void
+    ) throws {
+        guard !flows.isEmpty else { return }
+        var meant = Retaken()
+        for (key, shape) in flows {
+            meant.places.formUnion(Self.places(of: key, shape))
+            meant.organisations.formUnion(Self.names(of: shape))
+            meant.domains.insert(key.domain)
+        }
+        let place = try HotStatement(
+            db,
+            "DELETE FROM selector_places WHERE domain_id = ? AND selector_id = ? AND policy_id = ? AND beside = ? AND verified = ?")
+        for found in meant.places {
+            place.bind(1, found.selector.domain)
+            place.bind(2, found.selector.selector)
+            place.bind(3, found.selector.policy)
+            place.bind(4, found.beside)
+            place.bind(5, found.isVerified ? 1 : 0)
+            try place.run()
+            touchedSelectors.insert(found.selector)
+        }
+        let organisations = try SQLRows(db, Self.organisationSQL)
+        for name in meant.organisations {
+            try organisations.restart(name)
+            if try organisations.next() { levelsBefore[name] = (organisations.int(10), organisations.int(11)) }
+            organisations.stop()
+            try db.execute(sql: "DELETE FROM organisations WHERE name_id = ?", arguments: [name])
+            touchedOrganisations.insert(name)
+        }
+        let habits = try SQLRows(db, Self.habitsSQL)
+        for domain in meant.domains {
+            try habits.restart(domain)
+            if try habits.next() { habitsBefore[domain] = habits.int(4) }
+            habits.stop()
+            try db.execute(sql: "DELETE FROM domain_habits WHERE domain_id = ?", arguments: [domain])
+        }
+        retaken = meant
+        try forEachFlow { try add($0, $1, $2) }
+        retaken = nil
     }
 
     // MARK: - Writing
@@ -252,6 +325,14 @@ final class History {
                         beside: rows.int(0), isVerified: rows.int(1) == 1, records: rows.int(2), bits: rows.int(3), messages: rows.int(4),
                         days: rows.int(6) - rows.int(5)))
             }
+            if seen.isEmpty {
+                // All that was known of it was taken out.
+                try db.execute(
+                    sql: "DELETE FROM selectors WHERE domain_id = ? AND selector_id = ? AND policy_id = ?",
+                    arguments: [key.domain, key.selector, key.policy])
+                changedSelectors.insert(key)
+                continue
+            }
             // What a few of many witnesses saw carries no more than a third, however many records they send.
             let share = Self.shares(of: seen)
             var verified = 0
@@ -379,7 +460,10 @@ final class History {
         let update = try HotStatement(db, "UPDATE organisations SET relayed = ?, levels = ?, more_levels = ? WHERE name_id = ?")
         for name in touched {
             try sums.restart(name)
-            guard try sums.next() else { continue }
+            guard try sums.next() else {
+                if levelsBefore[name] != nil { changedOrganisations.insert(name) }
+                continue
+            }
             var relayed = 0
             var atHome = 0
             try carried.restart(name)
@@ -401,7 +485,8 @@ final class History {
                 isOwn ? Levels.capped(sums.int(9), 1) : 0,
                 sums.int(0) + sums.int(1) == 0 ? 0 : sums.int(1) * 31 / (sums.int(0) + sums.int(1)),
             ])
-            if sums.int(10) != levels || sums.int(11) != moreLevels { changedOrganisations.insert(name) }
+            let before = levelsBefore[name] ?? (sums.int(10), sums.int(11))
+            if before.levels != levels || before.more != moreLevels { changedOrganisations.insert(name) }
             update.bind(1, relayed)
             update.bind(2, levels)
             update.bind(3, moreLevels)
@@ -416,13 +501,23 @@ final class History {
     private func weighHabits() throws {
         let sums = try SQLRows(db, Self.habitsSQL)
         let update = try HotStatement(db, "UPDATE domain_habits SET levels = ? WHERE domain_id = ?")
-        for domain in habits.keys {
+        for domain in Set(habits.keys).union(habitsBefore.keys) {
             try sums.restart(domain)
-            guard try sums.next() else { continue }
+            guard try sums.next() else {
+                changedDomains.insert(domain)
+                continue
+            }
             let levels = HabitFacts.levels(
                 records: sums.int(0), aligned: sums.int(1), signed: sums.int(2), reporters: Levels.voices(sums.int(3)))
+            let before = habitsBefore[domain] ?? sums.int(4)
             guard sums.int(4) != levels else { continue }
-            if sums.int(4) < 0 { newDomains.insert(domain) } else { changedDomains.insert(domain) }
+            if before == levels {
+                // What was added up anew says the same.
+            } else if before < 0 {
+                newDomains.insert(domain)
+            } else {
+                changedDomains.insert(domain)
+            }
             update.bind(1, levels)
             update.bind(2, domain)
             try update.run()

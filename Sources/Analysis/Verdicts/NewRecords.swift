@@ -3,7 +3,7 @@ import GRDB
 
 /// The records of reports that verdicts do not know yet, in the order of their table, as many at a time as are asked for.
 final class NewRecords {
-    private static let columns = """
+    static let columns = """
         id, domain_id, iif(authenticity <> 1, NULL, voice_id), day, is_spread, begin_utc, end_utc, coalesce(arrived_utc, end_utc) / 86400
         """
     /// Question: counted reports behind the known ones. Unit: one row a report, by domain and day. Index: rowid.
@@ -65,7 +65,7 @@ final class NewRecords {
         overrides = OverrideWeights(db)
     }
 
-    private static func report(_ rows: SQLRows, isEntered: Bool) -> Report {
+    static func report(_ rows: SQLRows, isEntered: Bool) -> Report {
         let day = rows.int(3)
         var days = day...day
         if rows.int(4) != 0 {
@@ -76,13 +76,13 @@ final class NewRecords {
             id: rows.int(0), domain: rows.int(1), voice: rows.optionalInt(2), arrival: rows.int(7), days: days, isEntered: isEntered)
     }
 
-    /// Adds older reports, of voices that are heard from now on. Nothing may have been read.
-    func add(_ db: Database, entered ids: [Int]) throws {
+    /// Adds older reports: of voices that are heard from now on (`isEntered`), or which did not count until now. Nothing may have been read.
+    func add(_ db: Database, _ ids: [Int], isEntered: Bool) throws {
         guard !ids.isEmpty else { return }
         let found = try SQLRows(db, Self.reportSQL)
         for id in ids {
             try found.restart(id)
-            if try found.next() { reports.append(Self.report(found, isEntered: true)) }
+            if try found.next() { reports.append(Self.report(found, isEntered: isEntered)) }
         }
     }
 

@@ -9,7 +9,7 @@ final class RecordPacking {
     /// Bytes that are kept until they are written.
     private static let mostWaiting = 1 << 20
 
-    private struct Place: Hashable, Comparable {
+    struct Place: Hashable, Comparable {
         let domain: Int
         let day: Int
         let countedAs: Int
@@ -23,6 +23,7 @@ final class RecordPacking {
         var bytes: Int { ipv4.count + ipv6.count }
     }
 
+    private let db: Database
     private let last: SQLRows
     private let insert: HotStatement
     private let pieces: SQLRows
@@ -44,6 +45,7 @@ final class RecordPacking {
         """
 
     init(_ db: Database) throws {
+        self.db = db
         last = try SQLRows(db, Self.lastSQL)
         pieces = try SQLRows(db, Self.piecesSQL)
         insert = try HotStatement(
@@ -123,6 +125,55 @@ final class RecordPacking {
         insert.bind(5, bytes: filled.ipv4)
         insert.bind(6, bytes: filled.ipv6)
         try insert.run()
+    }
+
+    /// Takes the records of some reports out of the pieces of a day, on which they are.
+    func takeOut(_ reports: Set<Int>, _ place: Place) throws {
+        var changed: [(piece: Int, bytes: Waiting)] = []
+        try pieces.restart(place.domain, place.day, place.day, place.countedAs)
+        while try pieces.next() {
+            var left = Waiting()
+            var isChanged = false
+            for column in 2...3 as ClosedRange<Int32> {
+                let isIPv4 = column == 2
+                let width = isIPv4 ? PackedRecord.ipv4Bytes : PackedRecord.ipv6Bytes
+                try pieces.withBytes(column) { bytes in
+                    var kept: [UInt8] = []
+                    var offset = 0
+                    try PackedRecord.forEach(bytes, isIPv4: isIPv4) { record in
+                        if reports.contains(record.report) { isChanged = true } else { kept += bytes[offset..<offset + width] }
+                        offset += width
+                    }
+                    if isIPv4 { left.ipv4 = kept } else { left.ipv6 = kept }
+                }
+            }
+            if isChanged { changed.append((pieces.int(1), left)) }
+        }
+        for (piece, left) in changed where left.bytes > 0 { try write(left, place, piece) }
+        for (piece, left) in changed where left.bytes == 0 {
+            try db.execute(
+                sql: "DELETE FROM packed_records WHERE domain_id = ? AND day = ? AND counted_as = ? AND piece = ?",
+                arguments: [place.domain, place.day, place.countedAs, piece])
+        }
+    }
+
+    /// The reports, by day, with a record of flows that `isMeant` says.
+    func find(_ domain: Int, countedAs: Int, days: ClosedRange<Int>, _ isMeant: (FlowKey) -> Bool) throws -> Set<Changed> {
+        var found: Set<Changed> = []
+        try pieces.restart(domain, days.lowerBound, days.upperBound, countedAs)
+        while try pieces.next() {
+            let day = pieces.int(0)
+            for column in 2...3 as ClosedRange<Int32> {
+                try pieces.withBytes(column) { bytes in
+                    try PackedRecord.forEach(bytes, isIPv4: column == 2) { record in
+                        let key = FlowKey(
+                            source: record.source, domain: domain, authentication: record.authentication, aligned: record.aligned)
+                        if isMeant(key) { found.insert(Changed(day: day, report: record.report)) }
+                    }
+                }
+            }
+        }
+        return found
     }
 
     // MARK: - Other verdicts

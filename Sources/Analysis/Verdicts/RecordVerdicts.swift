@@ -64,6 +64,18 @@ final class RecordVerdicts {
         try update.run()
     }
 
+    /// Takes records out of the figures by day, and out of the packed ones.
+    func takeOut(_ records: [TakenOut.Record]) throws {
+        var places: [RecordPacking.Place: Set<Int>] = [:]
+        for record in records {
+            let countedAs = record.flow.aligned == 0 ? 1 : 0
+            count(record.flow.domain, record.day, record.verdict, -record.messages, countedAs == 0 ? -record.messages : 0)
+            places[RecordPacking.Place(domain: record.flow.domain, day: record.day, countedAs: countedAs), default: []].insert(
+                record.report)
+        }
+        for (place, reports) in places { try packing.takeOut(reports, place) }
+    }
+
     // MARK: - Older records
 
     /// Question: the records of a report on a day. Unit: one row a record. Index: primary key of `records`, one contiguous range.
@@ -95,7 +107,7 @@ final class RecordVerdicts {
         var sets = KeyedPlaces()
         for key in changed.keys { sets[key.authentication] = 1 }
         for (part, days) in spans {
-            for span in merged(days + (try Witnesses.otherDays(db, of: part.domain))) {
+            for span in Witnesses.merged(days + (try Witnesses.otherDays(db, of: part.domain))) {
                 let places = try packing.correct(part.domain, countedAs: part.countedAs, days: span) {
                     sets[$0.authentication] == nil ? nil : changed[$0]?.verdict
                 }
@@ -121,18 +133,6 @@ final class RecordVerdicts {
             count(part.domain, place.day, record.new, record.messages, passed)
             try set(record.new, part.domain, part.countedAs, place.day, place.report, record.sequence)
         }
-    }
-
-    private func merged(_ days: [ClosedRange<Int>]) -> [ClosedRange<Int>] {
-        var result: [ClosedRange<Int>] = []
-        for span in days.sorted(by: { $0.lowerBound < $1.lowerBound }) {
-            if let last = result.last, span.lowerBound <= last.upperBound + 1 {
-                result[result.count - 1] = last.lowerBound...max(last.upperBound, span.upperBound)
-            } else {
-                result.append(span)
-            }
-        }
-        return result
     }
 
     // MARK: - Daily figures

@@ -17,6 +17,8 @@ final class RefreshPass {
     private let history: History
     private var result = VerdictRefresh.Outcome()
     private var touched: Set<Network> = []
+    /// Policy domains, known before, whose witnesses are not the same any more, or weigh otherwise.
+    private var reweighed: Set<Int> = []
     /// Flows known before with a verdict that they had not.
     private var changed: [FlowKey: (days: ClosedRange<Int>, verdict: Int)] = [:]
 
@@ -35,13 +37,20 @@ final class RefreshPass {
     /// to be made anew.
     func run() throws -> VerdictRefresh.Outcome? {
         try VoiceNames(db, suffixes).fill(after: known)
+        let taken = try TakenOut(db, known: known)
         let new = try NewRecords(db, after: known)
+        try new.add(db, taken.late, isEntered: false)
         result.reports = new.reports.count
-        guard !new.reports.isEmpty else { return result }
+        guard !new.reports.isEmpty || !taken.isEmpty else { return result }
+        // So much that making all of it anew is no more work.
+        guard try taken.read(most: recordsInMemory) else { return nil }
+        try voices.takeOut(taken.reports, upTo: known)
         guard try hear(new) else { return nil }
+        reweighed = try voices.domainsOfChangedOrganisations()
         // One sort is quicker than an entry at a time, where everything is new.
         if known == 0 { try db.execute(sql: "DROP INDEX flows_authentication") }
         let verdicts = try RecordVerdicts(db)
+        try takeOut(taken, verdicts)
         if let all = try new.all(most: recordsInMemory) {
             try all.forEachFlow(learn)
             try writeHistory()
@@ -93,7 +102,7 @@ final class RefreshPass {
         }
         guard case .promoted(let promoted) = try voices.settle() else { return false }
         let entered = try voices.unheardReports(of: promoted, upTo: known)
-        try new.add(db, entered: entered)
+        try new.add(db, entered, isEntered: true)
         try new.setBits { report in try report.voice.map { try voices.bit(of: $0, domain: report.domain) } ?? 0 }
         let heard = try HotStatement(db, "DELETE FROM unheard_reports WHERE domain_id = ? AND report_id = ?")
         let unheard = try HotStatement(
@@ -113,10 +122,23 @@ final class RefreshPass {
         return true
     }
 
+    /// Takes reports out of the figures by verdict, the packed records, the flows, and what was learned of these.
+    private func takeOut(_ taken: TakenOut, _ verdicts: RecordVerdicts) throws {
+        guard !taken.records.isEmpty else { return }
+        try verdicts.takeOut(taken.records)
+        let flows = try taken.restoreFlows(voices, outcomes)
+        try history.takeOut(flows) { body in
+            try FlowTable.forEachNetwork(db, outcomes) { flows in
+                for stored in flows { try body(stored.flow.key, stored.flow.sums, stored.flow.shape) }
+            }
+        }
+        for flow in taken.flows { touched.insert(Network(flow.source)) }
+    }
+
     // MARK: - Flows
 
     private func writeHistory() throws {
-        try history.write(reweighed: try voices.domainsOfChangedOrganisations())
+        try history.write(reweighed: reweighed)
     }
 
     private func learn(_ new: RecordChunk.NewFlow) throws {

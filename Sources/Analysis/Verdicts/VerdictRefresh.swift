@@ -45,7 +45,7 @@ public struct VerdictRefresh: Sendable {
         return try reading(store, "verdicts") { db in
             let (known, isStale) = try Self.state(db, rules.text)
             let last = try Int.fetchOne(db, sql: "SELECT max(id) FROM reports") ?? 0
-            return isStale || known < last
+            return try isStale || known < last || Int.fetchOne(db, sql: "SELECT 1 FROM recounted_reports") != nil
         }
     }
 
@@ -88,6 +88,7 @@ public struct VerdictRefresh: Sendable {
         }
         guard var outcome = made else { throw AnalysisError(code: .defect, place: "verdicts", found: "voices that nobody knew were heard") }
         outcome.isRebuild = isRebuild
+        try db.execute(sql: "DELETE FROM recounted_reports")
         try db.execute(
             sql: "UPDATE verdict_state SET report_id = ?, rules = ?, suffixes = ?, is_stale = 0 WHERE id = 1",
             arguments: [try Int.fetchOne(db, sql: "SELECT max(id) FROM reports") ?? 0, rules.text, suffixFile ?? ""])
@@ -98,7 +99,7 @@ public struct VerdictRefresh: Sendable {
     private func forget(_ db: Database) throws {
         for table in [
             "flows", "selector_places", "selectors", "organisation_names", "keyed_results", "organisations", "domain_habits",
-            "daily_verdicts", "packed_records", "voices", "voice_organisations", "unheard_reports",
+            "daily_verdicts", "packed_records", "voices", "voice_organisations", "unheard_reports", "recounted_reports",
         ] {
             try db.execute(sql: "DELETE FROM \(table)")
         }

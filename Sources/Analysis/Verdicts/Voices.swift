@@ -63,13 +63,59 @@ final class Voices {
         try load(organisation)
         var known = speakers[organisation]?[voice] ?? Known(isChanged: true)
         if known.said.days.addFirst(day) { known.isChanged = true }
+        try addNetworks(of: report, to: &known)
+        speakers[organisation]?[voice] = known
+    }
+
+    /// Question: what is left of those whose word was taken out. Unit: one row a report. Index: rowid of `reports`, read once as a whole.
+    static let restSQL = """
+        SELECT \(NewRecords.columns) FROM reports
+        WHERE is_counted = 1 AND id <= ?1 AND voice_id IN (SELECT voice_id FROM recounted_reports WHERE was_counted = 1)
+            AND id NOT IN (SELECT report_id FROM recounted_reports)
+        """
+
+    /// Takes out what was known by `reports`: what their voices said is put together from those that are left. To be called before anything is
+    /// added.
+    func takeOut(_ reports: [TakenOut.Report], upTo known: Int) throws {
+        var meant: Set<Speaker> = []
+        // A sketch without any of their networks never had them.
+        var sketched: Set<Speaker> = []
+        for report in reports {
+            guard let voice = report.voice else { continue }
+            let speaker = Speaker(organisation: try outcomes.organisation(ofPolicyDomain: report.domain), voice: voice)
+            try load(speaker.organisation)
+            days[voice] = VoiceDays()
+            changedVoices.insert(voice)
+            meant.insert(speaker)
+            guard let networks = speakers[speaker.organisation]?[voice]?.said.networks else { continue }
+            if !report.hashes.isDisjoint(with: networks.hashes) { sketched.insert(speaker) }
+        }
+        guard !meant.isEmpty else { return }
+        for speaker in meant {
+            speakers[speaker.organisation]?[speaker.voice]?.said.days = VoiceDays()
+            speakers[speaker.organisation]?[speaker.voice]?.isChanged = true
+            if sketched.contains(speaker) { speakers[speaker.organisation]?[speaker.voice]?.said.networks = NetworkSketch() }
+        }
+        let rest = try SQLRows(db, Self.restSQL, [.integer(known)])
+        while try rest.next() {
+            let report = NewRecords.report(rest, isEntered: false)
+            guard let voice = report.voice else { continue }
+            days[voice]?.add(report.arrival)
+            let speaker = Speaker(organisation: try outcomes.organisation(ofPolicyDomain: report.domain), voice: voice)
+            guard meant.contains(speaker), var known = speakers[speaker.organisation]?[voice] else { continue }
+            _ = known.said.days.addFirst(report.arrival)
+            if sketched.contains(speaker) { try addNetworks(of: report, to: &known) }
+            speakers[speaker.organisation]?[voice] = known
+        }
+    }
+
+    private func addNetworks(of report: NewRecords.Report, to known: inout Known) throws {
         for day in report.days {
             try sources.restart(report.domain, day, report.id)
             while try sources.next() {
                 if known.said.networks.add(NetworkSketch.hash(of: Network(try sources.address(0)))) { known.isChanged = true }
             }
         }
-        speakers[organisation]?[voice] = known
     }
 
     private func load(_ organisation: Int) throws {
@@ -97,6 +143,11 @@ final class Voices {
 
     /// Finds out who is heard now, and writes all that is known of voices.
     func settle() throws -> Change {
+        for voice in changedVoices where days[voice]?.first.isEmpty == true {
+            // All that it said was taken out.
+            days[voice] = nil
+            try db.execute(sql: "DELETE FROM voices WHERE voice_id = ?", arguments: [voice])
+        }
         let rules = StandingRules(days)
         if rules.isYoung != rulesBefore.isYoung || rules.tested != rulesBefore.tested {
             for id in try Int.fetchAll(db, sql: "SELECT DISTINCT organisation_id FROM voice_organisations") { try load(id) }
@@ -110,8 +161,17 @@ final class Voices {
             ON CONFLICT DO UPDATE SET networks = excluded.networks, standing = excluded.standing
             """)
         for (organisation, voices) in speakers {
-            let standings = rules.standings(voices.map { ($0.key, $0.value.said.networks) })
+            let present = voices.filter { !$0.value.said.days.first.isEmpty }
+            let standings = rules.standings(present.map { ($0.key, $0.value.said.networks) })
             for (voice, known) in voices {
+                guard present[voice] != nil else {
+                    if known.stored == .witness { changedOrganisations.insert(organisation) }
+                    if known.stored != .newcomer { isDemoted = true }
+                    try db.execute(
+                        sql: "DELETE FROM voice_organisations WHERE organisation_id = ? AND voice_id = ?", arguments: [organisation, voice])
+                    speakers[organisation]?[voice] = nil
+                    continue
+                }
                 let standing = standings[voice] ?? .newcomer
                 let before = known.stored == .witness ? known.storedWeight : 0
                 if (standing == .witness ? Quorum.weight(of: known.said.days) : 0) != before { changedOrganisations.insert(organisation) }
@@ -151,10 +211,11 @@ final class Voices {
         }
     }
 
-    /// The bit that a voice sets in what is known of an organisation's domains: none for a newcomer. To be asked after `settle`, of voices that
-    /// were added.
+    /// The bit that a voice sets in what is known of an organisation's domains: none for a newcomer. To be asked after `settle`.
     func bit(of voice: Int, domain: Int) throws -> Int {
-        switch speakers[try outcomes.organisation(ofPolicyDomain: domain)]?[voice]?.stored ?? .newcomer {
+        let organisation = try outcomes.organisation(ofPolicyDomain: domain)
+        try load(organisation)
+        switch speakers[organisation]?[voice]?.stored ?? .newcomer {
         case .newcomer: return 0
         case .together: return Levels.togetherBit
         case .witness:
