@@ -188,8 +188,7 @@ public struct DatabaseCheck: Sendable {
     /// Question: does the ledger add up. Unit: one row. Index: none; the ledger is read as a whole.
     ///
     /// A run that ended has as many messages of each outcome as it counted; deferred ones go over to the run that reads them,
-    /// and so do refused ones that reprocess reads again. What was not
-    /// stored has a reason, and a report comes from a message that counts as stored.
+    /// and so do refused ones that reprocess reads again; what was forgotten is counted. What was not stored has a reason, and a report comes from a message that counts as stored.
     static let ledgerSQL = """
         WITH found AS MATERIALIZED (
             SELECT run_id, sum(outcome = 1) AS stored, sum(outcome = 2) AS duplicate, sum(outcome = 3) AS not_a_report,
@@ -198,9 +197,13 @@ public struct DatabaseCheck: Sendable {
         SELECT (SELECT count(*) FROM messages),
             (SELECT count(*) FROM runs r LEFT JOIN found f ON f.run_id = r.id
              WHERE r.finished_utc IS NOT NULL
-                AND (r.seen <> r.stored + r.duplicate + r.not_a_report + r.refused + r.deferred OR r.stored <> coalesce(f.stored, 0)
-                    OR r.duplicate <> coalesce(f.duplicate, 0) OR r.not_a_report <> coalesce(f.not_a_report, 0)
-                    OR r.refused <> coalesce(f.refused, 0) + r.taken_over OR r.deferred < coalesce(f.deferred, 0)))
+                AND (r.seen <> r.stored + r.duplicate + r.not_a_report + r.refused + r.deferred OR r.deferred < coalesce(f.deferred, 0)
+                    OR r.stored + r.duplicate + r.not_a_report + r.refused
+                        <> coalesce(f.stored + f.duplicate + f.not_a_report + f.refused, 0) + r.taken_over + r.forgotten
+                    OR r.stored < coalesce(f.stored, 0) OR r.duplicate < coalesce(f.duplicate, 0)
+                    OR r.not_a_report < coalesce(f.not_a_report, 0) OR r.refused < coalesce(f.refused, 0) + r.taken_over
+                    OR r.forgotten = 0 AND (r.stored <> coalesce(f.stored, 0) OR r.duplicate <> coalesce(f.duplicate, 0)
+                        OR r.not_a_report <> coalesce(f.not_a_report, 0))))
             + (SELECT count(*) FROM messages m
                WHERE m.outcome IN (3, 4, 5) AND NOT EXISTS (SELECT 1 FROM refusals WHERE message_id = m.id))
             + (SELECT count(*) FROM reports p JOIN messages m ON m.id = p.message_id WHERE m.outcome <> 1)

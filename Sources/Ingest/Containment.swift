@@ -76,6 +76,9 @@ public struct Containment: Sendable {
         caution.withLock { $0.open.formUnion(open) }
     }
 
+    /// Whether a message of a mailbox was being read when an earlier run ended.
+    func hasSuspects(_ mailbox: String) -> Bool { notes.suspects.contains { $0.mailbox == mailbox } }
+
     /// Whether messages of a mailbox are to be looked at and committed one by one: until it is known which of them ended an earlier run,
     /// and to the end of the run once one has been found.
     func isCautious(_ mailbox: String) -> Bool {

@@ -83,13 +83,17 @@ public struct Ingest: Sendable {
     }
 
     private func run(_ mailbox: any Mailbox, _ known: KnownMessages) throws(IngestError) -> Tally {
+        let look: MailboxLook
         do throws(StoreError) {
-            known.set(try store.knownMessages(mailbox: mailbox.identifier))
-            mailbox.tryLast(try store.deferredMessages(mailbox: mailbox.identifier))
+            look = try self.look(mailbox)
+            if !look.isAtRest {
+                known.set(try store.knownMessages(mailbox: mailbox.identifier))
+                mailbox.tryLast(try store.deferredMessages(mailbox: mailbox.identifier))
+            }
         } catch {
             throw .store(error)
         }
-        options.containment?.clear(mailbox.identifier) { known.contains($0) }
+        options.containment?.clear(mailbox.identifier) { known.keys.contains($0) }
         if options.doubtsClock, let delivered = TimeWitness.contradiction(of: mailbox, now: options.now) {
             throw .clock(place: mailbox.identifier, delivered: delivered, now: options.now)
         }
@@ -101,7 +105,7 @@ public struct Ingest: Sendable {
                     try writer.adopt(options.ownDomains)
                     let session = try WritingSession(writer, mailbox, options)
                     try pump(mailbox, into: session)
-                    return try session.finish(known: mailbox.knownCount)
+                    return try session.finish(known: mailbox.knownCount, known.keys, look)
                 } catch {
                     // SQLite undoes a transaction by itself after some of its own errors only.
                     writer.abandon()
@@ -118,6 +122,17 @@ public struct Ingest: Sendable {
             }
             throw .accounting("\(error)")
         }
+    }
+
+    /// Whether there can be anything to read. Where there cannot, neither the mailbox nor the ledger is looked through.
+    private func look(_ mailbox: any Mailbox) throws(StoreError) -> MailboxLook {
+        guard !options.isRetry, let imprint = mailbox.imprint else { return MailboxLook() }
+        var look = MailboxLook(imprint: imprint)
+        guard options.containment?.hasSuspects(mailbox.identifier) != true,
+            let count = try store.unchanged(mailbox: mailbox.identifier, imprint: imprint, now: options.now)
+        else { return look }
+        look.isAtRest = mailbox.rest(count)
+        return look
     }
 
     /// Whether there is too little room to begin another message.
@@ -187,11 +202,23 @@ public struct Ingest: Sendable {
 
 /// The keys that the ledger has for a mailbox. Filled before the mailbox is listed; read by whichever worker lists.
 final class KnownMessages: Sendable {
-    private let keys = Guarded(KnownKeys())
+    private let known = Guarded(KnownKeys())
 
-    func set(_ known: KnownKeys) { keys.withLock { $0 = known } }
+    func set(_ keys: KnownKeys) { known.withLock { $0 = keys } }
 
-    func contains(_ key: String) -> Bool { keys.withLock { $0.contains(key) } }
+    /// Whether the ledger knows a message that the mailbox has.
+    func contains(_ key: String) -> Bool { known.withLock { $0.meet(key) } }
+
+    /// They, and which of them the mailbox has.
+    var keys: KnownKeys { known.withLock { $0 } }
+}
+
+/// What a mailbox looked like before it was listed.
+struct MailboxLook {
+    /// As it says; nil: it cannot be told.
+    var imprint: String?
+    /// Whether it is as it was, and so not listed at all.
+    var isAtRest = false
 }
 
 /// The first error of a mailbox's listing.

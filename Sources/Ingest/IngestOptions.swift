@@ -19,6 +19,8 @@ public struct IngestOptions: Sendable {
     public var now: Int
     /// Whether mail that was delivered later than `now` ends the run: the clock is wrong.
     public var doubtsClock = false
+    /// Days after which the ledger forgets a message that is gone from its mailbox; 0: never.
+    public var forgetDays = IngestOptions.usualForgetDays
     /// Descriptor that `-` reads from.
     public var standardInput: Int32 = 0
     /// What keeps a message that ends the process from ending every run; nil: nothing does.
@@ -41,6 +43,9 @@ public struct IngestOptions: Sendable {
 
     /// Whose reports count; those about other domains are stored and left out of all figures.
     public var ownDomains = OwnDomains()
+
+    /// The default of `forgetDays`: a year, in which whatever took a mailbox away has been noticed.
+    public static let usualForgetDays = 365
 
     /// The defaults, at `now`. Whose word a report is depends on organisational domains, so there is no default for them.
     public init(now: Int, organisations: @escaping @Sendable () -> (String) -> String) {

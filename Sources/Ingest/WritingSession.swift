@@ -368,7 +368,12 @@ final class WritingSession {
     // MARK: - The end
 
     /// Ends the run and proves the accounting: what was counted here is what the ledger has.
-    func finish(known: Int) throws -> Tally {
+    ///
+    /// - Parameters:
+    ///   - known: messages of the mailbox that the ledger knew.
+    ///   - keys: those of the ledger, and which of them the mailbox has.
+    ///   - look: what the mailbox was like before it was listed.
+    func finish(known: Int, _ keys: KnownKeys, _ look: MailboxLook) throws -> Tally {
         tally.known = known
         tally.vanished = vanished
         try checkListing()
@@ -384,7 +389,17 @@ final class WritingSession {
         try noteSettled()
         let listing = mailbox.listing
         if isComplete, listing != nil || mailbox.isLookedThrough {
-            try writer.clearDeferred(mailbox: mailboxID, except: run, family: listing?.family)
+            let family = listing?.family
+            try writer.clearDeferred(mailbox: mailboxID, except: run, family: family)
+            if !look.isAtRest, !options.isRetry {
+                try writer.noteGone(mailbox: mailboxID, keys, except: run, now: options.now, family: family)
+                // What is to be named in every run is to be looked for in every run.
+                let imprint = mailbox.oddities.isEmpty ? look.imprint : nil
+                try writer.noteLook(mailbox: mailboxID, imprint: imprint, now: options.now, messages: tally.known + tally.seen)
+            }
+            if options.forgetDays > 0, !options.isRetry {
+                try writer.forgetGone(mailbox: mailboxID, before: options.now - options.forgetDays * 86400, family: family)
+            }
         }
         try writer.finishRun(run, now: options.now, counts: tally.messages)
         try writer.commit()

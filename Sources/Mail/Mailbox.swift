@@ -73,6 +73,14 @@ public protocol Mailbox: AnyObject, Sendable {
     /// no message.
     var isLookedThrough: Bool { get }
 
+    /// What the mailbox looks like to whoever opens nothing in it: as long as this stays the same no message came, went or got another name. Nil: that
+    /// cannot be told, or something changed just now. To be asked before the first `next`.
+    var imprint: String? { get }
+
+    /// Says that all of its messages are known, `count` of them: then it need not be listed. False: it cannot rest. To be called before the first
+    /// `next`.
+    func rest(_ count: Int) -> Bool
+
     /// Names messages that an earlier run could not read: they are to come after all others. To be called before the first `next`.
     func tryLast(_ keys: Set<String>)
 
@@ -97,6 +105,12 @@ extension Mailbox {
 
     /// Nobody knows: what comes from a pipe is another thing each time.
     public var isLookedThrough: Bool { false }
+
+    /// It cannot be told.
+    public var imprint: String? { nil }
+
+    /// It is listed in every run.
+    public func rest(_ count: Int) -> Bool { false }
 
     /// The order stays as it is.
     public func tryLast(_ keys: Set<String>) {}

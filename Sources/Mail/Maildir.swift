@@ -3,7 +3,7 @@ import Synchronization
 
 /// A maildir with its Maildir++ subfolders.
 ///
-/// It is listed by names alone: a message that the ledger knows costs neither an open nor a stat. `tmp` is left alone.
+/// It is listed by names alone: a message that the ledger knows costs neither an open nor a stat, and its name is not kept. `tmp` is left alone.
 final class Maildir: Mailbox {
     let identifier: String
     private let place: String
@@ -15,6 +15,8 @@ final class Maildir: Mailbox {
 
     private struct State {
         var listing: MaildirListing?
+        /// All names, also of messages that are known, once those were asked for.
+        var whole: MaildirListing?
         /// Entries to be handed out, and how many of them have been.
         var unknown: [UInt32] = []
         var handedOut = 0
@@ -69,7 +71,14 @@ final class Maildir: Mailbox {
 
     private func list(_ state: inout State) -> MaildirListing {
         if let listing = state.listing { return listing }
-        let (listing, oddities) = MaildirListing.read(root.number, place: place, excluding: Set(excluding.compactMap(subfolderName)))
+        if let (listing, oddities, known) = MaildirListing.readUnknown(root.number, place: place, excluding: excludedNames, isKnown) {
+            state.oddities = oddities
+            state.known = known
+            state.unknown = listing.entries.indices.map { UInt32($0) }
+            state.listing = listing
+            return listing
+        }
+        let (listing, oddities) = MaildirListing.read(root.number, place: place, excluding: excludedNames)
         state.oddities = oddities
         for index in listing.entries.indices {
             if isKnown(listing.key(index)) {
@@ -79,7 +88,28 @@ final class Maildir: Mailbox {
             }
         }
         state.listing = listing
+        state.whole = listing
         return listing
+    }
+
+    private var excludedNames: Set<String> { Set(excluding.compactMap(subfolderName)) }
+
+    var imprint: String? { MaildirListing.imprint(root.number, excluding: excludedNames) }
+
+    func rest(_ count: Int) -> Bool {
+        state.withLock { state in
+            state.listing = MaildirListing.empty
+            state.known = count
+        }
+        return true
+    }
+
+    /// With the messages that are known: what an earlier run left undone is among these.
+    private func whole(_ state: inout State) -> MaildirListing {
+        if let whole = state.whole { return whole }
+        let whole = MaildirListing.read(root.number, place: place, excluding: excludedNames).0
+        state.whole = whole
+        return whole
     }
 
     private func message(_ listing: MaildirListing, _ index: Int) -> Message {
@@ -100,7 +130,10 @@ final class Maildir: Mailbox {
     }
 
     func settle(_ messages: [(key: String, action: AfterAction)]) -> [MailError] {
-        let listing = state.withLock { list(&$0) }
+        var listing = state.withLock { list(&$0) }
+        if messages.contains(where: { $0.action != .leave && listing.index(of: $0.key) == nil }) {
+            listing = state.withLock { whole(&$0) }
+        }
         var problems: [MailError] = []
         for (key, action) in messages where action != .leave {
             guard let index = listing.index(of: key) else {

@@ -33,7 +33,55 @@ final class MaildirListing: Sendable {
         self.folders = folders
     }
 
-    static func read(_ root: Int32, place: String, excluding: Set<String> = []) -> (MaildirListing, oddities: [MailError]) {
+    /// Nothing.
+    static let empty = MaildirListing(names: [], entries: [], folders: [])
+
+    /// What a maildir looks like to whoever does not list it: which folders it has, and when a name in them last came or went. The time of a change
+    /// (ctime) is set by the system alone. Nil: something cannot be looked at, or changed so recently that one more change would not show.
+    static func imprint(_ root: Int32, excluding: Set<String>) -> String? {
+        var oddities: [MailError] = []
+        let folders = folders(root, place: "", excluding, &oddities)
+        guard oddities.isEmpty else { return nil }
+        var now = timespec()
+        guard clock_gettime(CLOCK_REALTIME, &now) == 0 else { return nil }
+        var imprint = ""
+        for folder in folders {
+            for box in ["new", "cur"] {
+                var status = stat()
+                guard fstatat(root, folder.path + box, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
+                let changed = status.st_ctim
+                // Linux counts in ticks of at most 10 ms; some file systems count in seconds.
+                let age = Double(now.tv_sec - changed.tv_sec) + Double(now.tv_nsec - changed.tv_nsec) / 1e9
+                guard age > (changed.tv_nsec == 0 ? 2 : 0.1) else { return nil }
+                imprint += "\(folder.path)\(box) \(status.st_dev) \(status.st_ino) \(changed.tv_sec).\(changed.tv_nsec)\n"
+            }
+        }
+        return imprint
+    }
+
+    /// Only the messages that are not known, and how many are. Nil if one of the known names is there twice: whether that is one file that was moved,
+    /// or two, only the whole listing says.
+    static func readUnknown(
+        _ root: Int32, place: String, excluding: Set<String>, _ isKnown: (String) -> Bool
+    ) -> (MaildirListing, oddities: [MailError], known: Int)? {
+        var known: Set<Int> = []
+        var isTwice = false
+        let (listing, oddities) = read(root, place: place, excluding: excluding) { folder, unique in
+            guard !isTwice else { return true }
+            let name = text(of: unique)
+            let key = folder.keyPrefix.isEmpty ? name : folder.keyPrefix + name
+            guard isKnown(key) else { return false }
+            isTwice = !known.insert(key.hashValue).inserted
+            return true
+        }
+        return isTwice ? nil : (listing, oddities, known.count)
+    }
+
+    /// - Parameter isLeftOut: whether a message is not wanted, by its folder and unique name.
+    static func read(
+        _ root: Int32, place: String, excluding: Set<String> = [],
+        isLeftOut: (Folder, UnsafeRawBufferPointer) -> Bool = { _, _ in false }
+    ) -> (MaildirListing, oddities: [MailError]) {
         var names: [UInt8] = []
         var entries: [Entry] = []
         var oddities: [MailError] = []
@@ -50,6 +98,7 @@ final class MaildirListing: Sendable {
                         oddities.append(MailError(code: .malformedName, place: path, found: "a name without a unique part"))
                         return
                     }
+                    if isLeftOut(folder, UnsafeRawBufferPointer(rebasing: name[..<unique])) { return }
                     entries.append(
                         Entry(
                             start: UInt32(clamping: names.count), count: UInt16(clamping: name.count),

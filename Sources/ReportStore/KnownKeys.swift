@@ -7,6 +7,10 @@ import GRDBSQLite
 /// once in 10^13 mails beside a million, is read by the next run.
 public struct KnownKeys: Sendable {
     private var hashes: [UInt64]
+    /// One bit for each place of `hashes`: whether the mailbox has the message.
+    private var met: [UInt64] = []
+    /// Messages that the ledger knows, and of them those that the mailbox has.
+    private var (count, metCount) = (0, 0)
 
     /// None.
     public init() { hashes = [] }
@@ -25,6 +29,7 @@ public struct KnownKeys: Sendable {
         var slots = 1024
         while slots * 3 < size * 4 { slots *= 2 }
         hashes = [UInt64](repeating: 0, count: slots)
+        met = [UInt64](repeating: 0, count: slots / 64)
         let statement = try db.cachedStatement(sql: Self.keysSQL)
         let handle = statement.sqliteStatement
         sqlite3_reset(handle)
@@ -43,22 +48,42 @@ public struct KnownKeys: Sendable {
         }
     }
 
+    /// Known messages that the mailbox does not have, once all that it has were met.
+    public var missing: Int { count - metCount }
+
     /// Whether the ledger knows the message of a key.
-    public func contains(_ key: String) -> Bool {
-        guard !hashes.isEmpty else { return false }
+    public func contains(_ key: String) -> Bool { place(of: key) != nil }
+
+    /// The same, of a message that the mailbox has.
+    public mutating func meet(_ key: String) -> Bool {
+        guard let place = place(of: key) else { return false }
+        let bit = UInt64(1) << UInt64(place & 63)
+        if met[place >> 6] & bit == 0 {
+            met[place >> 6] |= bit
+            metCount += 1
+        }
+        return true
+    }
+
+    /// Whether the mailbox has the message of a key that was known when this was made.
+    func wasMet(_ key: String) -> Bool { place(of: key).map { met[$0 >> 6] & (UInt64(1) << UInt64($0 & 63)) != 0 } ?? false }
+
+    private func place(of key: String) -> Int? {
+        guard !hashes.isEmpty else { return nil }
         var key = key
         let hash = key.withUTF8 { Self.hash(UnsafeRawBufferPointer($0)) }
-        var place = Int(truncatingIfNeeded: hash) & (hashes.count - 1)
+        var place = Int(truncatingIfNeeded: hash >> 1) & (hashes.count - 1)
         while hashes[place] != 0 {
-            if hashes[place] == hash { return true }
+            if hashes[place] == hash { return place }
             place = (place + 1) & (hashes.count - 1)
         }
-        return false
+        return nil
     }
 
     private mutating func insert(_ hash: UInt64) {
-        var place = Int(truncatingIfNeeded: hash) & (hashes.count - 1)
+        var place = Int(truncatingIfNeeded: hash >> 1) & (hashes.count - 1)
         while hashes[place] != 0, hashes[place] != hash { place = (place + 1) & (hashes.count - 1) }
+        if hashes[place] == 0 { count += 1 }
         hashes[place] = hash
     }
 

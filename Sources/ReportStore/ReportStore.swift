@@ -143,6 +143,24 @@ public final class ReportStore: Sendable {
         }
     }
 
+    /// How many messages a mailbox has that looks as it did when a run of the last day had looked through all of it, and left nothing undone: then
+    /// there is nothing to read. Nil: that is not so, or it is not known.
+    public func unchanged(mailbox identifier: String, imprint: String, now: Int) throws(StoreError) -> Int? {
+        try storing {
+            try queue.read { db in
+                // Question: is nothing to be done there. Unit: one row. Index: that of identifiers, messages_deferred, messages_unsettled.
+                let sql = """
+                    SELECT messages FROM mailboxes b
+                    WHERE identifier = ?1 AND imprint = ?2 AND looked_utc BETWEEN ?3 - 86400 AND ?3
+                        AND NOT EXISTS (
+                            SELECT 1 FROM messages WHERE mailbox_id = b.id AND outcome = \(MessageOutcome.deferred.rawValue))
+                        AND NOT EXISTS (SELECT 1 FROM messages WHERE mailbox_id = b.id AND is_settled = 0)
+                    """
+                return try Int.fetchOne(db, sql: sql, arguments: [identifier, imprint, now])
+            }
+        }
+    }
+
     /// The keys of the messages of a mailbox that could not be read yet.
     public func deferredMessages(mailbox identifier: String) throws(StoreError) -> Set<String> {
         try storing {

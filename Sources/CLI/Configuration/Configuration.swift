@@ -14,6 +14,8 @@ struct Configuration: Equatable {
     var mailboxes: [MailboxConfiguration] = []
     /// Whether reports are kept as they came.
     var keepsRaw = true
+    /// Days after which the ledger forgets a mail that is gone; 0: never.
+    var forgetDays = IngestOptions.usualForgetDays
     /// Limits on what strangers send.
     var limits = Limits()
     /// A Public Suffix List newer than the distribution's.
@@ -36,6 +38,7 @@ struct Configuration: Equatable {
             return { suffixes.giver(of: $0) }
         }
         options.limits = limits
+        options.forgetDays = forgetDays
         options.trustedServers = trustedServers
         options.ownDomains = ownDomains
         return options

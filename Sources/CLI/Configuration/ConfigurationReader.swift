@@ -83,12 +83,14 @@ struct ConfigurationReader {
     // MARK: - Tables
 
     private func configuration(_ table: TOMLTable) throws(ConfigurationError) -> Configuration {
-        try requireKnown(table, ["database", "domains", "keep_raw", "public_suffix_list", "authenticity", "limits", "mailbox"], "")
+        try requireKnown(
+            table, ["database", "domains", "forget_days", "keep_raw", "public_suffix_list", "authenticity", "limits", "mailbox"], "")
         var configuration = Configuration()
         configuration.database = try text(table, "database", "")
         if let objection = configuration.database.flatMap(DatabaseOptions.objection) { throw wrong("database", objection) }
         configuration.publicSuffixList = try text(table, "public_suffix_list", "")
         configuration.keepsRaw = try boolean(table, "keep_raw", "") ?? true
+        configuration.forgetDays = try integer(table, "forget_days", "", 0...36_500) ?? configuration.forgetDays
         configuration.ownDomains = try ownDomains(table)
         configuration.trustedServers = try trustedServers(table)
         configuration.limits = try limits(table)

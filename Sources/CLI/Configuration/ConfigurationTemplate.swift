@@ -15,6 +15,9 @@ enum ConfigurationTemplate {
         # Keep the reports as they came, so that they can be read again.
         # keep_raw = true
 
+        # Days after which the ledger forgets a mail that held no report to be stored and is gone from its mailbox; 0: never.
+        # forget_days = \(IngestOptions.usualForgetDays)
+
         # A Public Suffix List (publicsuffix.org) newer than the system's. Verdicts group names by it.
         # public_suffix_list = "/usr/share/publicsuffix/public_suffix_list.dat"
 
