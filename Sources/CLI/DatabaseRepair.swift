@@ -37,7 +37,13 @@ enum DatabaseRepair {
         let repair = Reprocess.Repair(reports: preparation.reports, hasStrayRows: damage.strayRows > 0)
         let read = try Reprocess(store: store, options: configuration.ingestOptions(now: now), repair: repair)
             .run(ReportSelection(), isDryRun: false)
-        try store.storing { try store.write { try $0.rebuildSums() } }
+        let giver = configuration.ingestOptions(now: now).givers()
+        try store.storing {
+            try store.write { writer in
+                writer.giver = giver
+                try writer.rebuildSums()
+            }
+        }
         _ = try VerdictRefresh(suffixFile: configuration.publicSuffixList).run(store, rebuild: true)
         let left = try ContentDamage.find(store).reports.count
         return Outcome(backup: backup, reports: read.changed + read.duplicate, left: left, triggers: preparation.triggers)

@@ -138,6 +138,7 @@ extension ReportWriter {
             let rebuild = try RollupRebuild(db)
             for domain in try Int64.fetchAll(db, sql: "SELECT id FROM domains") { try rebuild.all(of: domain) }
             try rebuildLedger()
+            try nameVoices()
             try db.execute(sql: "UPDATE verdict_state SET is_stale = 1")
             try commit()
         } catch {
@@ -145,6 +146,24 @@ extension ReportWriter {
             throw error
         }
         try db.execute(sql: "PRAGMA ignore_check_constraints = OFF")
+    }
+
+    /// Whose word a report is follows from its mail and its address (`SenderCheck`): the name that it had may be gone.
+    private func nameVoices() throws {
+        let rows = try Row.fetchCursor(
+            db,
+            sql: """
+                SELECT p.id, p.mail_from_domain, p.email, n.name FROM reports p LEFT JOIN names n ON n.id = p.voice_id
+                WHERE p.authenticity IS NOT ?
+                """, arguments: [Authenticity.mismatch.rawValue])
+        var found: [(report: Int64, voice: String)] = []
+        while let row = try rows.next() {
+            let voice = Voice.name(author: row[1], email: row[2], giver: giver)
+            if voice != row[3] as String? { found.append((row[0], voice)) }
+        }
+        for (report, voice) in found {
+            try db.execute(sql: "UPDATE reports SET voice_id = ? WHERE id = ?", arguments: [try interning.name(voice), report])
+        }
     }
 
     /// What nothing names any more: place holders, and sets that were damaged.
@@ -170,7 +189,8 @@ extension ReportWriter {
                     SELECT r.id, coalesce(sum(outcome = 1), 0) AS stored, coalesce(sum(outcome = 2), 0) AS duplicate,
                         coalesce(sum(outcome = 3), 0) AS not_a_report, coalesce(sum(outcome = 4), 0) AS refused,
                         coalesce(sum(outcome = 5), 0) AS deferred
-                    FROM runs r LEFT JOIN messages m ON m.run_id = r.id WHERE r.finished_utc IS NOT NULL GROUP BY r.id)
+                    FROM runs r LEFT JOIN messages m ON m.run_id = r.id
+                    WHERE r.finished_utc IS NOT NULL AND r.forgotten = 0 GROUP BY r.id)
                 UPDATE runs SET stored = f.stored, duplicate = f.duplicate, not_a_report = f.not_a_report,
                     refused = f.refused + runs.taken_over, deferred = max(runs.deferred, f.deferred),
                     seen = f.stored + f.duplicate + f.not_a_report + f.refused + runs.taken_over + max(runs.deferred, f.deferred)

@@ -110,7 +110,7 @@ struct DatabaseDamageTests {
         Damage(testDescription: "a report counts other messages", sql: "UPDATE reports SET messages = messages + 1 WHERE \(report)"),
         Damage(testDescription: "a report counts others that passed", sql: "UPDATE reports SET passed = passed + 1 WHERE \(report)"),
         Damage(
-            testDescription: "a report has other deviations", sql: "UPDATE reports SET deviations = deviations | 1 << 40 WHERE \(report)"),
+            testDescription: "a report has other deviations", sql: "UPDATE reports SET deviations = deviations | (1 << 40) WHERE \(report)"),
         Damage(
             testDescription: "a report lost other records", sql: "UPDATE reports SET refused_records = refused_records + 1 WHERE \(report)"),
         Damage(testDescription: "a report has another address", sql: "UPDATE reports SET email = 'x@y.example' WHERE \(report)"),
@@ -124,7 +124,7 @@ struct DatabaseDamageTests {
         // What they name.
         Damage(
             testDescription: "a name is another",
-            sql: "UPDATE names SET name = 'other.example' WHERE id = (SELECT header_from_id FROM records WHERE \(record))"),
+            sql: "UPDATE names SET name = 'damaged.example' WHERE id = (SELECT header_from_id FROM records WHERE \(record))"),
         Damage(
             testDescription: "a domain is another",
             sql: "UPDATE domains SET name = 'other.example' WHERE id = (SELECT min(domain_id) FROM reports)"),
@@ -170,7 +170,7 @@ struct DatabaseDamageTests {
             sql: "DELETE FROM authentication_results WHERE \(one("authentication_results", "set_id, position"))"),
         Damage(
             testDescription: "a set has another digest",
-            sql: "UPDATE authentication_sets SET digest = zeroblob(16) WHERE id = (SELECT min(authentication_id) FROM records)"),
+            sql: "UPDATE authentication_sets SET digest = randomblob(16) WHERE id = (SELECT min(authentication_id) FROM records)"),
         Damage(
             testDescription: "a set is gone", sql: "DELETE FROM authentication_sets WHERE id = (SELECT min(authentication_id) FROM records)"
         ),
@@ -241,7 +241,10 @@ struct DatabaseDamageTests {
             sql: "DELETE FROM packed_records WHERE \(one("packed_records", "domain_id, day, counted_as, piece"))"),
         Damage(
             testDescription: "a packed record is another",
-            sql: "UPDATE packed_records SET ipv4 = ipv4 || zeroblob(21) WHERE \(one("packed_records", "domain_id, day, counted_as, piece"))"
+            sql: """
+                UPDATE packed_records SET ipv4 = CAST(ipv4 || zeroblob(21) AS BLOB)
+                WHERE \(one("packed_records", "domain_id, day, counted_as, piece"))
+                """
         ),
         Damage(
             testDescription: "packed records are cut",
