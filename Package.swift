@@ -110,7 +110,7 @@ let package = Package(
 /// Programs that feed what reads foreign bytes with mutations (`make fuzz`): built only when asked for, because their `main` is libFuzzer's.
 let fuzzers: [String: [Target.Dependency]] = [
     "xml": ["DMARC", "ReportXML"], "unpack": ["Unpacking"], "mime": ["Mail"], "header": ["Mail"], "secure": ["Mail"], "imap": ["IMAP"],
-    "config": ["CLI"],
+    "config": ["CLI"], "database": ["CLI"],
     "scalars": ["DMARC"], "csv": ["Rendering"], "authentication": ["DMARC", "Ingest", "Mail"],
 ]
 if Context.environment["DMARCSTAT_FUZZ"] != nil {
