@@ -77,6 +77,7 @@ extension ReportWriter {
     func replaces(_ new: Int64, _ old: Int64, domain: Int64, _ window: ReportWindow, orEquals: Bool = false) throws -> Bool {
         // What is smaller contains nothing: most are told apart by that.
         guard try isLarger(new, than: old, orEquals: orEquals) else { return false }
+        guard try window.isSpread || hasFirstSource(new, of: old, domain: domain, window.day) else { return false }
         let days = window.days
         let missing = try Bool.fetchOne(
             db.cachedStatement(
@@ -125,6 +126,22 @@ extension ReportWriter {
                 "domain": domain, "first": days.lowerBound.number, "last": days.upperBound.number, "old": old, "new": new,
             ])
         return lost == false
+    }
+
+    /// Whether a report speaks of the source that the other one's first record has: where it does not, it does not contain that. Of thousands under one
+    /// id nearly all are told apart by it, at a tenth of the cost of the whole comparison.
+    private func hasFirstSource(_ new: Int64, of old: Int64, domain: Int64, _ day: Day) throws -> Bool {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT EXISTS (
+                    SELECT 1 FROM records
+                    WHERE domain_id = ?1 AND counted_as IN (0, 1, 2) AND day = ?2 AND report_id = ?4 AND source = (
+                        SELECT source FROM records
+                        WHERE domain_id = ?1 AND counted_as IN (0, 1, 2) AND day = ?2 AND report_id = ?3 LIMIT 1))
+                    OR NOT EXISTS (
+                        SELECT 1 FROM records WHERE domain_id = ?1 AND counted_as IN (0, 1, 2) AND day = ?2 AND report_id = ?3)
+                """)
+        return try Bool.fetchOne(statement, arguments: [domain, day.number, old, new]) ?? true
     }
 
     /// Whether a report speaks of more messages than the other. Two reports of the same records differ in their policy only; the first stays.
