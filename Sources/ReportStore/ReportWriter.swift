@@ -21,6 +21,8 @@ public final class ReportWriter {
     private var keptRaw: (message: Int64, attachment: Int, id: Int64)?
     private var nextReportID: Int64
     let firstNewMessageID: Int64
+    /// Lines that were entered since the run began.
+    var messagesEntered = 0
     private var open: OpenReport?
     var recordsInTransaction = 0
     /// Set by `adopt`.
