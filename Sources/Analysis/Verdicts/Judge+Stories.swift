@@ -277,7 +277,10 @@ extension Judge {
         if total.aligned > tally.aligned, tally.aligned == 0, elsewhere == 0 { stories.add(.passesForOthers, for: sender) }
         if tally.serviceSealed > 0 {
             stories.add(.serviceSealsToo, -(2 + log(Double(tally.serviceSealed))), for: sender)
-        } else if kept >= 5 {
+        } else if tally.homeSealed > 0, tally.homeSealed < kept {
+            // Some of the domain's own mail carries a service's signature, and some does not; both come through here.
+            stories.add(.serviceSealsToo, -(2 + log(Double(tally.homeSealed))), for: sender)
+        } else if kept >= 5, tally.foreignSealed == 0 {
             stories.add(.oneSealOnly, Double(kept), for: sender)
         }
         // … and breaks some of it, more than what arrives from a server.
@@ -560,17 +563,18 @@ extension Judge {
             stories.add(isBroad && isLong ? .manyRowsBroad : .manyRows, count / 3)
             if Double(tally.silentMessages) / count >= 8 { stories.add(.manyMessages) }
         }
-        if tally.isSurvivalAttested(try knowledge.quorum(domain: flow.domain)) { stories.add(.signedElsewhere) }
+        let isSurvivalAttested = tally.isSurvivalAttested(try knowledge.quorum(domain: flow.domain))
+        if isSurvivalAttested { stories.add(.signedElsewhere) }
         if signs >= 0.75 { stories.add(.yourMailIsSigned) } else if signs < 0.25 { stories.add(.yourMailIsUnsigned) }
         // Strangers try many names.
         let others = total.silent - tally.silent
         if others > 0 { stories.add(.strangersTryMany, Double(others)) }
         // A forwarder of mail that was never signed.
-        let relayed = total.surviving - (total.aligned > 0 ? 0 : tally.surviving) + total.broken
+        let surviving = total.surviving - (isSurvivalAttested ? 0 : tally.surviving)
+        let relayed = total.surviving - (total.aligned > 0 && isSurvivalAttested ? 0 : tally.surviving) + total.broken
         stories.add(.seldomPassedOn)
-        if total.surviving > 0 || relayed > 0 {
-            stories.add(.relaysOtherwise, Double(max(total.surviving, relayed)))
-        }
+        // What a few of many say they saw survive does not explain what all the others saw.
+        if surviving > 0 || relayed > 0 { stories.add(.relaysOtherwise, Double(max(surviving, relayed))) }
         if around.network.surviving > total.surviving { stories.add(.networkRelaysUnsigned) }
         if signs >= 0.95 { stories.add(.signedMailPassedOn) } else if signs < 0.25 { stories.add(.unsignedMailPassedOn) }
         let overridden = Double(flow.forwardedOverrides + flow.arcOverrides) / Double(max(1, flow.records))

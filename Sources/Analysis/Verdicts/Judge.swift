@@ -37,6 +37,10 @@ struct Judge<Source: Knowledge> {
         var silentMessages = 0
         /// Of `surviving` and `broken`, those whose signature is at home with a service.
         var serviceSealed = 0
+        /// Of `surviving` and `broken`, those with somebody else's signature that holds; and where the domain's own mail carries that as well, who saw them.
+        var foreignSealed = 0
+        var homeSealed = 0
+        var homeSealedBits = 0
         /// Of `surviving`, those whose selector is at home nowhere.
         var homeless = 0
         /// Someone else's SPF or signature passed.
@@ -284,6 +288,16 @@ struct Judge<Source: Knowledge> {
             break
         }
         if isSilent { return }
+        if shape.seal == .verified || shape.seal == .broken, !shape.foreignVerified.isEmpty {
+            tally.foreignSealed += flow.records
+            let isFromHome = try shape.foreignVerified.contains { name in
+                try knowledge.selector(SelectorKey(domain: name, selector: 0, policy: flow.domain)).home == 0
+            }
+            if isFromHome {
+                tally.homeSealed += flow.records
+                tally.homeSealedBits |= flow.reporterBits
+            }
+        }
         switch shape.seal {
         case .verified:
             tally.surviving += flow.records
@@ -351,6 +365,8 @@ extension Judge.Tally {
             homeless = scaled(homeless, mostSurviving, of: surviving)
             surviving = mostSurviving
         }
+        // Mail that only a few saw carry a service's signature does not make a server a relay.
+        if quorum.isMinority(homeSealedBits, among: seen) { homeSealed = 0 }
         broken = most(broken, brokenBits)
         let mostSilent = most(silent, silentBits)
         silentMessages = scaled(silentMessages, mostSilent, of: silent)
