@@ -88,7 +88,11 @@ struct KeyedResults {
         return begin
     }
 
-    /// Alignment of a set with the name `from` (`Alignment.init(of:dkim:spf:aligns:)` says what counts).
+    /// Alignment of a set with the name `from`, worked out anew from the raw results, whatever the reporter concluded (RFC 7489 §3.1).
+    ///
+    /// Only the result `pass` passes, and a result without a name is as good as none. SPF speaks of the envelope's sender: checks of the name in
+    /// HELO count only where there is no other, for receivers check it in place of an empty sender (§3.1.2). A name without organisational
+    /// domain, such as a public suffix, aligns with itself only; an empty one with nothing.
     mutating func alignment(_ place: Int, from: Int, dkim: AlignmentMode, spf: AlignmentMode) throws -> Alignment {
         let organisation = try organisation(of: from)
         func aligns(_ result: KeyedResult, _ mode: AlignmentMode) -> Bool {

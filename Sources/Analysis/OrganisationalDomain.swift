@@ -61,11 +61,6 @@ public final class PublicSuffixes {
         return name.dropLast(provider.utf8.count + 1).split(separator: ".").suffix(labels).joined(separator: ".") + "." + provider
     }
 
-    /// Whether `name` aligns with `from` (RFC 7489 §3.1): the same name, or, relaxed, the same organisation.
-    public func isAligned(_ name: String, with from: String, strict: Bool) -> Bool {
-        strict ? name == from : organisation(of: name) == organisation(of: from)
-    }
-
     /// What tells one list from another: verdicts that were made with another one are made anew. By content, since libpsl does not count
     /// the suffixes of a compiled list. Without a file of ours it may take the distribution's or the one built into it, so both are named.
     public var version: String {
