@@ -299,9 +299,12 @@ extension Judge {
             if size >= 4, reporters > 1 || habits.reporters < 2 { stories.add(.largeRows, size / 4, for: sender) }
         }
         // A row of servers, each with a little mail, that together send to everybody.
-        if tally.surviving < 5, around.network.domains.count == 1, let together = around.network.kept[flow.domain], together.records >= 10 {
+        if habits.reporters >= 4, around.network.domains.count == 1, let together = around.network.kept[flow.domain], together.records >= 10
+        {
+            let isRow = tally.surviving < 5 || together.sources >= Usual.rowOfServers
+            let alone = tally.surviving < 5 ? 0 : breadth(Levels.voices(tally.survivingBits | tally.brokenBits), kept, habits)
             let breadth = breadth(Levels.voices(together.bits), together.records, habits)
-            if habits.reporters >= 4, breadth > 0 { stories.add(.rowOfServers, breadth + 1, for: sender) }
+            if isRow, breadth > max(0, alone) { stories.add(.rowOfServers, breadth + 1 - max(0, alone), for: sender) }
         }
         if tally.overridden > 0, tally.homeless == 0 { stories.add(.receiverSawForwarding, for: sender) }
     }

@@ -85,8 +85,8 @@ struct Judge<Source: Knowledge> {
         var domains: Set<Int> = []
         var surviving = 0
         var atHome = 0
-        /// For each policy domain: records with a signature that survived beside a failing envelope, and who saw them.
-        var kept: [Int: (records: Int, bits: Int)] = [:]
+        /// For each policy domain: sources with records with a signature that survived beside a failing envelope, these, and who saw them.
+        var kept: [Int: (sources: Int, records: Int, bits: Int)] = [:]
     }
 
     /// Sums over policy domains.
@@ -100,8 +100,8 @@ struct Judge<Source: Knowledge> {
             network.surviving += tally.surviving
             network.atHome += tally.atHome
             if tally.surviving > 0 {
-                let sum = network.kept[key.domain] ?? (0, 0)
-                network.kept[key.domain] = (sum.records + tally.surviving, sum.bits | tally.survivingBits)
+                let sum = network.kept[key.domain] ?? (0, 0, 0)
+                network.kept[key.domain] = (sum.sources + 1, sum.records + tally.surviving, sum.bits | tally.survivingBits)
             }
             guard tally.aligned > 0 else { return }
             let sum = network.authorized[key.domain] ?? (0, 0)

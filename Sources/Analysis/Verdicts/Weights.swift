@@ -85,6 +85,8 @@ enum Usual {
     static let campaignDays = 21
     /// Rows from which on a server that was never listed is told from a relay for certain.
     static let rowsOfAServer = 40
+    /// Addresses of one network, each with a little mail of one domain, that are a row of servers if together they send to everybody.
+    static let rowOfServers = 4
     /// Days for which the end of one period and the begin of another may overlap.
     static let daysBetween = 3
 }
