@@ -52,8 +52,6 @@ public struct AnalysisError: Error, Equatable, Sendable {
             default: .defect
             }
         let found = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"
-        // What we keep as JSON was JSON when it was written, and no sum of what may be stored overflows.
-        let isDamaged = found == "malformed JSON" || found == "integer overflow"
-        self.init(code: isDamaged ? .databaseDamaged : code, place: place, found: found, database: store.path)
+        self.init(code: StoreError.meansDamage(error.message) ? .databaseDamaged : code, place: place, found: found, database: store.path)
     }
 }

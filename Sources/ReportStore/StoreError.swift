@@ -44,6 +44,12 @@ public struct StoreError: Error, Equatable, Sendable {
     /// Whether an error number of the system means that there is no room: on the disk, in a quota, or in what a file may be (`ulimit -f`).
     static func meansFull(_ number: Int32) -> Bool { [ENOSPC, EDQUOT, EFBIG].contains(number) }
 
+    /// Whether SQLite says in words alone that a file is damaged: of a number in its header that it knows nothing of, of a text that we wrote as JSON
+    /// and that is none, and of a sum that nothing we store comes to.
+    package static func meansDamage(_ message: String?) -> Bool {
+        ["unsupported file format", "malformed JSON", "integer overflow"].contains(message)
+    }
+
     /// The reason behind an error of SQLite, by its extended result code (sqlite.org/rescode.html). Values of statements never enter it.
     ///
     /// - Parameter system: what the system said to SQLite (`sqlite3_system_errno`), for errors of input and output; 0 if that is not known.
@@ -64,7 +70,7 @@ public struct StoreError: Error, Equatable, Sendable {
             case .SQLITE_CORRUPT, .SQLITE_NOTADB: .databaseDamaged
             case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: .databasePermission
             case .SQLITE_CANTOPEN: .ioError
-            default: .defect
+            default: Self.meansDamage(error.message) ? .databaseDamaged : .defect
             }
         let found = error.message ?? error.resultCode.description
         let isOfTheSystem = error.resultCode == .SQLITE_IOERR && system != 0
