@@ -345,21 +345,28 @@ public final class Unpacker {
                     isEnd = true
                 }
             }
+            let chunk = UnsafeRawBufferPointer(rebasing: buffer[..<filled])
             if content == nil {
-                let known = UnsafeRawBufferPointer(rebasing: buffer[..<filled])
-                content = sniffPrefix(known, isComplete: isEnd || filled == buffer.count)
-                if content == nil { continue }
-                if content == Container.none, failure != nil || !receiver.wantsFile(beginning: known, member: layer.member) {
-                    throw error(failure ?? noReport(known), layer.member)
+                // Few bytes may not tell yet. So many blanks as fill the buffer may stand before the document, and are kept until it is known.
+                if archive.isEmpty, !isEnd, filled < buffer.count, sniffPrefix(chunk, isComplete: false) == nil { continue }
+                content = sniffBlocks(&archive, chunk, isEnd: isEnd)
+                if content == Container.none {
+                    let known = archive + chunk
+                    let refusal = known.withUnsafeBytes {
+                        failure ?? (receiver.wantsFile(beginning: $0, member: layer.member) ? nil : noReport($0))
+                    }
+                    if let refusal { throw error(refusal, layer.member) }
                 }
             }
-            let chunk = UnsafeRawBufferPointer(rebasing: buffer[..<filled])
             filled = 0
+            guard content != nil else { continue }
             if content == .xml {
                 if facts == nil {
                     let new = begin(layer, isRepeat: isRepeat)
                     facts = new
                     receiver.documentBegins(new)
+                    if !archive.isEmpty { isWanted = archive.withUnsafeBytes { receiver.receive($0) } }
+                    archive = []
                 }
                 if isWanted, !chunk.isEmpty { isWanted = receiver.receive(chunk) }
                 if isEnd, var facts {
