@@ -311,12 +311,17 @@ struct FullDiskTests {
             try Tool.run(arguments + ["--database", database ?? disk.path + "/dmarc.sqlite"], in: folder)
         }
         for number in 0..<300 { try folder.write("box/\(number).xml", Data(sampleReport(id: "\(number)", sources: 120).utf8)) }
-        try #require(try run("ingest", folder.path("box")).status == 0)
+        // On so small a disk nothing is begun, unless the configuration says that little room is enough.
+        let careful = try run("ingest", folder.path("box"))
+        #expect(careful.status == 75 && careful.errors.contains("disk-full") && careful.errors.contains("Next: make room"), "\(careful)")
+        let lastByte = try folder.write("config.toml", Data("[limits]\nfree_bytes = 0\n".utf8))
+        try #require(try run("ingest", folder.path("box"), "--config", lastByte).status == 0)
         let answers = try ["summary", "sources", "status", "refused", "doctor"].map { try run($0).text }
         try disk.fill()
         let new = try folder.write("new.xml", Data(sampleReport(id: "new").utf8))
         for command in [
-            ["ingest", new], ["purge", "--before", "2026-12-01"], ["purge", "--before", "2026-12-01", "--raw-only"], ["reprocess"],
+            ["ingest", new, "--config", lastByte], ["purge", "--before", "2026-12-01"], ["purge", "--before", "2026-12-01", "--raw-only"],
+            ["reprocess"],
             ["backup", disk.path + "/copy.sqlite"], ["export", "--output", disk.path + "/export.csv"],
         ] {
             let finished = try Tool.run(command + ["--database", database], in: folder)
@@ -339,7 +344,7 @@ struct FullDiskTests {
         try #require(stat(database, &before) == 0 && stat(copy, &after) == 0)
         #expect(after.st_size < before.st_size - 2_000_000, "\(before.st_size) \(after.st_size)")
         try #require(try folder.run("/bin/mv", [copy, database]).status == 0)
-        let stored = try run("ingest", new, "--format", "json")
+        let stored = try run("ingest", new, "--config", lastByte, "--format", "json")
         #expect(try stored.json(IngestAnswer.self).messages.stored == 1, "\(stored)")
         #expect(try run("doctor").status == 0)
     }
