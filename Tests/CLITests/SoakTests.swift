@@ -80,13 +80,16 @@ struct SoakTests {
             let half = rounds / 2
             return (try #require(looks[1...half].map(value).min()), try #require(looks[(half + 1)...].map(value).min()))
         }
-        let (live, resident, files) = (try lowest(\.live), try lowest(\.resident), try lowest(\.files.count))
+        // Sockets and pipes of other tests come and go; what is open in the directory of this one is ours.
+        let own = soak.runner.directory.path
+        let (live, resident) = (try lowest(\.live), try lowest(\.resident))
+        let files = try lowest { look in isAlone ? look.files.count : look.files.count { $0.hasPrefix(own) } }
         #expect(live.last < live.first + (isAlone ? 1 : 32) << 20, "asked for: \(live.first >> 10) KiB, then \(live.last >> 10) KiB")
         #expect(
             resident.last < resident.first + (isAlone ? 4 : 32) << 20,
             "resident memory: \(resident.first >> 10) KiB, then \(resident.last >> 10) KiB")
         #expect(
-            files.last <= files.first + (isAlone ? 0 : 3),
+            files.last <= files.first,
             "open files: \(files.first), then \(files.last): \((looks.last?.files ?? []).sorted())")
         // It begins anew after 4,096 pages of 8 KiB, and the last transaction may go beyond that.
         #expect(log > 0 && log <= 36 << 20, "bytes of the log: \(log)")

@@ -149,7 +149,7 @@ struct WholeSetTests {
             isErrorTerminal: false,
             now: EachInputTests.now)
         let status = DmarcstatMain.run(arguments: arguments, context: context)
-        #expect(status == 0, "\(arguments): \(errors.text)")
+        #expect(status == 0, "\(arguments): \(errors.text)\(status == 0 ? "" : output.text)")
         let (text, said) = (output.text, errors.text)
         #expect(!text.isEmpty || format == "ndjson", "\(arguments)")
         for found in [Forbidden.found(in: text, allowsCR: format == "csv"), Forbidden.found(in: said)] {
