@@ -82,7 +82,7 @@ public struct ChangeExplained: Sendable {
     public static func ask(
         _ store: ReportStore, _ filter: Filter, by size: BucketSize = .day, against: PeriodExpression? = nil,
         grouping: ChangeGrouping = .source, limit: Int? = nil, withTotals: Bool = true
-    ) throws(AnalysisError) -> ChangeExplained {
+    ) throws(StoreError) -> ChangeExplained {
         try readingShared(store, "trend") { db, shared in
             let (later, earlier) = try periods(db, filter, size, against)
             guard let later, let earlier else {

@@ -113,7 +113,7 @@ public struct HeldCondition: Hashable, Sendable {
     /// Those of `conditions` that hold, in their order. Nothing is read that none of them needs.
     public static func ask(
         _ store: ReportStore, _ filter: Filter, _ conditions: [Condition]
-    ) throws(AnalysisError) -> [HeldCondition] {
+    ) throws(StoreError) -> [HeldCondition] {
         var held: [HeldCondition] = []
         var total: SummaryRow?
         for condition in conditions {
@@ -152,7 +152,7 @@ public struct HeldCondition: Hashable, Sendable {
     }
 
     /// The sum of all domains, asked for once.
-    private static func summary(_ store: ReportStore, _ filter: Filter, _ known: inout SummaryRow?) throws(AnalysisError) -> SummaryRow {
+    private static func summary(_ store: ReportStore, _ filter: Filter, _ known: inout SummaryRow?) throws(StoreError) -> SummaryRow {
         if let known { return known }
         let total = try Summary.ask(store, filter).total
         known = total
@@ -161,7 +161,7 @@ public struct HeldCondition: Hashable, Sendable {
 
     private static func failures(
         _ store: ReportStore, _ filter: Filter, _ verdict: Verdict, deliveredOnly: Bool
-    ) throws(AnalysisError) -> Int {
+    ) throws(StoreError) -> Int {
         try reading(store, "conditions") { db in
             let scope = try Scope(db, filter)
             guard let period = scope.period else { return 0 }
@@ -183,7 +183,7 @@ public struct HeldCondition: Hashable, Sendable {
     }
 
     /// Silence is measured to the day of the question, or to an earlier last day of the period.
-    private static func silentReporters(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> [SilentReporter] {
+    private static func silentReporters(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> [SilentReporter] {
         try reading(store, "conditions") { db in
             let scope = try Scope(db, filter)
             var until = filter.today

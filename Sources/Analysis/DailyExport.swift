@@ -20,7 +20,7 @@ public struct DailyExport: Sendable {
     public var rows: [DailyRow]
 
     /// Asks `store`.
-    public static func ask(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> DailyExport {
+    public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> DailyExport {
         try reading(store, "export") { db in
             let scope = try Scope(db, filter, usual: .everything)
             var rows: [DailyRow] = []

@@ -62,8 +62,8 @@ public struct DatabaseCheck: Sendable {
 
     /// Makes all checks. A file whose pages are damaged gets no check beyond `integrity`, and one with other tables none beyond `schema`: the
     /// answers would be noise.
-    public func run(_ store: ReportStore) throws(AnalysisError) -> [DatabaseFinding] {
-        do throws(AnalysisError) {
+    public func run(_ store: ReportStore) throws(StoreError) -> [DatabaseFinding] {
+        do throws(StoreError) {
             return try findings(store)
         } catch {
             // Some damage shows only to the statement that comes upon it.
@@ -72,7 +72,7 @@ public struct DatabaseCheck: Sendable {
         }
     }
 
-    private func findings(_ store: ReportStore) throws(AnalysisError) -> [DatabaseFinding] {
+    private func findings(_ store: ReportStore) throws(StoreError) -> [DatabaseFinding] {
         let integrity = try reading(store, "doctor") { Self.integrity($0) }
         guard integrity.isFine else { return [integrity] }
         let schema = try reading(store, "doctor") { try Self.schema($0) }
@@ -115,7 +115,7 @@ public struct DatabaseCheck: Sendable {
 
     /// What `integrity_check` finds that cannot be made anew from other rows: damaged pages. Rows that break a rule of their table, and indexes that
     /// are not those of their rows, can.
-    public static func damagedPage(_ store: ReportStore) throws(AnalysisError) -> String? {
+    public static func damagedPage(_ store: ReportStore) throws(StoreError) -> String? {
         let mendable = ["CHECK constraint failed in ", "NULL value in ", "wrong # of entries in index ", "non-unique entry in index "]
         return try reading(store, "doctor") { db in
             try String.fetchAll(db, sql: "PRAGMA integrity_check(1000)").flatMap { $0.split(separator: "\n").map(String.init) }.first {

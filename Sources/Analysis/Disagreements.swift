@@ -34,7 +34,7 @@ public struct Disagreements: Sendable {
     public var rows: [Disagreement]
 
     /// Asks `store`.
-    public static func ask(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> Disagreements {
+    public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> Disagreements {
         try readingShared(store, "reporters") { db, shared in
             let scope = try Scope(db, filter)
             guard let period = scope.period else { return Disagreements(coverage: scope.coverage(messages: 0, reports: 0), rows: []) }

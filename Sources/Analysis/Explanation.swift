@@ -179,7 +179,7 @@ public struct SourceExplanation: Sendable {
     public let stories: [Story]
 
     /// The source, for the policy domains of `filter` (days and reporters play no part: verdicts are about all that is known).
-    public static func ask(_ store: ReportStore, source: IPAddress, domains: [String]) throws(AnalysisError) -> SourceExplanation {
+    public static func ask(_ store: ReportStore, source: IPAddress, domains: [String]) throws(StoreError) -> SourceExplanation {
         try reading(store, "explain") { db in
             let suffixes = try PublicSuffixes.ofVerdicts(db)
             let filter = Filter(domains: domains, today: Day(0))

@@ -1,5 +1,6 @@
 import DMARC
 import GRDB
+import ReportStore
 
 /// Who stands beside a domain's own name in authentication results: a service, a forwarder, a stranger.
 struct ForeignParty {
@@ -193,7 +194,7 @@ extension PublicSuffixes {
     static func ofVerdicts(_ db: Database) throws -> PublicSuffixes {
         let file = try String.fetchOne(db, sql: "SELECT suffixes FROM verdict_state WHERE id = 1") ?? ""
         guard let suffixes = (file.isEmpty ? nil : PublicSuffixes(file: file)) ?? PublicSuffixes() else {
-            throw AnalysisError(code: .ioError, place: "the list of public suffixes", found: "it cannot be read")
+            throw StoreError(code: .ioError, place: "the list of public suffixes", found: "it cannot be read", question: "names")
         }
         return suffixes
     }

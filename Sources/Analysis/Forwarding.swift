@@ -81,7 +81,7 @@ public struct Forwarding: Sendable {
     /// `spfFailed` is 0.
     public static func ask(
         _ store: ReportStore, _ filter: Filter, limit: Int?, withTotals: Bool = true
-    ) throws(AnalysisError) -> Forwarding {
+    ) throws(StoreError) -> Forwarding {
         try readingShared(store, "forwarding") { db, shared in
             let scope = try Scope(db, filter)
             guard let period = scope.period else {

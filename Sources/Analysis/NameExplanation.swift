@@ -63,7 +63,7 @@ public struct NameExplanation: Sendable {
     /// A domain, or a selector: `s1`, `s1._domainkey.example.nl`.
     ///
     /// - Parameter limit: how many places; nil: all.
-    public static func ask(_ store: ReportStore, name: String, limit: Int? = nil) throws(AnalysisError) -> NameExplanation {
+    public static func ask(_ store: ReportStore, name: String, limit: Int? = nil) throws(StoreError) -> NameExplanation {
         try readingShared(store, "explain") { db, shared in
             var selector: String?
             var domain: String? = name

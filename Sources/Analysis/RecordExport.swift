@@ -59,7 +59,7 @@ public enum RecordExport {
     ///   - row: returns false to stop.
     public static func ask(
         _ store: ReportStore, _ filter: Filter, begin: (Coverage) -> Bool, row: (ExportedRecord) -> Bool
-    ) throws(AnalysisError) {
+    ) throws(StoreError) {
         try reading(store, "export") { db in
             let scope = try Scope(db, filter, usual: .everything)
             guard begin(try scope.totals(db)), let period = scope.period else { return }

@@ -46,7 +46,7 @@ public struct RefusalList: Sendable {
     /// Asks `store` for the newest `limit`; nil: all. Domains and reporters of what was not stored are not known, so a filter has none.
     public static func ask(
         _ store: ReportStore, period request: PeriodRequest, today: Day, limit: Int?
-    ) throws(AnalysisError) -> RefusalList {
+    ) throws(StoreError) -> RefusalList {
         try reading(store, "refused") { db in
             let isAsked = request.since != nil || request.until != nil
             let any = try SQLRows(db, anySQL)

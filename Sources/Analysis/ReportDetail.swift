@@ -63,7 +63,7 @@ public struct ReportDetail: Hashable, Sendable {
         """
 
     /// Asks `store` for the report with the number `id`; nil if there is none.
-    public static func ask(_ store: ReportStore, id: Int) throws(AnalysisError) -> ReportDetail? {
+    public static func ask(_ store: ReportStore, id: Int) throws(StoreError) -> ReportDetail? {
         try reading(store, "show") { db in
             let row = try SQLRows(db, headerSQL, [.integer(id)])
             guard try row.next() else { return nil }

@@ -57,7 +57,7 @@ public struct ReportList: Sendable {
         """
 
     /// Asks `store`.
-    public static func ask(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> ReportList {
+    public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> ReportList {
         try reading(store, "reports") { db in
             // Reporters are matched by name on each row: reports that lost a conflict are in no figure, but belong in this list.
             let scope = try Scope(db, filter)

@@ -142,12 +142,10 @@ enum SQLValue {
 /// Runs `body` in one read transaction, so that all figures of an answer come from the same state of the database.
 func reading<Result>(
     _ store: ReportStore, _ question: String, _ body: (Database) throws -> Result
-) throws(AnalysisError) -> Result {
+) throws(StoreError) -> Result {
     do {
         return try store.reader.read(body)
-    } catch let error as AnalysisError {
-        throw error
     } catch {
-        throw AnalysisError(error, place: question, store)
+        throw StoreError(error, question: question, store)
     }
 }

@@ -149,6 +149,9 @@ struct Scope: Sendable {
 }
 
 extension Scope {
+    /// Question: when did a source send for a domain, and how much of it passed, ever. Unit: one row. Index: primary key of `sources`.
+    static let everPassedSQL = "SELECT passed, first_day, last_day FROM sources WHERE domain_id = ?1 AND source = ?2"
+
     /// The days of the period on which any of `sources` can have sent for a domain, and whether any of it may have passed. Most failing sources
     /// never pass, and many do not live long: the rollup knows, and spares reading the rest. All of them must have records in the period.
     func life(_ db: Database, of domain: PolicyDomain, _ sources: [IPAddress], in period: Period) throws -> (days: Period, mayPass: Bool) {
@@ -156,7 +159,7 @@ extension Scope {
         var last = period.since
         var mayPass = false
         for source in sources {
-            let ever = try SQLRows(db, TopFailures.everPassedSQL, [.integer(domain.id), .address(source)])
+            let ever = try SQLRows(db, Self.everPassedSQL, [.integer(domain.id), .address(source)])
             guard try ever.next() else { return (period, true) }
             mayPass = mayPass || ever.int(0) > 0
             first = min(first, Day(ever.int(1)))

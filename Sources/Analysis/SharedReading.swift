@@ -69,7 +69,7 @@ struct SharedReading: Sendable {
 /// As `reading`, with a second connection to share the work with.
 func readingShared<Result>(
     _ store: ReportStore, _ question: String, _ body: (Database, SharedReading) throws -> Result
-) throws(AnalysisError) -> Result {
+) throws(StoreError) -> Result {
     let shared = SharedReading(store)
     return try reading(store, question) { db in
         // From here on this connection sees one state.

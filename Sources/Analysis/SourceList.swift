@@ -96,7 +96,7 @@ public struct SourceList: Sendable {
     /// Asks `store` for the first `limit` rows; nil: all. Without `withTotals` the coverage says nothing of messages and reports.
     public static func ask(
         _ store: ReportStore, _ filter: Filter, _ choice: Choice = Choice(), limit: Int?, withTotals: Bool = true
-    ) throws(AnalysisError) -> SourceList {
+    ) throws(StoreError) -> SourceList {
         try reading(store, "sources") { db in
             let scope = try Scope(db, filter)
             guard let period = scope.period else {

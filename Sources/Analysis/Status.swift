@@ -96,7 +96,7 @@ public struct Status: Sendable {
         """
 
     /// Asks `store`. `today`: the UTC day on which the question is asked.
-    public static func ask(_ store: ReportStore, today: Day) throws(AnalysisError) -> Status {
+    public static func ask(_ store: ReportStore, today: Day) throws(StoreError) -> Status {
         try reading(store, "status") { db in
             var messages: [MessageOutcome: Int] = [:]
             let outcomes = try SQLRows(db, outcomesSQL)

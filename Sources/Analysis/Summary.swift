@@ -18,31 +18,6 @@ public struct PolicyWords: Hashable, Sendable {
     }
 }
 
-/// How many messages, and how many of them passed.
-public struct Rate: Hashable, Sendable {
-    /// All messages.
-    public var messages = 0
-    /// Those with aligned DKIM or SPF.
-    public var passed = 0
-
-    /// Nothing.
-    public init(messages: Int = 0, passed: Int = 0) {
-        self.messages = messages
-        self.passed = passed
-    }
-
-    /// Passed by messages, a fraction 0…1; nil where there are no messages.
-    public var value: Double? { messages == 0 ? nil : Double(passed) / Double(messages) }
-
-    /// The rate of what is left without `other`; nil where nothing is left or `other` is not known.
-    func without(_ other: Rate?) -> Double? {
-        guard let other else { return nil }
-        return Rate(messages: messages - other.messages, passed: passed - other.passed).value
-    }
-
-    static func + (a: Rate, b: Rate) -> Rate { Rate(messages: a.messages + b.messages, passed: a.passed + b.passed) }
-}
-
 /// How a policy domain did in the period. Figures in messages unless said otherwise.
 public struct SummaryRow: Hashable, Sendable {
     /// The policy domain, canonical.
@@ -158,7 +133,7 @@ public struct Summary: Sendable {
         """
 
     /// Asks `store`.
-    public static func ask(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> Summary {
+    public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> Summary {
         try reading(store, "summary") { db in
             let scope = try Scope(db, filter)
             var rows: [SummaryRow] = []

@@ -82,14 +82,11 @@ public struct TopFailures: Sendable {
         WHERE domain_id = ?1 AND counted_as = 0 AND day BETWEEN ?2 AND ?3
         """
 
-    /// Question: when did a source send for a domain, and how much of it passed, ever. Unit: one row. Index: primary key of `sources`.
-    static let everPassedSQL = "SELECT passed, first_day, last_day FROM sources WHERE domain_id = ?1 AND source = ?2"
-
     /// Asks `store` for the first `limit` rows; nil: all. Without `withTotals` the coverage says nothing of messages and reports, and takes
     /// no time to find out.
     public static func ask(
         _ store: ReportStore, _ filter: Filter, limit: Int?, withTotals: Bool = true
-    ) throws(AnalysisError) -> TopFailures {
+    ) throws(StoreError) -> TopFailures {
         try readingShared(store, "top-failures") { db, shared in
             let scope = try Scope(db, filter)
             guard let period = scope.period else {
@@ -260,7 +257,7 @@ public struct TopFailures: Sendable {
         var days = period
         var openDays: Period?
         for (number, address) in table.addresses.enumerated() {
-            let ever = try SQLRows(db, everPassedSQL, [.integer(domain.id), .address(address)])
+            let ever = try SQLRows(db, Scope.everPassedSQL, [.integer(domain.id), .address(address)])
             guard try ever.next() else { continue }
             let life = Period(since: Day(ever.int(1)), until: Day(ever.int(2)))
             if ever.int(0) == 0 { continue }

@@ -66,7 +66,7 @@ public struct Trend: Sendable {
     /// Asks `store`. Without `withTotals` the coverage does not count reports of which only an outer day lies in the period.
     public static func ask(
         _ store: ReportStore, _ filter: Filter, by size: BucketSize, withTotals: Bool = true
-    ) throws(AnalysisError) -> Trend {
+    ) throws(StoreError) -> Trend {
         try reading(store, "trend") { db in
             let scope = try Scope(db, filter)
             guard let period = scope.period else { return Trend(coverage: scope.coverage(messages: 0, reports: 0), rows: []) }

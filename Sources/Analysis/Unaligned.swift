@@ -78,7 +78,7 @@ public struct Unaligned: Sendable {
     /// Asks `store` for the first `limit` rows; nil: all. With `anyVerdict` not only what is held for `unaligned`.
     public static func ask(
         _ store: ReportStore, _ filter: Filter, anyVerdict: Bool, limit: Int?, withTotals: Bool = true
-    ) throws(AnalysisError) -> Unaligned {
+    ) throws(StoreError) -> Unaligned {
         try readingShared(store, "unaligned") { db, shared in
             let scope = try Scope(db, filter)
             guard let period = scope.period else {

@@ -9,7 +9,7 @@ public struct UnknownDomains: Sendable {
     public var known: [String]
 
     /// Asks `store`; not even that where the filter names no domain.
-    public static func ask(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> UnknownDomains {
+    public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> UnknownDomains {
         guard !filter.domains.isEmpty else { return UnknownDomains(names: [], known: []) }
         return try reading(store, "domains") { db in
             var known: [String] = []

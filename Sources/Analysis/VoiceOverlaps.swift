@@ -41,7 +41,7 @@ public struct VoiceOverlaps: Sendable {
         """
 
     /// Asks `store`.
-    public static func ask(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> VoiceOverlaps {
+    public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> VoiceOverlaps {
         try reading(store, "reporters") { db in
             // Who speaks at the same time as somebody else does not depend on whom one asks about.
             let scope = try Scope(db, filter.ofEveryReporter)

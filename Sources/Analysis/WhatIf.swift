@@ -115,7 +115,7 @@ public struct WhatIf: Sendable {
     /// - Parameter sources: how many of the leading sources are given, with their service; nil: all, also those for which nothing changes.
     public static func ask(
         _ store: ReportStore, _ filter: Filter, _ settings: WhatIfSettings, sources limit: Int? = nil, withTotals: Bool = true
-    ) throws(AnalysisError) -> WhatIf {
+    ) throws(StoreError) -> WhatIf {
         try readingShared(store, "what-if") { db, shared in
             let scope = try Scope(db, filter)
             var answer = WhatIf(

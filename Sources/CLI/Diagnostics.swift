@@ -7,7 +7,7 @@ import ReportStore
 enum Diagnostics {
     /// Whether `error` is of a kind that this file has sentences for.
     static func isOurs(_ error: any Error) -> Bool {
-        error is CommandError || error is StoreError || error is AnalysisError || error is OutputError || error is AlreadySaid
+        error is CommandError || error is StoreError || error is OutputError || error is AlreadySaid
             || error is ConfigurationError || error is ClockError
     }
 
@@ -16,7 +16,6 @@ enum Diagnostics {
         switch error {
         case let error as CommandError: words(error)
         case let error as StoreError: words(error)
-        case let error as AnalysisError: words(error)
         case let error as ConfigurationError: words(error)
         case let error as ClockError: words(error)
         case OutputError.closed, is AlreadySaid: nil
@@ -41,7 +40,8 @@ enum Diagnostics {
     }
 
     private static func words(_ error: StoreError) -> String {
-        switch error.code {
+        if !error.question.isEmpty, let words = words(of: error) { return words }
+        return switch error.code {
         case .missing: "no database at \(error.place) yet. Next: dmarcstat ingest PATH, where PATH is a maildir or a folder of reports."
         case .databaseLocked: "\(error.place) is in use by another process (\(error.found)). Next: try again when that is done."
         case .databaseNewer:
@@ -68,14 +68,14 @@ enum Diagnostics {
         return "\(error.place): \(key)\(error.found)" + (error.found.hasSuffix("?") || error.found.hasSuffix(".") ? "" : ".")
     }
 
-    private static func words(_ error: AnalysisError) -> String {
-        let place = error.database.isEmpty ? error.place : error.database
-        return switch error.code {
-        case .databaseLocked: "\(place) is in use by another process (\(error.found)). Next: try again when that is done."
-        case .databaseDamaged: "\(place) is damaged (\(error.found)). Next: restore a backup."
-        case .diskFull: "no room for \(place) or temporary data (\(error.found)). Next: make room and run the same command again."
-        case .ioError: "\(place) cannot be read or written (\(error.found))."
-        case .defect: "\(error.place) failed for a reason that should not be possible: \(error.found). Please report it as a bug."
+    /// An error met on the way to an answer, where it is said otherwise than one that keeps the database from being opened or written.
+    private static func words(of error: StoreError) -> String? {
+        switch error.code {
+        case .databaseDamaged: "\(error.place) is damaged (\(error.found)). Next: restore a backup."
+        case .diskFull: "no room for \(error.place) or temporary data (\(error.found)). Next: make room and run the same command again."
+        case .ioError, .databasePermission: "\(error.place) cannot be read or written (\(error.found))."
+        case .defect: "\(error.question) failed for a reason that should not be possible: \(error.found). Please report it as a bug."
+        default: nil
         }
     }
 }

@@ -1,4 +1,3 @@
-import Analysis
 import ReportStore
 
 /// What the process tells its parent (numbers of sysexits.h).
@@ -30,7 +29,6 @@ public enum ExitStatus: Int32, Sendable {
             switch error {
             case let error as CommandError: ExitStatus(error)
             case let error as StoreError: ExitStatus(error.code)
-            case let error as AnalysisError: ExitStatus(error.code)
             case is ConfigurationError: .configuration
             case is ClockError: .tryAgain
             case OutputError.closed: .done
@@ -60,15 +58,6 @@ public enum ExitStatus: Int32, Sendable {
             case .defect: .defect
             case .fileExists: .usage
             default: .inputOutput
-            }
-    }
-
-    private init(_ code: AnalysisError.Code) {
-        self =
-            switch code {
-            case .databaseLocked, .diskFull: .tryAgain
-            case .databaseDamaged, .ioError: .inputOutput
-            case .defect: .defect
             }
     }
 }

@@ -33,12 +33,15 @@ public struct StoreError: Error, Equatable, Sendable {
     public var place: String
     /// What was found.
     public var found: String
+    /// The question that could not be answered, or what was being worked out; empty where the database was opened or written for ingest.
+    public var question: String
 
     /// All parts.
-    public init(code: Code, place: String, found: String) {
+    public init(code: Code, place: String, found: String, question: String = "") {
         self.code = code
         self.place = place
         self.found = found
+        self.question = question
     }
 
     /// Whether an error number of the system means that there is no room: on the disk, in a quota, or in what a file may be (`ulimit -f`).
@@ -69,11 +72,17 @@ public struct StoreError: Error, Equatable, Sendable {
             case .SQLITE_BUSY, .SQLITE_LOCKED: .databaseLocked
             case .SQLITE_CORRUPT, .SQLITE_NOTADB: .databaseDamaged
             case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: .databasePermission
-            case .SQLITE_CANTOPEN: .ioError
+            case .SQLITE_CANTOPEN, .SQLITE_NOMEM: .ioError
             default: Self.meansDamage(error.message) ? .databaseDamaged : .defect
             }
         let found = error.message ?? error.resultCode.description
         let isOfTheSystem = error.resultCode == .SQLITE_IOERR && system != 0
         self.init(code: code, place: place, found: isOfTheSystem ? "\(found), \(String(cString: strerror(system)))" : found)
+    }
+
+    /// The same of what was met on the way to an answer. No question fails for what reports contain.
+    package init(_ error: any Error, question: String, _ store: ReportStore) {
+        self.init(error, place: store.path)
+        if self.question.isEmpty { self.question = question }
     }
 }

@@ -77,7 +77,7 @@ struct QueryPlanTests {
     @Test(
         "no hot question scans a table of facts or sorts",
         arguments: [
-            TopFailures.failuresSQL, TopFailures.everPassedSQL, ReporterLookup.reporterSQL, Trend.newSourcesSQL, Trend.firstDaySQL,
+            TopFailures.failuresSQL, Scope.everPassedSQL, ReporterLookup.reporterSQL, Trend.newSourcesSQL, Trend.firstDaySQL,
             Summary.policySQL, Scope.reportsOfPeriodSQL, Scope.spreadReportsSQL, Scope.extentSQL, ReportList.reportsSQL,
             RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, FlowLookup.flowSQL, SourceList.newSQL,
             Forwarding.signaturesSQL, Forwarding.homesSQL, KeyedResults.keyedSQL, Scope.verdictStateSQL, SilentReporter.reportsSQL,

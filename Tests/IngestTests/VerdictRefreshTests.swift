@@ -156,7 +156,7 @@ struct VerdictRefreshTests {
         try Data("com\nexample\nanother.example\n".utf8).write(to: file)
         #expect(try refresh.isNeeded(store))
         #expect(try #require(PublicSuffixes()).version.contains("-1") == false)
-        #expect(throws: AnalysisError.self) { try VerdictRefresh(suffixFile: "/nonexistent").run(store) }
+        #expect(throws: StoreError.self) { try VerdictRefresh(suffixFile: "/nonexistent").run(store) }
     }
 
     @Test("the pieces that explain shows add up to the verdict, and the last bound to its confidence")

@@ -455,7 +455,7 @@ struct Advisor {
     private func readinessFinding(_ readiness: Readiness, beside codes: Set<String>) -> Finding {
         let lists = facts.total(.mailingList).messages
         let questions = facts.questions
-        let lookedBack = facts.period.since.advanced(by: -DomainFactsReader.historyDays).distance(to: facts.period.until) + 1
+        let lookedBack = facts.period.since.advanced(by: -DomainFacts.historyDays).distance(to: facts.period.until) + 1
         var numbers: [(String, FindingValue)] = [
             ("ready", .flag(readiness.isReady)), ("policy", .word(readiness.policy)), ("next", .word(readiness.next)),
             ("blockers", .words(readiness.blockers.map(\.kind.rawValue))), ("days", .count(readiness.days)),

@@ -33,7 +33,7 @@ public struct Advisory: Sendable {
 
     /// Asks `store`. Figures in messages are those of the period (30 days unless asked otherwise); how regular reporters are, which policies were
     /// seen and who sends once a month is looked up in what lies before it, too.
-    public static func ask(_ store: ReportStore, _ filter: Filter) throws(AnalysisError) -> Advisory {
+    public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> Advisory {
         try readingShared(store, "advise") { db, shared in
             let scope = try Scope(db, filter, onlyHeard: true)
             guard let period = scope.period else {

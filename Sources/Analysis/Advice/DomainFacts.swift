@@ -2,6 +2,9 @@ import DMARC
 
 /// What `Advisor` knows of a policy domain: everything that advice rests on, and no database.
 struct DomainFacts: Hashable, Sendable {
+    /// How far before the period reporters, policies and rhythms are looked up, in days.
+    static let historyDays = 90
+
     /// The policy domain, canonical.
     var domain: String
     /// Its organisational domain: where the zone of DNS is likely to begin.

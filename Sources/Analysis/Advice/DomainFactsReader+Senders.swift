@@ -248,7 +248,7 @@ extension DomainFactsReader {
         }.prefix(5).map(\.address)
         if sender.isQuestion {
             for address in sender.addresses {
-                let ever = try SQLRows(db, TopFailures.everPassedSQL, [.integer(domain.id), .address(address)])
+                let ever = try SQLRows(db, Scope.everPassedSQL, [.integer(domain.id), .address(address)])
                 if try ever.next() { sender.knownSince = min(sender.knownSince ?? Day(ever.int(1)), Day(ever.int(1))) }
             }
         }
@@ -341,13 +341,13 @@ extension DomainFactsReader {
         var candidates: [IPAddress: [(voice: Int, day: Int)]] = [:]
         for sender in facts.senders(.misconfigured) {
             for address in sender.addresses {
-                let ever = try SQLRows(db, TopFailures.everPassedSQL, [.integer(domain.id), .address(address)])
+                let ever = try SQLRows(db, Scope.everPassedSQL, [.integer(domain.id), .address(address)])
                 if try ever.next(), ever.int(0) > 0 { candidates[address] = [] }
             }
         }
         guard !candidates.isEmpty else { return }
         var passed: Set<IPAddress> = []
-        let days = Period(since: period.since.advanced(by: -Self.historyDays), until: period.until)
+        let days = Period(since: period.since.advanced(by: -DomainFacts.historyDays), until: period.until)
         try records.forEach(of: domain.id, in: days, outcomes: 0...0) { record, day in
             guard record.spf, record.messages > 0, candidates[record.source] != nil else { return }
             let (voice, isSettled) = reports[record.report]

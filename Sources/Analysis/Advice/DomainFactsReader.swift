@@ -3,8 +3,6 @@ import GRDB
 
 /// Reads `DomainFacts`: one pass over the records of the period for each domain; everything older comes from small tables and rollups.
 final class DomainFactsReader {
-    /// How far before the period reporters, policies and rhythms are looked up, in days.
-    static let historyDays = 90
     /// How far before the period regular senders are looked for, in days: three months and some.
     static let rhythmDays = 128
     /// Sets of authentication results that are read for each verdict, those with most messages first: a bound on memory and time. Figures about
@@ -188,7 +186,7 @@ final class DomainFactsReader {
         var reports = HeardReports(try standings(of: facts.organisation))
         let rows = try SQLRows(
             db, Self.reportsSQL,
-            [.integer(domain.id), .integer(period.since.number - Self.historyDays), .integer(period.until.number)])
+            [.integer(domain.id), .integer(period.since.number - DomainFacts.historyDays), .integer(period.until.number)])
         while try rows.next() {
             let (report, reporter, day, policy) = (rows.int(0), rows.int(1), rows.int(2), rows.int(3))
             // `scope.reports` holds reports of the period only: with `--reporter` there is no look before it.

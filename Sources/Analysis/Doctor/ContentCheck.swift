@@ -16,7 +16,7 @@ public struct ContentDamage: Sendable {
     public var examinedSets = 0
 
     /// Looks at everything. Reads `records` once, report by report; memory does not grow with their number.
-    public static func find(_ store: ReportStore) throws(AnalysisError) -> ContentDamage {
+    public static func find(_ store: ReportStore) throws(StoreError) -> ContentDamage {
         try reading(store, "doctor") { try ContentCheck($0).run() }
     }
 }

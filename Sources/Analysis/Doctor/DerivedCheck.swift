@@ -27,7 +27,7 @@ enum DerivedCheck {
     ]
 
     /// Rows that are compared, and how many are wrong, missing or too many; nil: there is no room for a copy.
-    static func find(_ store: ReportStore, suffixFile: String?) throws(AnalysisError) -> DatabaseFinding? {
+    static func find(_ store: ReportStore, suffixFile: String?) throws(StoreError) -> DatabaseFinding? {
         do {
             let folder = try Folder(for: store)
             guard folder.hasRoom else { return nil }
@@ -47,10 +47,8 @@ enum DerivedCheck {
                     return finding
                 }
             }
-        } catch let error as AnalysisError {
-            throw error
         } catch {
-            throw AnalysisError(error, place: "doctor", store)
+            throw StoreError(error, question: "doctor", store)
         }
     }
 

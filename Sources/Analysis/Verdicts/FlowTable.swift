@@ -8,7 +8,15 @@ struct StoredFlow {
     let verdict: Int
     let judgement: Judgement
     /// What was added to it that is not in the database.
-    var new: RecordChunk.NewFlow?
+    var new: NewFlow?
+}
+
+/// Flows of new records, in order.
+struct NewFlow {
+    let key: FlowKey
+    let sums: FlowSums
+    /// Where its records are in the order of the flows.
+    let places: Range<Int>
 }
 
 extension Flow {

@@ -208,14 +208,6 @@ struct NewRecord {
 
 /// New records that are kept in memory, as they were read, and the flows that they add up to.
 struct RecordChunk {
-    /// Flows of new records, in order.
-    struct NewFlow {
-        let key: FlowKey
-        let sums: FlowSums
-        /// Where its records are in the order of the flows.
-        let places: Range<Int>
-    }
-
     let records: [NewRecord]
     private let reports: [NewRecords.Report]
     /// Places in `records`, in the order of the flows.

@@ -141,7 +141,7 @@ final class RefreshPass {
         try history.write(reweighed: reweighed)
     }
 
-    private func learn(_ new: RecordChunk.NewFlow) throws {
+    private func learn(_ new: NewFlow) throws {
         let key = new.key
         try history.add(key, new.sums, outcomes.shape(domain: key.domain, authentication: key.authentication, aligned: key.aligned))
         if known > 0 { touched.insert(Network(key.source)) }
@@ -249,7 +249,7 @@ final class RefreshPass {
     }
 
     /// Judges the flows of one network, and writes what is new or different. `body` gets the verdict of each that has new records in memory.
-    private func settle(_ flows: [StoredFlow], _ judging: Judging, _ body: (RecordChunk.NewFlow, Int) -> Void) throws {
+    private func settle(_ flows: [StoredFlow], _ judging: Judging, _ body: (NewFlow, Int) -> Void) throws {
         guard !flows.isEmpty else { return }
         result.flows += flows.count
         for (stored, judgement) in zip(flows, try judging.judge.judge(flows.map(\.flow))) {

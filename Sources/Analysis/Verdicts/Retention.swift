@@ -20,7 +20,7 @@ public struct Retention: Sendable {
         if extent == .allButDaily, !isDryRun, try refresh.isNeeded(store) { _ = try refresh.run(store) }
         do {
             return try store.purge(selection, extent, isDryRun: isDryRun, at: step) { db in try refresh.rebuild(in: db) }
-        } catch let error as AnalysisError {
+        } catch let error as StoreError {
             throw error
         } catch {
             try store.storing { throw error }

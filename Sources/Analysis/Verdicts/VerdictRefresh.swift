@@ -40,7 +40,7 @@ public struct VerdictRefresh: Sendable {
     static let stateSQL = "SELECT report_id, rules, is_stale FROM verdict_state WHERE id = 1"
 
     /// Whether there are reports that the verdicts do not know, or rules that they were not made by.
-    public func isNeeded(_ store: ReportStore) throws(AnalysisError) -> Bool {
+    public func isNeeded(_ store: ReportStore) throws(StoreError) -> Bool {
         let rules = try rules()
         return try reading(store, "verdicts") { db in
             let (known, isStale) = try Self.state(db, rules.text)
@@ -50,14 +50,12 @@ public struct VerdictRefresh: Sendable {
     }
 
     /// Brings the verdicts up to date, in one transaction. With `rebuild` all are made anew.
-    public func run(_ store: ReportStore, rebuild: Bool = false) throws(AnalysisError) -> Outcome {
+    public func run(_ store: ReportStore, rebuild: Bool = false) throws(StoreError) -> Outcome {
         let rules = try rules()
         do {
             return try store.update { db in try refresh(db, rules, rebuild: rebuild) }
-        } catch let error as AnalysisError {
-            throw error
         } catch {
-            throw AnalysisError(error, place: "verdicts", store)
+            throw StoreError(error, question: "verdicts", store)
         }
     }
 
@@ -86,7 +84,9 @@ public struct VerdictRefresh: Sendable {
             isRebuild = true
             made = try pass()
         }
-        guard var outcome = made else { throw AnalysisError(code: .defect, place: "verdicts", found: "voices that nobody knew were heard") }
+        guard var outcome = made else {
+            throw StoreError(code: .defect, place: "verdicts", found: "voices that nobody knew were heard", question: "verdicts")
+        }
         outcome.isRebuild = isRebuild
         try db.execute(sql: "DELETE FROM recounted_reports")
         try db.execute(
@@ -127,9 +127,10 @@ public struct VerdictRefresh: Sendable {
         let text: String
     }
 
-    private func rules() throws(AnalysisError) -> Rules {
+    private func rules() throws(StoreError) -> Rules {
         guard let suffixes = PublicSuffixes(file: suffixFile) else {
-            throw AnalysisError(code: .ioError, place: suffixFile ?? "libpsl", found: "no list of public suffixes that can be read")
+            throw StoreError(
+                code: .ioError, place: suffixFile ?? "libpsl", found: "no list of public suffixes that can be read", question: "verdicts")
         }
         let services = Services.known
         return Rules(suffixes: suffixes, services: services, text: "\(Self.rulesVersion)/\(services.version)/\(suffixes.version)")

@@ -105,7 +105,6 @@ struct PurgeCommand: ContextCommand {
     private static func isFull(_ error: any Error) -> Bool {
         switch error {
         case let error as StoreError: error.code == .diskFull
-        case let error as AnalysisError: error.code == .diskFull
         default: false
         }
     }
