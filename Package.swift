@@ -4,6 +4,8 @@ import PackageDescription
 /// Every target of ours: Swift 6 language mode, and a warning is an error.
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+
 // The arrows between targets go one way; ARCHITECTURE.md draws them and scripts/check-imports.sh keeps them so.
 let package = Package(
     name: "dmarcstat",
@@ -37,27 +39,29 @@ let package = Package(
                 .embedInCode("0004_voices.sql"),
                 .embedInCode("0005_rivals.sql"),
             ], swiftSettings: strict),
+        // The table of services is embedded, so that the binary needs no file beside it.
         .target(
-            name: "ReportStore",
+            name: "Organisations", dependencies: ["DMARC", "CLibPSL"], resources: [.embedInCode("services.tsv")], swiftSettings: strict),
+        .target(name: "Inference", dependencies: ["DMARC", "Organisations"], swiftSettings: strict),
+        .target(
+            name: "Store",
             dependencies: [
-                "DMARC", "Migrations", .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "CLinux", "DMARC", "Organisations", "Inference", "Migrations", grdb, .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ], swiftSettings: strict),
+        .target(name: "Refresh", dependencies: ["DMARC", "Organisations", "Inference", "Store", grdb], swiftSettings: strict),
+        .target(name: "Advice", dependencies: ["DMARC", "Organisations", "Inference"], swiftSettings: strict),
         .target(
-            name: "Analysis",
-            dependencies: [
-                "DMARC", "ReportStore", "CLibPSL", "CLinux", .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "GRDBSQLite", package: "GRDB.swift"),
-            ],
-            // The table of services is embedded, so that the binary needs no file beside it.
-            resources: [.embedInCode("Services/services.tsv")], swiftSettings: strict),
+            name: "Questions", dependencies: ["DMARC", "Organisations", "Inference", "Store", "Advice", grdb], swiftSettings: strict),
+        .target(
+            name: "Doctor", dependencies: ["DMARC", "Organisations", "Inference", "Store", "Refresh", grdb], swiftSettings: strict),
         .target(name: "Rendering", swiftSettings: strict),
         .target(
-            name: "Ingest", dependencies: ["CLinux", "DMARC", "ReportXML", "Unpacking", "Mail", "ReportStore"], swiftSettings: strict),
+            name: "Ingest", dependencies: ["CLinux", "DMARC", "ReportXML", "Unpacking", "Mail", "Store"], swiftSettings: strict),
         .target(
             name: "CLI",
             dependencies: [
-                "CLinux", "DMARC", "ReportXML", "Unpacking", "Mail", "IMAP", "ReportStore", "Analysis", "Rendering", "Ingest",
+                "CLinux", "DMARC", "ReportXML", "Unpacking", "Mail", "IMAP", "Organisations", "Inference", "Store", "Refresh", "Questions",
+                "Advice", "Doctor", "Rendering", "Ingest",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "TOMLKit", package: "TOMLKit"),
             ], swiftSettings: strict),
         .executableTarget(name: "dmarcstat", dependencies: ["CLI"], swiftSettings: strict),
@@ -71,34 +75,40 @@ let package = Package(
         .testTarget(name: "MailTests", dependencies: ["Mail"], swiftSettings: strict),
         .testTarget(
             name: "IMAPTests",
-            dependencies: ["IMAP", "Mail", "Ingest", "ReportStore", "Unpacking", "CLI", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["IMAP", "Mail", "Ingest", "Store", "Unpacking", "CLI", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         .testTarget(
             name: "ReportStoreTests",
-            dependencies: ["ReportStore", "DMARC", "DatabaseFixtures", "Migrations", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["Store", "DMARC", "DatabaseFixtures", "Migrations", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
         .testTarget(
             name: "AnalysisTests",
-            dependencies: ["Analysis", "ReportStore", "DMARC", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: strict),
+            dependencies: [
+                "Organisations", "Inference", "Store", "Refresh", "Questions", "Advice", "Doctor", "DMARC",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ], swiftSettings: strict),
         .testTarget(name: "RenderingTests", dependencies: ["Rendering"], exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "IngestTests",
             dependencies: [
-                "Ingest", "ReportStore", "Analysis", "DMARC", "Mail", "Unpacking", .product(name: "GRDB", package: "GRDB.swift"),
+                "Ingest", "Store", "Inference", "Organisations", "Refresh", "Questions", "Doctor", "DMARC", "Mail", "Unpacking",
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .testTarget(
             name: "CLITests",
             dependencies: [
-                "CLI", "Analysis", "CLinux", "DMARC", "DatabaseFixtures",
+                "CLI", "Organisations", "Inference", "Store", "Refresh", "Questions", "Advice", "Doctor", "CLinux", "DMARC",
+                "DatabaseFixtures",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), .product(name: "GRDB", package: "GRDB.swift"),
             ],
             exclude: ["Golden", "Situations"], swiftSettings: strict),
         .testTarget(
             name: "HostileTests",
             dependencies: [
-                "Analysis", "ArchiveMaking", "CLI", "DMARC", "Ingest", "Mail", "ReportStore", "ReportXML", "Unpacking", "dmarcstat",
+                "Organisations", "Store", "Refresh", "Questions", "Doctor", "ArchiveMaking", "CLI", "DMARC", "Ingest", "Mail", "ReportXML",
+                "Unpacking", "dmarcstat",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: strict),
         .testTarget(

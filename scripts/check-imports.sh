@@ -17,11 +17,16 @@ Unpacking: CLibArchive CZlib Glibc
 Mail: CGMime Glibc Synchronization
 IMAP: Mail CLibCurl Glibc Synchronization
 Migrations:
-ReportStore: DMARC Migrations GRDB GRDBSQLite Foundation Glibc Synchronization
-Analysis: DMARC ReportStore GRDB GRDBSQLite CLibPSL CLinux Foundation Glibc Dispatch Synchronization
+Organisations: DMARC CLibPSL Glibc
+Inference: DMARC Organisations Glibc
+Store: CLinux DMARC Organisations Inference Migrations GRDB GRDBSQLite Foundation Glibc Dispatch Synchronization
+Refresh: DMARC Organisations Inference Store GRDB
+Advice: DMARC Organisations Inference
+Questions: DMARC Organisations Inference Store Advice GRDB Glibc
+Doctor: DMARC Organisations Inference Store Refresh GRDB Glibc
 Rendering: Glibc
-Ingest: CLinux DMARC ReportXML Unpacking Mail ReportStore Foundation Glibc Dispatch Synchronization
-CLI: CLinux DMARC ReportXML Unpacking Mail IMAP ReportStore Analysis Rendering Ingest ArgumentParser Logging TOMLKit Foundation Glibc Dispatch Synchronization
+Ingest: CLinux DMARC ReportXML Unpacking Mail Store Foundation Glibc Dispatch Synchronization
+CLI: CLinux DMARC ReportXML Unpacking Mail IMAP Organisations Inference Store Refresh Questions Advice Doctor Rendering Ingest ArgumentParser Logging TOMLKit Foundation Glibc Dispatch Synchronization
 dmarcstat: CLI Glibc
 ArchiveMaking: CZlib
 DatabaseFixtures: CZlib
@@ -130,12 +135,14 @@ self_test() {
         fi
     }
     expect_found Sources/Rendering/Planted.swift 'import Ingest' 'Planted.swift:1: Rendering must not import Ingest'
-    expect_found Sources/DMARC/Planted.swift 'import ReportStore' 'DMARC must not import ReportStore'
+    expect_found Sources/DMARC/Planted.swift 'import Store' 'DMARC must not import Store'
     expect_found Sources/CLI/Planted.swift 'internal import CZlib' 'CLI must not import CZlib'
     expect_found Sources/CLI/Planted.swift '@preconcurrency import GRDB' 'CLI must not import GRDB'
     expect_found Sources/Mail/Planted.swift 'public import struct DMARC.Report' 'Mail must not import DMARC'
     expect_found Sources/Unpacking/Planted.swift 'import Glibc; import CLibXML2 // for later' 'Unpacking must not import CLibXML2'
-    expect_found Sources/Analysis/Planted.swift '/* a */ @_implementationOnly import Rendering' 'Analysis must not import Rendering'
+    expect_found Sources/Questions/Planted.swift '/* a */ @_implementationOnly import Rendering' 'Questions must not import Rendering'
+    expect_found Sources/Inference/Planted.swift 'import GRDB' 'Inference must not import GRDB'
+    expect_found Sources/Advice/Planted.swift 'import Store' 'Advice must not import Store'
     expect_found Sources/ReportXML/Planted.swift '@_spi(Testing) import Unpacking' 'ReportXML must not import Unpacking'
     expect_found Sources/Novelty/Planted.swift 'let x = 1' 'the target Novelty is not in the table'
     expect_found Package.swift '.target(name: "Rendering", dependencies: ["DMARC"])' 'Rendering must not depend on DMARC'

@@ -44,7 +44,7 @@ findings() {
         if (line ~ /(String\(format:|NSLog\(|[^A-Za-z_](v?f?printf|v?s?n?printf|syslog|v?asprintf)\()/) {
             print FILENAME ":" FNR ": a format string; put texts together with interpolation"
         }
-        if (FILENAME !~ /Sources\/(ReportStore|Analysis)\// && line !~ /sql:/) next
+        if (FILENAME !~ /Sources\/(Store|Refresh|Questions|Doctor)\// && line !~ /sql:/) next
         if (line !~ verbs) next
         rest = line
         # Each interpolation, with balanced brackets.
@@ -88,14 +88,14 @@ self_test() {
             failures=$((failures + 1))
         fi
     }
-    expect found Sources/Analysis/P.swift 'try db.execute(sql: "SELECT * FROM records WHERE name = '"'"'\(name)'"'"'")'
-    expect found Sources/ReportStore/P.swift '    WHERE domain = \(domain) AND day = ?'
-    expect found Sources/ReportStore/P.swift '"DELETE FROM \(table) WHERE id = \(id)"'
+    expect found Sources/Questions/P.swift 'try db.execute(sql: "SELECT * FROM records WHERE name = '"'"'\(name)'"'"'")'
+    expect found Sources/Store/P.swift '    WHERE domain = \(domain) AND day = ?'
+    expect found Sources/Store/P.swift '"DELETE FROM \(table) WHERE id = \(id)"'
     expect found Sources/CLI/P.swift 'sql: "SELECT \(key(of: (a, b))) FROM t"'
     expect found Sources/CLI/P.swift 'let text = String(format: template, name)'
     expect found Sources/Ingest/P.swift '    printf(message)'
-    expect clean Sources/ReportStore/P.swift '"DELETE FROM \(table) WHERE id = ?"'
-    expect clean Sources/Analysis/P.swift '// SELECT \(anything) in a comment'
+    expect clean Sources/Store/P.swift '"DELETE FROM \(table) WHERE id = ?"'
+    expect clean Sources/Questions/P.swift '// SELECT \(anything) in a comment'
     expect clean Sources/CLI/P.swift 'say("chosen FROM \(list)")'
     [[ $failures -eq 0 ]]
 }

@@ -1,5 +1,5 @@
 import Ingest
-import ReportStore
+import Store
 
 /// Ends a command with a status whose reason was told to people already.
 struct AlreadySaid: Error, Equatable {

@@ -1,5 +1,7 @@
-import Analysis
+import DMARC
+import Questions
 import Rendering
+import Store
 
 /// How `trend --explain` is shown.
 enum ChangeView {

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 import Mail
-import ReportStore
+import Store
 
 /// Keeps an ingest to its places once its configuration is read and its secrets are fetched: the folder of the database, its mailboxes, and
 /// what the system's libraries read (`docs/decisions/0015-confinement.md`). What is not named here cannot be opened any more.

@@ -1,6 +1,6 @@
-import Analysis
+import Doctor
 import Ingest
-import ReportStore
+import Store
 
 /// The checks of the database in depth, in words.
 enum DatabaseDoctor {

@@ -1,6 +1,8 @@
-import Analysis
+import Doctor
+import Inference
 import Ingest
-import ReportStore
+import Refresh
+import Store
 
 /// Puts a damaged database right: facts from the documents that were kept, everything else from the facts.
 enum DatabaseRepair {

@@ -1,7 +1,6 @@
-import Analysis
 import DMARC
 import Rendering
-import ReportStore
+import Store
 
 /// Sentences for people about errors: where · what was found and expected · what to do next. The only file with such sentences.
 enum Diagnostics {

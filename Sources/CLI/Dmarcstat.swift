@@ -1,6 +1,6 @@
 import ArgumentParser
 import Rendering
-import ReportStore
+import Store
 
 /// The root command. Bare, it says how things are; without a database, how to begin.
 struct Dmarcstat: ContextCommand {

@@ -1,4 +1,4 @@
-import ReportStore
+import Store
 
 /// What the process tells its parent (numbers of sysexits.h).
 public enum ExitStatus: Int32, Sendable {

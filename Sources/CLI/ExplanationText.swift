@@ -1,5 +1,6 @@
-import Analysis
 import DMARC
+import Organisations
+import Questions
 import Rendering
 
 /// Verdicts in whole sentences, for `explain`: what it is, what speaks for it, what would change it.

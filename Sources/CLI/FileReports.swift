@@ -1,6 +1,7 @@
-import Analysis
 import DMARC
 import Ingest
+import Questions
+import Store
 
 /// Reports straight from files, for `show`.
 enum FileReports {

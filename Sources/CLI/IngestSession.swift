@@ -1,6 +1,6 @@
 import Ingest
 import Mail
-import ReportStore
+import Store
 
 /// How a mailbox is opened; what it is given tells whether the ledger knows the message of a key.
 typealias MailboxOpening = (_ isKnown: @escaping @Sendable (String) -> Bool) throws(MailError) -> any Mailbox

@@ -1,6 +1,6 @@
 import Ingest
 import Rendering
-import ReportStore
+import Store
 
 /// What an ingest did, for programs and for people.
 enum IngestTable {

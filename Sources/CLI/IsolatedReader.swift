@@ -1,7 +1,7 @@
 import Glibc
 import Ingest
 import Mail
-import ReportStore
+import Store
 
 extension Configuration {
     /// Processes that read mail; nil where this one is not ours to fork. To be asked for before anything secret is known, and before there is a

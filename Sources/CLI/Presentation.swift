@@ -1,6 +1,6 @@
-import Analysis
 import DMARC
 import Rendering
+import Store
 
 /// A column of a command's answer together with how its value is taken from a row.
 struct Field<Row>: Sendable {

@@ -1,6 +1,7 @@
-import Analysis
 import DMARC
+import Questions
 import Rendering
+import Store
 
 /// Something that `show` was pointed at: a report, or why there is none.
 struct ShownReport {

@@ -1,4 +1,3 @@
-import Analysis
 import DMARC
 
 /// What `--since` and `--until` take: read without knowing the day, meant on a certain day.

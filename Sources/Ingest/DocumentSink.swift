@@ -1,7 +1,7 @@
 import DMARC
 import Mail
-import ReportStore
 import ReportXML
+import Store
 import Unpacking
 
 /// Takes the documents of one message and makes reports of them.

@@ -1,6 +1,6 @@
 import Foundation
 import Mail
-import ReportStore
+import Store
 
 /// The pipeline: messages of a mailbox → reports in the store, with the ledger to prove that nothing was lost.
 ///

@@ -1,5 +1,5 @@
 import Mail
-import ReportStore
+import Store
 
 /// What stops an ingest: trouble of ours, never a message's.
 public enum IngestError: Error, Equatable, Sendable {

@@ -1,6 +1,6 @@
 import Mail
-import ReportStore
 import ReportXML
+import Store
 import Unpacking
 
 /// All limits on a stranger's bytes, in one value: what `[limits]` in the configuration sets.

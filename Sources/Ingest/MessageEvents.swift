@@ -1,6 +1,6 @@
 import DMARC
 import Mail
-import ReportStore
+import Store
 
 /// What a worker tells the writer. A message is one `message`; only a report too large to be held comes in pieces before it.
 enum IngestEvent: Sendable {

@@ -1,7 +1,7 @@
 import DMARC
 import Mail
-import ReportStore
 import ReportXML
+import Store
 import Unpacking
 
 /// Reads messages: bytes → attachments → documents → reports. One for each worker thread. Has them read in another process where there are such.

@@ -1,6 +1,6 @@
 import DMARC
 import Mail
-import ReportStore
+import Store
 
 /// A report as it stands in a file, or why there is none.
 public struct ReadReport: Sendable {

@@ -1,5 +1,5 @@
 import Glibc
-import ReportStore
+import Store
 
 /// What is being read at the moment, noted in a file before it is read.
 ///

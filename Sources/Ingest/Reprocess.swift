@@ -1,6 +1,6 @@
 import DMARC
 import Mail
-import ReportStore
+import Store
 
 /// What reading the kept documents again came to. `reports` is the sum of `same`, `changed`, `refused`, `duplicate` and `withoutRaw`.
 public struct ReprocessOutcome: Hashable, Sendable {

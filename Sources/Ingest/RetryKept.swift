@@ -1,6 +1,6 @@
 import Glibc
 import Mail
-import ReportStore
+import Store
 import Unpacking
 
 /// Reads the messages again of which something was not stored. Those that had ended the process which read them are looked at in a process

@@ -1,5 +1,5 @@
 import Mail
-import ReportStore
+import Store
 
 /// What is to be done with a message where it lies.
 enum Settlement: Equatable {

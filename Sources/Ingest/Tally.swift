@@ -1,5 +1,5 @@
 import Mail
-import ReportStore
+import Store
 
 /// What an ingest did. The sums are checked against the ledger before anybody sees them.
 public struct Tally: Sendable, Equatable {

@@ -1,6 +1,6 @@
 import Glibc
 import Mail
-import ReportStore
+import Store
 
 /// The writer's side of an ingest: stores reports, keeps the ledger, and settles messages after each commit.
 final class WritingSession {

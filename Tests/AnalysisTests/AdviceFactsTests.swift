@@ -3,7 +3,10 @@ import Foundation
 import GRDB
 import Testing
 
-@testable import Analysis
+@testable import Advice
+@testable import Organisations
+@testable import Questions
+@testable import Store
 
 /// The facts that advice rests on, against what is worked out from the records alone.
 @Suite("Facts for advice")

@@ -1,7 +1,9 @@
 import DMARC
 import Testing
 
-@testable import Analysis
+@testable import Advice
+@testable import Organisations
+@testable import Questions
 
 /// From facts to findings, without a database.
 @Suite("Advisor")

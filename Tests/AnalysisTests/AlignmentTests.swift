@@ -1,10 +1,10 @@
 import DMARC
 import Foundation
 import GRDB
-import ReportStore
 import Testing
 
-@testable import Analysis
+@testable import Organisations
+@testable import Store
 
 @Suite("Recomputed alignment")
 struct AlignmentTests {

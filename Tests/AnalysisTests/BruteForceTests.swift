@@ -1,7 +1,8 @@
 import DMARC
 import Testing
 
-@testable import Analysis
+@testable import Questions
+@testable import Store
 
 /// Every question against an answer that is worked out from the facts alone, for many filters.
 @Suite("Answers equal brute force")

@@ -1,7 +1,8 @@
 import DMARC
 import Testing
 
-@testable import Analysis
+@testable import Questions
+@testable import Store
 
 @Suite("Conditions")
 struct ConditionTests {

@@ -1,7 +1,7 @@
 import DMARC
 import Foundation
 import GRDB
-import ReportStore
+import Store
 
 /// A generator of the same numbers every time (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {

@@ -1,7 +1,7 @@
 import DMARC
 import Testing
 
-@testable import Analysis
+@testable import Inference
 
 /// The stories, told without a database: what is known is put down by hand.
 @Suite("The judge")

@@ -2,7 +2,8 @@ import DMARC
 import Foundation
 import GRDB
 
-@testable import Analysis
+@testable import Inference
+@testable import Store
 
 /// What a record says of one day, and what was concluded about it.
 struct JudgedShare {

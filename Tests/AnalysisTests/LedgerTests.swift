@@ -3,7 +3,8 @@ import Foundation
 import GRDB
 import Testing
 
-@testable import Analysis
+@testable import Questions
+@testable import Store
 
 @Suite("What was not stored, and how things are")
 struct LedgerTests {

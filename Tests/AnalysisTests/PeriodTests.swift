@@ -1,7 +1,7 @@
 import DMARC
 import Testing
 
-@testable import Analysis
+@testable import Questions
 
 private func day(_ text: String) throws -> Day { try #require(Day(iso: text)) }
 

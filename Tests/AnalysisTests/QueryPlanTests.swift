@@ -2,7 +2,9 @@ import DMARC
 import GRDB
 import Testing
 
-@testable import Analysis
+@testable import Questions
+@testable import Refresh
+@testable import Store
 
 @Suite("Query plans")
 struct QueryPlanTests {

@@ -14,7 +14,7 @@ struct ServicesTests {
     }
 
     private static let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("../../Sources/Analysis/Services/services.tsv").standardizedFileURL
+        .appendingPathComponent("../../Sources/Organisations/services.tsv").standardizedFileURL
 
     private static let kinds: Set<String> = [
         "bulk-sender", "mailbox-provider", "mailbox-service", "forwarder", "list-host", "security-gateway", "hosting",

@@ -1,11 +1,11 @@
 import DMARC
 import Foundation
 import GRDB
-import ReportStore
 import Synchronization
 import Testing
 
-@testable import Analysis
+@testable import Questions
+@testable import Store
 
 @Suite("Two connections that share the work")
 struct SharedReadingTests {

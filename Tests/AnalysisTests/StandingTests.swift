@@ -1,7 +1,7 @@
 import DMARC
 import Testing
 
-@testable import Analysis
+@testable import Inference
 
 /// Who is heard: pure rules over days and networks.
 @Suite("Standing of voices")

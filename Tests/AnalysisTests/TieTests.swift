@@ -3,7 +3,7 @@ import Foundation
 import GRDB
 import Testing
 
-@testable import Analysis
+@testable import Store
 
 @Suite("Sets of results with as many messages")
 struct TieTests {

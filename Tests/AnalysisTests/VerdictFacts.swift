@@ -1,9 +1,8 @@
 import DMARC
 import Foundation
 import GRDB
-import ReportStore
 
-@testable import Analysis
+@testable import Store
 
 /// A report with all that questions about alignment, policies and verdicts read.
 struct VerdictReport {

@@ -1,7 +1,10 @@
 import DMARC
 import Testing
 
-@testable import Analysis
+@testable import Advice
+@testable import Organisations
+@testable import Questions
+@testable import Store
 
 /// The questions about verdicts against answers that are worked out from the facts alone.
 @Suite("Answers about verdicts equal brute force")

@@ -1,7 +1,7 @@
 import DMARC
 import Testing
 
-@testable import Analysis
+@testable import Advice
 
 /// What forged reports can do to advice, in a database: nothing but noise.
 @Suite("Advice by voices")

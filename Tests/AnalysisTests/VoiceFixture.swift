@@ -1,9 +1,10 @@
 import DMARC
 import Foundation
 import GRDB
-import ReportStore
 
-@testable import Analysis
+@testable import Advice
+@testable import Questions
+@testable import Store
 
 /// A database with reports of chosen voices about `example.org`, as it is after a refresh of the verdicts: filled by SQL.
 final class VoiceFixture {

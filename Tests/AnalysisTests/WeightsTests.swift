@@ -1,14 +1,14 @@
 import Foundation
 import Testing
 
-@testable import Analysis
+@testable import Inference
 
 /// The table of weights, and docs/VERDICTS.md, which shows it. `RECORD_SNAPSHOTS=1` writes the document's part anew, and still fails.
 @Suite("weights")
 struct WeightsTests {
     private static let root = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    private static let begin = "<!-- The tables below are written from Sources/Analysis/Verdicts/Weights.swift. -->\n"
+    private static let begin = "<!-- The tables below are written from Sources/Inference/Weights.swift. -->\n"
 
     /// As the document shows it.
     private static func tables() -> String {
@@ -45,7 +45,7 @@ struct WeightsTests {
     @Test("every rule is asked somewhere, has a name of its own and says something")
     func rules() throws {
         #expect(Set(Rule.allCases.map(\.name)).count == Rule.allCases.count)
-        let folder = Self.root.appendingPathComponent("Sources/Analysis/Verdicts")
+        let folder = Self.root.appendingPathComponent("Sources/Inference")
         let judge = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
             .filter { $0.lastPathComponent.hasPrefix("Judge") }.map { try String(contentsOf: $0, encoding: .utf8) }.joined()
         #expect(judge.count > 10_000)

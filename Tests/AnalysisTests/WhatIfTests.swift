@@ -1,7 +1,8 @@
 import DMARC
 import Testing
 
-@testable import Analysis
+@testable import Questions
+@testable import Store
 
 /// Against a recount from the records alone that shares no code with the answer.
 @Suite("what-if")

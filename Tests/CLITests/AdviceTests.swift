@@ -1,4 +1,3 @@
-import Analysis
 import DMARC
 import Foundation
 import Testing

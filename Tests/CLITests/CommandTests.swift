@@ -1,6 +1,7 @@
-import Analysis
 import DMARC
 import Foundation
+import Inference
+import Questions
 import Testing
 
 @testable import CLI

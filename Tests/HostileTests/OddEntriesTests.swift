@@ -2,7 +2,7 @@ import Foundation
 import GRDB
 import Glibc
 import Ingest
-import ReportStore
+import Store
 import Testing
 
 /// E6, E7, E8: what lies in a mailbox and is no mail, streams without end, and what refused mail leaves behind.

@@ -1,10 +1,10 @@
-import Analysis
 import CLI
 import DMARC
 import Foundation
 import GRDB
 import Ingest
-import ReportStore
+import Refresh
+import Store
 import Testing
 import Unpacking
 

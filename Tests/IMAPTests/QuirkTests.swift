@@ -2,7 +2,7 @@ import Foundation
 import GRDB
 import Ingest
 import Mail
-import ReportStore
+import Store
 import Testing
 
 @testable import IMAP

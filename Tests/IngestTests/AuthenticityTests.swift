@@ -1,8 +1,11 @@
-import Analysis
 import DMARC
+import Doctor
 import Foundation
 import GRDB
-import ReportStore
+import Organisations
+import Questions
+import Refresh
+import Store
 import Testing
 
 @testable import Ingest

@@ -2,7 +2,7 @@ import DMARC
 import Foundation
 import GRDB
 import GRDBSQLite
-import ReportStore
+import Store
 import Testing
 
 @testable import Ingest

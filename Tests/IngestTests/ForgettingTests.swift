@@ -1,7 +1,8 @@
-import Analysis
+import Doctor
 import Foundation
 import GRDB
-import ReportStore
+import Refresh
+import Store
 import Testing
 
 @testable import Ingest

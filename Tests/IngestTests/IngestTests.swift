@@ -1,9 +1,10 @@
 import Foundation
 import GRDB
-@testable import Ingest
 import Mail
-import ReportStore
+import Store
 import Testing
+
+@testable import Ingest
 
 /// A folder that is gone when its owner is.
 final class TemporaryFolder {

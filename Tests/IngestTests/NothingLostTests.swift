@@ -3,7 +3,7 @@ import Foundation
 import GRDB
 import Ingest
 import Mail
-import ReportStore
+import Store
 import Testing
 import Unpacking
 

@@ -1,8 +1,9 @@
-import Analysis
 import DMARC
+import Doctor
 import Foundation
 import GRDB
-import ReportStore
+import Questions
+import Store
 import Testing
 
 @testable import Ingest

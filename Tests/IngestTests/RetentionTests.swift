@@ -1,9 +1,10 @@
-import Analysis
 import DMARC
+import Doctor
 import Foundation
 import GRDB
 import Ingest
-import ReportStore
+import Refresh
+import Store
 import Synchronization
 import Testing
 import Unpacking

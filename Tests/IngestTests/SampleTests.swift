@@ -1,7 +1,7 @@
 import DMARC
 import Foundation
 import Ingest
-import ReportStore
+import Store
 import Testing
 
 /// What `FILE.expected.json` says of a sample.

@@ -1,10 +1,11 @@
 import Foundation
 import GRDB
-@testable import Ingest
 import Mail
-import ReportStore
+import Store
 import Testing
 import Unpacking
+
+@testable import Ingest
 
 /// A maildir with one mail of each kind.
 private struct MixedMaildir {

@@ -4,7 +4,7 @@ import GRDB
 import Migrations
 import Testing
 
-@testable import ReportStore
+@testable import Store
 
 /// What an earlier version left is opened, and becomes what a new database is.
 @Suite("Databases of earlier schemas")

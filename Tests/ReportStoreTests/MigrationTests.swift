@@ -5,7 +5,7 @@ import Migrations
 import Synchronization
 import Testing
 
-@testable import ReportStore
+@testable import Store
 
 /// A migration leaves the old database or the new one, wherever it is ended.
 @Suite("Migrations")

@@ -2,7 +2,7 @@ import DMARC
 import Foundation
 import GRDB
 import Migrations
-import ReportStore
+import Store
 import Testing
 
 @Suite("Store")

@@ -1,5 +1,7 @@
-import Analysis
+import Advice
 import DMARC
+import Questions
+import Store
 
 /// A finding in words.
 struct AdviceText: Hashable, Sendable {

@@ -1,5 +1,7 @@
-import Analysis
+import Advice
 import DMARC
+import Questions
+import Store
 
 /// Bevindingen in het Nederlands: findings in Dutch.
 struct DutchAdvice: AdviceTexts {

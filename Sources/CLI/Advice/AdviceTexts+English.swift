@@ -1,5 +1,7 @@
-import Analysis
+import Advice
 import DMARC
+import Questions
+import Store
 
 /// Findings in English.
 struct EnglishAdvice: AdviceTexts {

@@ -1,6 +1,7 @@
-import Analysis
+import Advice
 import ArgumentParser
 import DMARC
+import Questions
 import Rendering
 
 /// Findings in plain words, next step, the line to publish.

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Rendering
-import ReportStore
+import Store
 
 /// A copy of the database while it is in use.
 struct BackupCommand: ContextCommand {

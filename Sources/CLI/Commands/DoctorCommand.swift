@@ -1,12 +1,12 @@
-import Analysis
 import ArgumentParser
 import DMARC
 import Glibc
 import IMAP
 import Ingest
 import Mail
+import Questions
 import Rendering
-import ReportStore
+import Store
 
 /// Check configuration, database and mailboxes, and say what to do about each failure.
 struct DoctorCommand: ContextCommand {

@@ -3,7 +3,7 @@ import CLinux
 import Glibc
 import Ingest
 import Mail
-import ReportStore
+import Store
 import Synchronization
 
 /// What `IsolatedReader` starts: one message from standard input, read and stored in memory, in a process that may do nothing else.

@@ -1,6 +1,6 @@
-import Analysis
 import ArgumentParser
 import DMARC
+import Questions
 import Rendering
 
 /// Every piece of evidence behind a verdict.

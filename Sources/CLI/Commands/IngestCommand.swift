@@ -1,13 +1,13 @@
-import Analysis
 import ArgumentParser
 import CLinux
 import DMARC
 import Glibc
 import Ingest
 import Mail
+import Refresh
 import Rendering
-import ReportStore
 import ReportXML
+import Store
 
 /// Collect: mailboxes and files into the database.
 struct IngestCommand: ContextCommand {

@@ -1,8 +1,8 @@
-import Analysis
 import ArgumentParser
 import DMARC
+import Refresh
 import Rendering
-import ReportStore
+import Store
 
 /// Delete what is old, or a domain.
 struct PurgeCommand: ContextCommand {

@@ -1,8 +1,8 @@
-import Analysis
 import ArgumentParser
 import DMARC
+import Questions
 import Rendering
-import ReportStore
+import Store
 
 /// What was not stored.
 struct RefusedCommand: ContextCommand {

@@ -1,7 +1,8 @@
-import Analysis
 import ArgumentParser
 import DMARC
+import Questions
 import Rendering
+import Store
 
 /// Who reports, how regularly and how well.
 struct ReportersCommand: ContextCommand {

@@ -1,5 +1,5 @@
-import Analysis
 import ArgumentParser
+import Questions
 import Rendering
 
 /// The list of reports.

@@ -1,10 +1,10 @@
-import Analysis
 import ArgumentParser
 import DMARC
 import Glibc
 import Ingest
+import Refresh
 import Rendering
-import ReportStore
+import Store
 
 /// History through the present parser and the present rules.
 struct ReprocessCommand: ContextCommand {

@@ -1,5 +1,5 @@
-import Analysis
 import ArgumentParser
+import Questions
 import Rendering
 
 /// One report, from the database or straight from a file.

@@ -1,5 +1,6 @@
-import Analysis
 import ArgumentParser
+import DMARC
+import Questions
 import Rendering
 
 extension Verdict: ExpressibleByArgument {}

@@ -1,8 +1,8 @@
-import Analysis
 import ArgumentParser
 import DMARC
+import Questions
 import Rendering
-import ReportStore
+import Store
 
 /// Health of the collection.
 struct StatusCommand: ContextCommand {

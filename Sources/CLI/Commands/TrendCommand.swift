@@ -1,6 +1,8 @@
-import Analysis
 import ArgumentParser
+import DMARC
+import Questions
 import Rendering
+import Store
 
 extension BucketSize: ExpressibleByArgument {}
 extension ChangeGrouping: ExpressibleByArgument {}

@@ -1,7 +1,8 @@
-import Analysis
 import ArgumentParser
 import DMARC
+import Questions
 import Rendering
+import Store
 
 extension PublishedDisposition: ExpressibleByArgument {}
 

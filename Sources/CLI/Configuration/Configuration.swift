@@ -1,8 +1,8 @@
-import Analysis
 import DMARC
 import IMAP
 import Ingest
 import Mail
+import Organisations
 
 /// What the configuration file says, checked and typed. Flags go before it, defaults behind it.
 struct Configuration: Equatable {

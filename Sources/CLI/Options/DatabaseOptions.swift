@@ -1,7 +1,7 @@
-import Analysis
 import ArgumentParser
 import DMARC
-import ReportStore
+import Questions
+import Store
 
 /// Which database.
 struct DatabaseOptions: ParsableArguments {

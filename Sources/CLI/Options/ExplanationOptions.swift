@@ -1,5 +1,5 @@
-import Analysis
 import ArgumentParser
+import Questions
 
 /// What `trend` explains, and against what.
 struct ExplanationOptions: ParsableArguments {

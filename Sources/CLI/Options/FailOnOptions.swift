@@ -1,7 +1,7 @@
-import Analysis
 import ArgumentParser
 import DMARC
-import ReportStore
+import Questions
+import Store
 
 /// What `--fail-on` takes: a condition as it was written, and what it means.
 struct ConditionText: Hashable, Sendable {

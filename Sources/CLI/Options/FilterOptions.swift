@@ -1,6 +1,6 @@
-import Analysis
 import ArgumentParser
 import DMARC
+import Store
 
 /// Which days.
 struct PeriodOptions: ParsableArguments {

@@ -1,8 +1,8 @@
 import DMARC
 import Glibc
 import Mail
-import ReportStore
 import ReportXML
+import Store
 
 /// Has messages read in another process, one after the other. Its answers are believed as little as a mail.
 final class ConfinedReader {

@@ -1,6 +1,6 @@
 import DMARC
-import ReportStore
 import ReportXML
+import Store
 
 /// What goes over the wire to a process that reads mail, and comes back.
 enum WireFrame: UInt32 {

@@ -1,0 +1,402 @@
+import DMARC
+import GRDB
+import Inference
+import Organisations
+import Store
+
+/// What would become of messages. All of them counts of messages.
+public struct WhatIfFigures: Hashable, Sendable {
+    /// All messages.
+    public var messages = 0
+    /// Disposition `none` or `pass`.
+    public var deliveredNow = 0
+    /// Delivered now, and would not be.
+    public var notDelivered = 0
+    /// Those of `notDelivered` for which the receiver made an exception (forwarded, mailing list, policy of its own): it could again.
+    public var overridden = 0
+    /// Not delivered now, and would be.
+    public var newlyDelivered = 0
+    /// Pass DMARC by the reporter's verdict.
+    public var passesNow = 0
+    /// Pass now, and would fail.
+    public var wouldFail = 0
+    /// Fail now, and would pass.
+    public var wouldPass = 0
+
+    /// Nothing.
+    public init() {}
+
+    /// Whether anything would be otherwise.
+    public var isAffected: Bool { notDelivered > 0 || newlyDelivered > 0 || wouldFail > 0 || wouldPass > 0 }
+
+    @inline(__always)
+    mutating func add(_ count: Int, _ outcome: WhatIfOutcome) {
+        messages += count
+        if outcome.contains(.deliveredNow) { deliveredNow += count }
+        if outcome.contains(.passesNow) { passesNow += count }
+        if outcome.isSubset(of: [.deliveredNow, .passesNow]) { return }
+        if outcome.contains(.notDelivered) { notDelivered += count }
+        if outcome.contains(.overridden) { overridden += count }
+        if outcome.contains(.newlyDelivered) { newlyDelivered += count }
+        if outcome.contains(.wouldFail) { wouldFail += count }
+        if outcome.contains(.wouldPass) { wouldPass += count }
+    }
+
+    package mutating func add(_ other: WhatIfFigures) {
+        messages += other.messages
+        deliveredNow += other.deliveredNow
+        notDelivered += other.notDelivered
+        overridden += other.overridden
+        newlyDelivered += other.newlyDelivered
+        passesNow += other.passesNow
+        wouldFail += other.wouldFail
+        wouldPass += other.wouldPass
+    }
+}
+
+/// The messages of one verdict, or of one source with one verdict.
+public struct WhatIfRow: Hashable, Sendable {
+    /// What the messages are.
+    public var verdict: Verdict
+    /// The connecting address; nil in a row for a whole verdict.
+    public var source: IPAddress?
+    /// The policy domain, canonical; nil in a row for a whole verdict.
+    public var domain: String?
+    /// The known service behind the source, if any.
+    public var service: String?
+    /// What would become of them.
+    public var figures: WhatIfFigures
+
+    /// All parts.
+    public init(
+        verdict: Verdict, source: IPAddress? = nil, domain: String? = nil, service: String? = nil, figures: WhatIfFigures
+    ) {
+        self.verdict = verdict
+        self.source = source
+        self.domain = domain
+        self.service = service
+        self.figures = figures
+    }
+}
+
+/// The answer to "what would have happened".
+public struct WhatIf: Sendable {
+    /// What it is about.
+    public var coverage: Coverage
+    /// One row a verdict with messages: most messages that would not be delivered first.
+    public var verdicts: [WhatIfRow]
+    /// One row a policy domain, source and verdict, in the same order.
+    public var sources: [WhatIfRow]
+    /// Sources that anything would be otherwise for, also those beyond the limit.
+    public var affectedSources: Int
+    /// The sum.
+    public var total: WhatIfFigures
+
+    /// Question: all that happened to the messages. Unit: one row a record and day. Index: primary key of `records`, one contiguous range.
+    package static let recordsSQL = """
+        SELECT source, messages, verdict, disposition, dkim, spf, override_id, report_id, header_from_id, authentication_id
+        FROM records
+        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
+        """
+
+    /// Question: the policy that each report of a domain shows. Unit: one row a report. Index: `reports_domain_day`.
+    static let policiesSQL = """
+        SELECT id, policy_id FROM reports WHERE domain_id = ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
+        """
+
+    /// As `policiesSQL`, for reports with a long window whose middle lies elsewhere. Index: `reports_spread`.
+    static let spreadPoliciesSQL = """
+        SELECT id, policy_id FROM reports WHERE domain_id = ?1 AND is_spread = 1 AND is_counted = 1 AND day BETWEEN ?2 - 184 AND ?3 + 184
+        """
+
+    /// Question: a policy. Unit: one row. Index: rowid of `policies`.
+    static let policySQL = "SELECT p, sp, np, adkim, aspf, pct, fo, testing, discovery_method FROM policies WHERE id = ?1"
+
+    /// Asks `store`.
+    ///
+    /// - Parameter sources: how many of the leading sources are given, with their service; nil: all, also those for which nothing changes.
+    public static func ask(
+        _ store: ReportStore, _ filter: Filter, _ settings: WhatIfSettings, sources limit: Int? = nil, withTotals: Bool = true
+    ) throws(StoreError) -> WhatIf {
+        try readingShared(store, "what-if") { db, shared in
+            let scope = try Scope(db, filter)
+            var answer = WhatIf(
+                coverage: scope.coverage(messages: 0, reports: 0), verdicts: [], sources: [], affectedSources: 0, total: WhatIfFigures())
+            guard let period = scope.period else { return answer }
+            let parts = try shared.split(scope.domains, db) { db, next in
+                var part = Part()
+                let packed = try PackedRecords(db)
+                var outcomes = try OutcomeLookup(db, scope.domains, settings, .ofVerdicts(db))
+                while let domain = next() {
+                    let (table, slots) = try outcomeSums(db, packed, scope, of: domain, in: period, settings, &outcomes)
+                    part.add(domain, table, slots, onlyAffected: limit != nil)
+                }
+                return part
+            }
+            var sums = [Int](repeating: 0, count: Part.keys)
+            var sources: [Candidate] = []
+            for part in parts {
+                answer.affectedSources += part.affected
+                for key in sums.indices { sums[key] += part.sums[key] }
+                sources += part.candidates
+            }
+            var verdicts: [Int: WhatIfFigures] = [:]
+            for (key, messages) in sums.enumerated() where messages > 0 {
+                verdicts[key >> 8, default: WhatIfFigures()].add(messages, WhatIfOutcome(rawValue: UInt8(key & 255)))
+            }
+            for figures in verdicts.values { answer.total.add(figures) }
+            answer.verdicts = ranked(verdicts.map { WhatIfRow(verdict: Verdict(stored: $0), figures: $1) })
+            let lowest = lowestOfLeading(sources.lazy.map(\.figures.weight), limit: limit)
+            let leading = limit == 0 ? [] : sources.filter { candidate in lowest.map { candidate.figures.weight >= $0 } ?? true }
+            answer.sources = Array(ranked(leading.map(\.row)).prefix(limit ?? .max))
+            try nameServices(db, scope, .ofVerdicts(db), &answer.sources)
+            if withTotals { answer.coverage = try scope.totals(db) }
+            return answer
+        }
+    }
+
+    /// What some of the domains come to.
+    private struct Part: Sendable {
+        /// Messages by verdict and outcome, in one number below this.
+        static let keys = 16 << 8
+        private(set) var sums = [Int](repeating: 0, count: keys)
+        private(set) var candidates: [Candidate] = []
+        private(set) var affected = 0
+
+        mutating func add(_ domain: PolicyDomain, _ table: SourceTable, _ slots: VerdictSlots<Int>, onlyAffected: Bool) {
+            for slot in slots.slots { sums[Int(slot.verdict)] += slot.value }
+            for number in 0..<slots.count {
+                var found: [(verdict: Int, figures: WhatIfFigures)] = []
+                if onlyAffected {
+                    var isAffected = false
+                    slots.forEach(of: number) { key, messages in isAffected = isAffected || messages > 0 && key & WhatIfOutcome.changes != 0
+                    }
+                    guard isAffected else { continue }
+                }
+                slots.forEach(of: number) { key, messages in
+                    guard messages > 0 else { return }
+                    let place = found.firstIndex { $0.verdict == key >> 8 } ?? found.count
+                    if place == found.count { found.append((key >> 8, WhatIfFigures())) }
+                    found[place].figures.add(messages, WhatIfOutcome(rawValue: UInt8(key & 255)))
+                }
+                for (verdict, figures) in found {
+                    if figures.isAffected { affected += 1 }
+                    guard figures.isAffected || !onlyAffected else { continue }
+                    candidates.append(
+                        Candidate(domain: domain.name, source: table.addresses[number], verdict: verdict, figures: figures))
+                }
+            }
+        }
+    }
+
+    /// A source that may come to be shown.
+    private struct Candidate: Sendable {
+        var domain: String
+        var source: IPAddress
+        var verdict: Int
+        var figures: WhatIfFigures
+
+        var row: WhatIfRow { WhatIfRow(verdict: Verdict(stored: verdict), source: source, domain: domain, figures: figures) }
+    }
+
+    /// What the outcome of a record depends on.
+    private struct Kind: Hashable {
+        package var domain = 0
+        package var authentication = 0
+        package var headerFrom = 0
+        package var policy = 0
+        package var overrides = 0
+        /// Disposition, DKIM and SPF.
+        package var flags = 0
+    }
+
+    /// Messages of each source of a domain by verdict and outcome, in one number: the verdict as stored, times 256, and the outcome.
+    private static func outcomeSums(
+        _ db: Database, _ packed: PackedRecords, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ settings: WhatIfSettings,
+        _ outcomes: inout OutcomeLookup
+    ) throws -> (SourceTable, VerdictSlots<Int>) {
+        var table = SourceTable()
+        var sums = VerdictSlots<Int>()
+        for countedAs in 0...1 {
+            // Where not all reports are asked for, the report is needed anyway.
+            if scope.reports == nil, scope.leftOut.isEmpty, countedAs == 0 ? settings.keepsPasses : settings.keepsFailures {
+                try addTreated(packed, of: domain, countedAs, in: period, &table, &sums, &outcomes)
+            } else {
+                try addRecords(db, scope, of: domain, countedAs, in: period, settings, &table, &sums, &outcomes)
+            }
+        }
+        return (table, sums)
+    }
+
+    /// Of records whose verdict stays as it is, whatever else they say, only the treatment matters.
+    private static func addTreated(
+        _ packed: PackedRecords, of domain: PolicyDomain, _ countedAs: Int, in period: Period, _ table: inout SourceTable,
+        _ sums: inout VerdictSlots<Int>, _ outcomes: inout OutcomeLookup
+    ) throws {
+        var known = [Int](repeating: -1, count: 4)
+        try packed.forEach(of: domain.id, in: period, outcomes: countedAs...countedAs) { record, _ in
+            let disposition = record.disposition
+            if known[disposition] < 0 {
+                known[disposition] = Int(
+                    try outcomes.outcome(Kind(domain: domain.id, flags: disposition << 2 | (countedAs == 0 ? 3 : 0))).rawValue)
+            }
+            let messages = record.messages
+            sums.change(table.number(of: record.source), record.verdict << 8 | known[disposition], 0) { $0 += messages }
+        }
+    }
+
+    private static func addRecords(
+        _ db: Database, _ scope: Scope, of domain: PolicyDomain, _ countedAs: Int, in period: Period, _ settings: WhatIfSettings,
+        _ table: inout SourceTable, _ sums: inout VerdictSlots<Int>, _ outcomes: inout OutcomeLookup
+    ) throws {
+        let policies = settings.readsPolicy ? try policies(db, of: domain, in: period) : [:]
+        var report = -1
+        var policy = 0
+        var isIncluded = true
+        var kind: Kind?
+        var outcome = WhatIfOutcome()
+        let rows = try SQLRows(
+            db, recordsSQL,
+            [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
+        while try rows.next() {
+            if rows.int(7) != report {
+                report = rows.int(7)
+                policy = policies[report] ?? 0
+                isIncluded = scope.includes(report: report)
+            }
+            guard isIncluded else { continue }
+            var next = Kind(
+                domain: domain.id, policy: policy, overrides: rows.int(6), flags: rows.int(3) << 2 | rows.int(4) << 1 | rows.int(5))
+            if settings.readsPolicy { next.headerFrom = rows.int(8) }
+            if settings.recomputes, countedAs == 0 || !settings.onlyTightens { next.authentication = rows.int(9) }
+            // Neighbours are often alike.
+            if next != kind {
+                kind = next
+                outcome = try outcomes.outcome(next)
+            }
+            let messages = rows.int(1)
+            sums.change(table.number(of: try rows.address(0)), (rows.int(2) & 15) << 8 | Int(outcome.rawValue), 0) { $0 += messages }
+        }
+    }
+
+    /// The key of the policy of each report, by the key of the report.
+    private static func policies(_ db: Database, of domain: PolicyDomain, in period: Period) throws -> [Int: Int] {
+        var policies: [Int: Int] = [:]
+        for sql in [policiesSQL, spreadPoliciesSQL] {
+            let rows = try SQLRows(db, sql, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
+            while try rows.next() { policies[rows.int(0)] = rows.int(1) }
+        }
+        return policies
+    }
+
+    /// Outcomes, each worked out once: the same few kinds of records repeat endlessly.
+    private struct OutcomeLookup {
+        private let settings: WhatIfSettings
+        private let domains: [Int: String]
+        private let db: Database
+        private var results: KeyedResults
+        private var overrides: OverrideLookup
+        private var names: NameLookup
+        private var policies: [Int: PublishedPolicy] = [:]
+        private var policiesOf = -1
+        private var known: [Kind: WhatIfOutcome] = [:]
+        private var places = KeyedPlaces()
+        private var latest: [(kind: Kind, outcome: WhatIfOutcome)] = []
+
+        init(_ db: Database, _ domains: [PolicyDomain], _ settings: WhatIfSettings, _ suffixes: PublicSuffixes) throws {
+            self.db = db
+            self.domains = Dictionary(uniqueKeysWithValues: domains.map { ($0.id, $0.name) })
+            self.settings = settings
+            results = try KeyedResults(db, suffixes)
+            overrides = OverrideLookup(db)
+            names = NameLookup(db)
+        }
+
+        mutating func outcome(_ kind: Kind) throws -> WhatIfOutcome {
+            // With raw results almost every other record is of a kind of its own: a set mostly comes with the rest the same.
+            guard kind.authentication != 0 else { return try remembered(kind) }
+            if let place = places[kind.authentication] {
+                return latest[place].kind == kind ? latest[place].outcome : try remembered(kind)
+            }
+            let outcome = try workedOut(kind)
+            places[kind.authentication] = latest.count
+            latest.append((kind, outcome))
+            return outcome
+        }
+
+        private mutating func remembered(_ kind: Kind) throws -> WhatIfOutcome {
+            if let outcome = known[kind] { return outcome }
+            let outcome = try workedOut(kind)
+            known[kind] = outcome
+            return outcome
+        }
+
+        private mutating func workedOut(_ kind: Kind) throws -> WhatIfOutcome {
+            let fact = WhatIfFact(
+                said: Alignment(dkim: kind.flags & 2 != 0, spf: kind.flags & 1 != 0),
+                disposition: AppliedDisposition(stored: kind.flags >> 2),
+                headerFrom: settings.readsPolicy ? try names.name(kind.headerFrom) ?? "" : "",
+                policy: try policy(kind.policy, of: kind.domain),
+                overrides: try overrides.reasons(kind.overrides == 0 ? nil : kind.overrides))
+            return try settings.outcome(fact) { dkim, spf in
+                try results.alignment(try results.place(kind.authentication), from: kind.headerFrom, dkim: dkim, spf: spf)
+            }
+        }
+
+        private mutating func policy(_ id: Int, of domain: Int) throws -> PublishedPolicy {
+            // Records come one domain after the other.
+            if domain != policiesOf {
+                policies = [:]
+                policiesOf = domain
+            }
+            if let policy = policies[id] { return policy }
+            var policy = PublishedPolicy()
+            policy.domain = domains[domain] ?? ""
+            if id != 0 {
+                let rows = try SQLRows(db, policySQL, [.integer(id)])
+                if try rows.next() { policy = PublishedPolicy(rows, from: 0, domain: policy.domain) }
+            }
+            policies[id] = policy
+            return policy
+        }
+    }
+
+    // MARK: - Order
+
+    private static func ranked(_ rows: [WhatIfRow]) -> [WhatIfRow] {
+        rows.map { (row: $0, text: $0.source?.description ?? "") }.sorted { a, b in
+            let weights = (a.row.figures.weight, b.row.figures.weight)
+            if weights.0 != weights.1 { return weights.0 > weights.1 }
+            if a.text != b.text { return a.text < b.text }
+            return (a.row.domain ?? "", a.row.verdict.stored) < (b.row.domain ?? "", b.row.verdict.stored)
+        }.map(\.row)
+    }
+
+    private static func nameServices(_ db: Database, _ scope: Scope, _ suffixes: PublicSuffixes, _ rows: inout [WhatIfRow]) throws {
+        guard !rows.isEmpty else { return }
+        var lookup = SourceServices(db, suffixes)
+        let domains = Dictionary(uniqueKeysWithValues: scope.domains.map { ($0.name, $0) })
+        for index in rows.indices {
+            guard let source = rows[index].source, let domain = rows[index].domain.flatMap({ domains[$0] }) else { continue }
+            rows[index].service = try lookup.service(of: source, for: domain, verdict: rows[index].verdict)
+        }
+    }
+}
+
+extension WhatIfFigures {
+    /// How much would be otherwise: first what would be lost, then what would fail, then what would come; of equals the largest.
+    fileprivate var weight: Weight {
+        Weight(notDelivered: notDelivered, wouldFail: wouldFail, gained: newlyDelivered + wouldPass, messages: messages)
+    }
+
+    fileprivate struct Weight: Comparable {
+        var notDelivered: Int
+        var wouldFail: Int
+        var gained: Int
+        var messages: Int
+
+        static func < (a: Weight, b: Weight) -> Bool {
+            (a.notDelivered, a.wouldFail, a.gained, a.messages) < (b.notDelivered, b.wouldFail, b.gained, b.messages)
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import DMARC
+import GRDB
+import Store
+
+/// A record whose verdict on alignment is not the one that its raw results give.
+public struct Disagreement: Hashable, Sendable {
+    /// Number of its report in the database, for `show`.
+    public var report: Int
+    /// Place in the report, from 0.
+    public var record: Int
+    /// Who sent the report.
+    public var reporter: String
+    /// The policy domain, canonical.
+    public var domain: String
+    /// First of the record's days in the period.
+    public var day: Day
+    /// The connecting address.
+    public var source: IPAddress
+    /// The domain in From, canonical.
+    public var headerFrom: String
+    /// Messages of the record in the period.
+    public var messages: Int
+    /// What the reporter says.
+    public var said: Alignment
+    /// What the raw results give under the published alignment modes.
+    public var recomputed: Alignment
+}
+
+/// The answer to "where does a reporter's verdict not follow from its own results".
+public struct Disagreements: Sendable {
+    /// What it is about. Its figures are those of the records that disagree, and of their reports.
+    public var coverage: Coverage
+    /// By day, domain, report and place in the report.
+    public var rows: [Disagreement]
+
+    /// Asks `store`.
+    public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> Disagreements {
+        try readingShared(store, "reporters") { db, shared in
+            let scope = try Scope(db, filter)
+            guard let period = scope.period else { return Disagreements(coverage: scope.coverage(messages: 0, reports: 0), rows: []) }
+            var found = try shared.split(scope.domains, db) { db, next -> [Disagreement] in
+                var alignments = try RecomputedAlignments(db, try .ofVerdicts(db))
+                var found: [Disagreement] = []
+                while let domain = next() { found += try rows(db, scope, of: domain, in: period, &alignments) }
+                return found
+            }.flatMap(\.self)
+            found.sort { a, b in (a.day, a.domain, a.report, a.record) < (b.day, b.domain, b.report, b.record) }
+            let coverage = scope.coverage(messages: found.reduce(0) { $0 + $1.messages }, reports: Set(found.map(\.report)).count)
+            return Disagreements(coverage: coverage, rows: found)
+        }
+    }
+
+    private static func rows(
+        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ alignments: inout RecomputedAlignments
+    ) throws -> [Disagreement] {
+        let reports = try KnownReports(db, of: domain, in: period, scope)
+        var names = NameLookup(db)
+        var reporters: [Int: String] = [:]
+        var found: [Disagreement] = []
+        // Records of long windows have a row for each of their days and stand here once.
+        var places: [[Int]: Int] = [:]
+        for countedAs in 0...1 {
+            let rows = try SQLRows(
+                db, Reporters.recordsSQL,
+                [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
+            while try rows.next() {
+                let id = rows.int(0)
+                guard scope.includes(report: id), let report = reports[id] else { continue }
+                let said = Alignment(dkim: rows.int(3) == 1, spf: rows.int(4) == 1)
+                let recomputed = try alignments.alignment(try alignments.place(rows.int(5)), headerFrom: rows.int(6), report.modes)
+                guard said != recomputed else { continue }
+                if report.isSpread {
+                    if let place = places[[id, rows.int(8)]] {
+                        found[place].messages += rows.int(2)
+                        continue
+                    }
+                    places[[id, rows.int(8)]] = found.count
+                }
+                if reporters.isEmpty {
+                    let all = try SQLRows(db, Scope.reportersSQL)
+                    while try all.next() { reporters[all.int(0)] = all.text(1) }
+                }
+                found.append(
+                    Disagreement(
+                        report: id, record: rows.int(8), reporter: reporters[report.reporter] ?? "", domain: domain.name,
+                        day: Day(rows.int(7)), source: try rows.address(1), headerFrom: try names.name(rows.int(6)) ?? "",
+                        messages: rows.int(2), said: said, recomputed: recomputed))
+            }
+        }
+        return found
+    }
+}

@@ -1,0 +1,203 @@
+import DMARC
+import GRDB
+import Organisations
+
+/// Who stands beside a domain's own name in authentication results: a service, a forwarder, a stranger.
+struct ForeignParty {
+    private let suffixes: PublicSuffixes
+    private let services: Services
+
+    init(_ suffixes: PublicSuffixes) {
+        self.suffixes = suffixes
+        services = Services.known
+    }
+
+    /// The names in `results` of other organisations than that of `domain`: those that passed first, SPF before DKIM.
+    func names(_ results: AuthenticationSet, besides domain: String) -> [String] {
+        let own = suffixes.organisation(of: domain)
+        let spf = results.spf.map { ($0.domain, $0.result == .pass) }
+        let dkim = results.dkim.map { ($0.domain, $0.result == .pass) }
+        let foreign = (spf + dkim).compactMap { name, passed -> (name: String, passed: Bool)? in
+            guard let name, !name.isEmpty, suffixes.organisation(of: name) != own else { return nil }
+            return (name, passed)
+        }
+        return foreign.filter(\.passed).map(\.name) + foreign.filter { !$0.passed }.map(\.name)
+    }
+
+    /// The known service among the foreign names, if any.
+    func service(_ results: AuthenticationSet, besides domain: String) -> String? {
+        for name in names(results, besides: domain) {
+            if let service = services.service(of: name) { return service.name }
+        }
+        return nil
+    }
+
+    /// The organisation of a name.
+    func organisation(of name: String) -> String { suffixes.organisation(of: name) }
+
+    /// The known service that a name belongs to.
+    func service(ofName name: String) -> String? { services.service(of: name)?.name }
+}
+
+/// What a party is called: texts are looked up only for those that are shown.
+package enum PartyName: Hashable, Sendable {
+    /// The policy domain's own.
+    case own
+    /// A known service, or an organisation.
+    case text(String)
+    /// names: an organisation.
+    case key(Int)
+
+    /// The text; nil for the policy domain's own.
+    package func text(_ names: inout NameLookup) throws -> String? {
+        switch self {
+        case .own: nil
+        case .text(let text): text
+        case .key(let key): try names.name(key) ?? ""
+        }
+    }
+}
+
+/// Whom the sets of results of a policy domain speak for: a known service, else the first foreign organisation. Only names of services are looked
+/// up, each once.
+package struct KeyedParties {
+    private struct Party {
+        /// The number of its service, else of its organisation.
+        package var number: Int
+        package var isService: Bool
+    }
+
+    /// What the parties are called, by number, in the order of their first appearance.
+    package private(set) var names: [PartyName] = []
+    private let party: ForeignParty
+    private var results: KeyedResults
+    private var texts: NameLookup
+    private var numbers: [PartyName: Int] = [:]
+    private var places = KeyedPlaces()
+    private var organisations = KeyedPlaces()
+    private var parties: [Party] = []
+    /// The answers by the place of a set, with the domain that they hold for: a set mostly comes with one only.
+    private var known: [(domain: Int32, number: Int32)] = []
+
+    package init(_ db: Database, _ suffixes: PublicSuffixes) throws {
+        party = ForeignParty(suffixes)
+        results = try KeyedResults(db, suffixes)
+        texts = NameLookup(db)
+    }
+
+    /// The number of the organisation of a policy domain.
+    package mutating func organisation(of domain: PolicyDomain) throws -> Int32 { try results.organisation(ofText: domain.name) }
+
+    /// The number of the party of the set with the key `id`, for a policy domain of the organisation `own`.
+    @inline(__always)
+    package mutating func number(ofSet id: Int, for domain: PolicyDomain, own: Int32) throws -> Int {
+        let place = try results.place(id)
+        if place >= known.count { known.append(contentsOf: repeatElement((domain: -1, number: 0), count: results.count - known.count)) }
+        let key = Int32(truncatingIfNeeded: domain.id)
+        if known[place].domain != key { known[place] = (key, Int32(try found(place, own))) }
+        return Int(known[place].number)
+    }
+
+    private mutating func found(_ place: Int, _ own: Int32) throws -> Int {
+        // What passed before what did not, SPF before DKIM, and a known service before the first name of all.
+        var best: (rank: Int, party: Party)?
+        for result in results[place] where result.organisation != 0 && result.organisation != own {
+            let party = try party(of: result)
+            let order = (result.passed ? 0 : 2) + (result.isDKIM ? 1 : 0)
+            let rank = (party.isService ? 0 : 4) + order
+            if best.map({ rank < $0.rank }) ?? true { best = (rank, party) }
+        }
+        return best?.party.number ?? number(of: .own)
+    }
+
+    private mutating func party(of result: KeyedResult) throws -> Party {
+        // Below 0 it has no key in the database.
+        guard result.organisation > 0, !result.isOfService else { return try party(ofName: Int(result.domain)) }
+        let organisation = Int(result.organisation)
+        if let place = organisations[organisation] { return parties[place] }
+        let found = Party(number: number(of: .key(organisation)), isService: false)
+        organisations[organisation] = parties.count
+        parties.append(found)
+        return found
+    }
+
+    private mutating func party(ofName key: Int) throws -> Party {
+        if let place = places[key] { return parties[place] }
+        let name = try texts.name(key) ?? ""
+        let service = party.service(ofName: name)
+        let found = Party(number: number(of: .text(service ?? party.organisation(of: name))), isService: service != nil)
+        places[key] = parties.count
+        parties.append(found)
+        return found
+    }
+
+    private mutating func number(of name: PartyName) -> Int {
+        if let number = numbers[name] { return number }
+        numbers[name] = names.count
+        names.append(name)
+        return names.count - 1
+    }
+}
+
+/// Small numbers by keys of a table, which count from 1 with few gaps: an array is quicker than a dictionary.
+package struct KeyedPlaces {
+    private var places: [Int32] = []
+    /// Those of keys that no sound database has.
+    private var far: [Int: Int] = [:]
+
+    package init() {}
+    private static let most = 1 << 28
+
+    package subscript(_ key: Int) -> Int? {
+        @inline(__always) get {
+            if key >= 0, key < places.count { return places[key] >= 0 ? Int(places[key]) : nil }
+            return far.isEmpty ? nil : far[key]
+        }
+        set {
+            guard key >= 0, key < Self.most else {
+                far[key] = newValue
+                return
+            }
+            if key >= places.count { places.append(contentsOf: repeatElement(-1, count: key + 1 - places.count + places.count / 2)) }
+            places[key] = newValue.map { Int32($0) } ?? -1
+        }
+    }
+}
+
+/// The known service behind a source, by the results that most of its messages share, over all time.
+package struct SourceServices {
+    /// Question: what a source sends for a domain. Unit: one row a flow. Index: primary key of `flows`, one seek.
+    package static let flowsSQL = "SELECT authentication_id, messages, verdict FROM flows WHERE source = ?1 AND domain_id = ?2"
+
+    private let db: Database
+    private let party: ForeignParty
+    private var authentications: AuthenticationLookup
+
+    package init(_ db: Database, _ suffixes: PublicSuffixes) {
+        self.db = db
+        party = ForeignParty(suffixes)
+        authentications = AuthenticationLookup(db)
+    }
+
+    /// The service, of those flows only that have this verdict.
+    package mutating func service(of source: IPAddress, for domain: PolicyDomain, verdict: Verdict) throws -> String? {
+        var votes: [Int: Int] = [:]
+        let flows = try SQLRows(db, Self.flowsSQL, [.address(source), .integer(domain.id)])
+        while try flows.next() {
+            if flows.int(2) == verdict.stored { votes[flows.int(0), default: 0] += flows.int(1) }
+        }
+        guard let best = try authentications.usual(of: votes) else { return nil }
+        return party.service(try authentications.set(best), besides: domain.name)
+    }
+}
+
+extension PublicSuffixes {
+    /// The list that the verdicts of this database were made with; the distribution's if it cannot be read any more.
+    package static func ofVerdicts(_ db: Database) throws -> PublicSuffixes {
+        let file = try String.fetchOne(db, sql: "SELECT suffixes FROM verdict_state WHERE id = 1") ?? ""
+        guard let suffixes = (file.isEmpty ? nil : PublicSuffixes(file: file)) ?? PublicSuffixes() else {
+            throw StoreError(code: .ioError, place: "the list of public suffixes", found: "it cannot be read", question: "names")
+        }
+        return suffixes
+    }
+}

@@ -1,0 +1,77 @@
+import DMARC
+import GRDB
+
+/// A record in full: what a row of a report says.
+public struct RecordDetail: Hashable, Sendable {
+    /// Place in the document, from 0; refused records leave a gap.
+    public var sequence: Int
+    /// The connecting address.
+    public var source: IPAddress
+    /// Messages that it speaks of; with a period and a long window, the share of its days in the period.
+    public var messages: Int
+    /// What was done to them.
+    public var disposition: AppliedDisposition
+    /// Aligned DKIM.
+    public var dkim: AlignedResult
+    /// Aligned SPF.
+    public var spf: AlignedResult
+    /// The domain in `From`, canonical.
+    public var headerFrom: String
+    /// The domain of MAIL FROM; nil: the report does not say.
+    public var envelopeFrom: String?
+    /// The domain of the recipient; nil: the report does not say.
+    public var envelopeTo: String?
+    /// The raw results.
+    public var authentication: AuthenticationSet
+    /// Why the policy was not applied.
+    public var overrides: [PolicyOverride]
+
+    /// All parts.
+    public init(
+        sequence: Int, source: IPAddress, messages: Int, disposition: AppliedDisposition, dkim: AlignedResult, spf: AlignedResult,
+        headerFrom: String, envelopeFrom: String?, envelopeTo: String?, authentication: AuthenticationSet, overrides: [PolicyOverride]
+    ) {
+        self.sequence = sequence
+        self.source = source
+        self.messages = messages
+        self.disposition = disposition
+        self.dkim = dkim
+        self.spf = spf
+        self.headerFrom = headerFrom
+        self.envelopeFrom = envelopeFrom
+        self.envelopeTo = envelopeTo
+        self.authentication = authentication
+        self.overrides = overrides
+    }
+
+    /// DKIM or SPF is aligned.
+    public var passed: Bool { dkim == .pass || spf == .pass }
+}
+
+/// Makes details of rows of `records`.
+package struct RecordReader {
+    /// The columns that `detail` reads, from the first on. The day comes last.
+    package static let columns = """
+        report_id, sequence, source, messages, disposition, dkim, spf, header_from_id, envelope_from_id, envelope_to_id,
+            authentication_id, override_id, day
+        """
+
+    private var names: NameLookup
+    private var authentications: AuthenticationLookup
+    private var overrides: OverrideLookup
+
+    package init(_ db: Database) {
+        names = NameLookup(db)
+        authentications = AuthenticationLookup(db)
+        overrides = OverrideLookup(db)
+    }
+
+    package mutating func detail(_ row: SQLRows, messages: Int? = nil) throws -> RecordDetail {
+        RecordDetail(
+            sequence: row.int(1), source: try row.address(2), messages: messages ?? row.int(3),
+            disposition: AppliedDisposition(stored: row.int(4)), dkim: row.int(5) == 1 ? .pass : .fail,
+            spf: row.int(6) == 1 ? .pass : .fail, headerFrom: try names.name(row.int(7)) ?? "",
+            envelopeFrom: try names.name(row.optionalInt(8)), envelopeTo: try names.name(row.optionalInt(9)),
+            authentication: try authentications.set(row.int(10)), overrides: try overrides.reasons(row.optionalInt(11)))
+    }
+}

@@ -1,0 +1,57 @@
+import DMARC
+import GRDB
+
+extension Scope {
+    /// Question: has any verdict been given. Unit: at most one row. Index: rowid of `verdict_state`.
+    static let verdictStateSQL = "SELECT 1 FROM verdict_state WHERE id = 1 AND rules <> ''"
+
+    /// Question: messages with a verdict by day. Unit: one row a day. Index: primary key of `daily_verdicts`, one contiguous range.
+    package static let dailyVerdictsSQL = """
+        SELECT day, messages, passed
+        FROM daily_verdicts
+        WHERE domain_id = ?1 AND verdict = ?2 AND day BETWEEN ?3 AND ?4
+        """
+
+    /// As `dailyVerdictsSQL`, for some reports only. Unit: one row a record and day. Index: primary key of `records`, one contiguous range.
+    static let recordVerdictsSQL = """
+        SELECT day, messages, report_id
+        FROM records
+        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4 AND verdict = ?5
+        """
+
+    /// Whether there are verdicts at all: before the first of them nothing can be said about forwarding.
+    package func hasVerdicts(_ db: Database) throws -> Bool { try SQLRows(db, Self.verdictStateSQL).next() }
+
+    /// Calls `body` with the messages of `domain` in the period that have `verdict`, in pieces of at most a day.
+    func forEachFigure(
+        _ db: Database, of domain: PolicyDomain, with verdict: Verdict, _ body: (Day, Rate) throws -> Void
+    ) throws {
+        guard let period else { return }
+        let days = [SQLValue.integer(period.since.number), .integer(period.until.number)]
+        guard reports != nil else {
+            let rows = try SQLRows(db, Self.dailyVerdictsSQL, [.integer(domain.id), .integer(verdict.stored)] + days)
+            while try rows.next() { try body(Day(rows.int(0)), Rate(messages: rows.int(1), passed: rows.int(2))) }
+            return
+        }
+        for countedAs in 0...1 {
+            let rows = try SQLRows(
+                db, Self.recordVerdictsSQL, [.integer(domain.id), .integer(countedAs)] + days + [.integer(verdict.stored)])
+            while try rows.next() {
+                guard includes(report: rows.int(2)) else { continue }
+                try body(Day(rows.int(0)), Rate(messages: rows.int(1), passed: countedAs == 0 ? rows.int(1) : 0))
+            }
+        }
+    }
+
+    /// As `forEachFigure`, of what somebody passed on.
+    package func forEachForwarded(_ db: Database, of domain: PolicyDomain, _ body: (Day, Rate) throws -> Void) throws {
+        for verdict in Verdict.allCases where verdict.isIndirect { try forEachFigure(db, of: domain, with: verdict, body) }
+    }
+
+    /// The sum of what somebody passed on.
+    package func forwarded(_ db: Database, of domain: PolicyDomain) throws -> Rate {
+        var sum = Rate()
+        try forEachForwarded(db, of: domain) { sum = sum + $1 }
+        return sum
+    }
+}
