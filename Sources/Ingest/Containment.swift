@@ -88,10 +88,19 @@ public struct Containment: Sendable {
     /// The run ended well.
     public func finish() { notes.finish() }
 
+    private func isNamed(_ suspect: ReadingNotes.Suspect) -> Bool {
+        areAllSuspect || alsoSuspect.contains(suspect.key) || notes.suspects.contains(suspect)
+    }
+
+    /// Whether a message is to be looked at. Such a message is noted and read by itself, so that what ends there names no other.
+    func isCareful(_ message: Message, mailbox: String) -> Bool {
+        isNamed(ReadingNotes.Suspect(mailbox: mailbox, key: message.key)) || isCautious(mailbox)
+    }
+
     /// Looks at a message if there is reason to; nil: there is none, or it is sound.
     func objection(to message: Message, mailbox: String, _ bytes: [UInt8], name: String) -> Examination? {
         let suspect = ReadingNotes.Suspect(mailbox: mailbox, key: message.key)
-        let isNamed = areAllSuspect || alsoSuspect.contains(message.key) || notes.suspects.contains(suspect)
+        let isNamed = isNamed(suspect)
         guard isNamed || isCautious(mailbox) else { return nil }
         let found = examine(bytes, message.form, name)
         caution.withLock { caution in

@@ -8,6 +8,7 @@ import Unpacking
 final class MessageReader {
     private var options: IngestOptions
     private let confined: ConfinedReader?
+    private var batch = MessageBatch()
     // What is read elsewhere needs none of these here.
     private lazy var unpacker = Unpacker(limits: options.limits.unpacking)
     private lazy var mailReader = MailReader(limits: options.limits.mail, trustedServers: options.trustedServers)
@@ -25,24 +26,62 @@ final class MessageReader {
 
     /// Reads `message` of `mailbox`. Pieces of a large report go to `emit` at once; the message itself is returned.
     func read(_ message: Message, of mailbox: String = "", emit: @escaping (IngestEvent) -> Bool) -> ReadMessage {
+        let result: ReadMessage
+        switch fetch(message) {
+        case .failure(let refused): return refused.message
+        case .success(let known): result = known
+        }
+        let head = head(of: message)
+        if let objection = options.containment?.objection(to: message, mailbox: mailbox, buffer, name: head.name) {
+            return refuse(result, objection, message.form, buffer)
+        }
+        if let confined { return read(buffer, head, result, confined, emit) }
+        return buffer.withUnsafeBytes { read($0, head, result, keepsRaw: options.keepsRaw, emit: emit) }
+    }
+
+    /// Reads messages of which none is to be looked at before, together where they are read in another process. They go to `emit` like the pieces of
+    /// their reports, each in its turn. False: the writer has given up.
+    func read(together messages: ArraySlice<Message>, emit: @escaping (IngestEvent) -> Bool) -> Bool {
+        guard let confined else { return messages.allSatisfy { emit(.message(read($0, emit: emit))) } }
+        batch.removeAll()
+        for message in messages {
+            switch fetch(message) {
+            case .failure(let refused):
+                if !batch.hasRoom(for: 0), !finish(confined, emit) { return false }
+                batch.add(settled: refused.message)
+            case .success(let known):
+                if !batch.hasRoom(for: buffer.count), !finish(confined, emit) { return false }
+                batch.add(buffer, head(of: message), known, keepsRaw: options.keepsRaw)
+                // It shares the buffer, which the next one would have to have anew.
+                if batch.large != nil, !finish(confined, emit) { return false }
+            }
+        }
+        return finish(confined, emit)
+    }
+
+    /// A message whose bytes are not to be had.
+    private struct Unread: Error {
+        var message: ReadMessage
+    }
+
+    /// Puts the bytes of a message into `buffer`.
+    private func fetch(_ message: Message) -> Result<ReadMessage, Unread> {
         var result = ReadMessage(key: message.key, place: message.place)
         do throws(MailError) {
             try message.read(into: &buffer)
+            return .success(result)
         } catch {
             result.isVanished = error.code == .vanished
             result.isDeferred = error.isOurFault
             result.refusals.append(Refusal(scope: .message, code: error.code.rawValue, place: message.place, detail: error.found))
-            return result
+            return .failure(Unread(message: result))
         }
-        let name = lastComponent(message.place)
-        if let objection = options.containment?.objection(to: message, mailbox: mailbox, buffer, name: name) {
-            return refuse(result, objection, message.form)
-        }
-        let head = MessageHead(
-            form: message.form, name: name, deliveredAt: message.deliveredAt, keepsRefused: options.keeps(refused: true),
-            keepsOther: options.keeps(refused: false))
-        if let confined { return read(head, result, confined, emit) }
-        return buffer.withUnsafeBytes { read($0, head, result, keepsRaw: options.keepsRaw, emit: emit) }
+    }
+
+    private func head(of message: Message) -> MessageHead {
+        MessageHead(
+            form: message.form, name: lastComponent(message.place), deliveredAt: message.deliveredAt,
+            keepsRefused: options.keeps(refused: true), keepsOther: options.keeps(refused: false))
     }
 
     /// Reads the bytes of a message; `message` is what is known of it already.
@@ -63,22 +102,60 @@ final class MessageReader {
         return read
     }
 
-    /// Has the message in `buffer` read in another process. One that ends that process is looked at once more, alone: it is to blame only if it does
-    /// so again.
+    /// Has the messages of `batch` read in another process. Which of them ended it nobody knows but by reading each alone that has no answer.
+    private func finish(_ confined: ConfinedReader, _ emit: @escaping (IngestEvent) -> Bool) -> Bool {
+        defer { batch.removeAll() }
+        var done = 0
+        let outcome = confined.read(batch, emit: emit) { message in
+            done += 1
+            return emit(.message(message))
+        }
+        switch outcome {
+        case .done: return true
+        case .unwanted: return false
+        case .lost(let loss):
+            for (index, entry) in batch.entries.enumerated().dropFirst(done) {
+                let isBlamed = index == done && (loss.isBegun || batch.entries.count == 1)
+                let message =
+                    entry.place == nil
+                    ? entry.message
+                    : read(batch.bytes(of: entry), entry.head, entry.message, confined, emit, after: isBlamed ? loss : nil)
+                guard emit(.message(message)) else { return false }
+            }
+            return true
+        }
+    }
+
+    /// Has a message read in another process, alone. If that ends the process it is looked at once more: it is to blame only if it does so again.
+    /// With `loss` it was read once already.
     private func read(
-        _ head: MessageHead, _ message: ReadMessage, _ confined: ConfinedReader, _ emit: @escaping (IngestEvent) -> Bool
+        _ bytes: [UInt8], _ head: MessageHead, _ message: ReadMessage, _ confined: ConfinedReader,
+        _ emit: @escaping (IngestEvent) -> Bool, after loss: ConfinedReader.Loss? = nil
     ) -> ReadMessage {
+        var alone = MessageBatch()
+        alone.add(bytes, head, message, keepsRaw: options.keepsRaw)
+        var loss = loss
         var isSecond = false
         while true {
-            switch confined.read(buffer, head, message, keepsRaw: options.keepsRaw, emit: emit) {
-            case .read(let read): return read
-            case .lost(let how, let isBegun):
-                let found = options.containment?.examine(buffer, head.form, head.name) ?? .notExamined(detail: how)
-                if found != .sound { return refuse(message, found, head.form) }
-                // Somebody else's doing, or chance. What was passed on of it once is not passed on twice.
-                if isSecond || isBegun { return refuse(message, .notExamined(detail: how), head.form) }
-                isSecond = true
+            if loss == nil {
+                var result = message
+                switch confined.read(
+                    alone, emit: emit,
+                    done: {
+                        result = $0; return true
+                    })
+                {
+                case .done, .unwanted: return result
+                case .lost(let other): loss = other
+                }
             }
+            guard let lost = loss else { continue }
+            let found = options.containment?.examine(bytes, head.form, head.name) ?? .notExamined(detail: lost.how)
+            if found != .sound { return refuse(message, found, head.form, bytes) }
+            // Somebody else's doing, or chance. What was passed on of it once is not passed on twice.
+            if isSecond || lost.isBegun { return refuse(message, .notExamined(detail: lost.how), head.form, bytes) }
+            isSecond = true
+            loss = nil
         }
     }
 
@@ -87,13 +164,15 @@ final class MessageReader {
     }
 
     /// What is not read in this process, because it took another one down.
-    private func refuse(_ message: ReadMessage, _ objection: Containment.Examination, _ form: MessageForm) -> ReadMessage {
+    private func refuse(
+        _ message: ReadMessage, _ objection: Containment.Examination, _ form: MessageForm, _ bytes: [UInt8]
+    ) -> ReadMessage {
         var message = message
         switch objection {
         case .sound: break
         case .fatal(let reason, let detail):
             message.refusals.append(Refusal(scope: .message, code: reason.rawValue, place: message.place, detail: detail))
-            message.kept = buffer.withUnsafeBytes { Self.kept($0, form) }
+            message.kept = bytes.withUnsafeBytes { Self.kept($0, form) }
         case .notExamined(let detail):
             message.isDeferred = true
             message.refusals.append(Refusal(scope: .message, code: "not-examined", place: message.place, detail: detail))

@@ -28,8 +28,10 @@ public final class ReadingNotes: Sendable {
     private static let slotSize = 16_384
     /// Slots for what is being read: more than there may be workers.
     private static let liveSlots = 66
-    /// Suspects that are remembered beside them.
-    private static let maxSuspects = 64
+    /// Slots for suspects beside them.
+    private static let suspectSlots = 64
+    /// Suspects that are remembered: as many as all workers may read at a time.
+    private static let maxSuspects = liveSlots * MessageBatch.maxMessages
 
     /// The messages that were being read when an earlier run was ended.
     public let suspects: Set<Suspect>
@@ -46,8 +48,15 @@ public final class ReadingNotes: Sendable {
         suspects = Self.left(in: file)
         // The suspects stay noted until this run ends well: it may be ended before it comes to them.
         var isNoted = ftruncate(file, 0) == 0
-        for (index, suspect) in suspects.enumerated() where isNoted {
-            isNoted = Self.write(suspect, to: file, slot: Self.liveSlots + index)
+        var slot = Self.liveSlots
+        for (mailbox, ofMailbox) in Dictionary(grouping: suspects, by: \.mailbox) {
+            var keys = ofMailbox.map(\.key)[...]
+            while isNoted, !keys.isEmpty, slot < Self.liveSlots + Self.suspectSlots {
+                let some = keys.prefix(Self.room(for: keys, of: mailbox))
+                isNoted = Self.write(some, of: mailbox, to: file, slot: slot)
+                keys = keys.dropFirst(some.count)
+                slot += 1
+            }
         }
         guard isNoted else {
             let number = errno
@@ -62,7 +71,23 @@ public final class ReadingNotes: Sendable {
     var failure: StoreError? { firstFailure.withLock { $0 } }
 
     /// Notes that the message is being read, in place of what was noted in the slot before. False: it could not be noted.
-    package func begin(_ message: Suspect, slot: Int) -> Bool { done(Self.write(message, to: file, slot: slot)) }
+    package func begin(_ message: Suspect, slot: Int) -> Bool { begin([message.key], of: message.mailbox, slot: slot) }
+
+    /// The same of messages that are read together, as many as `room` says.
+    package func begin(_ keys: some Collection<String>, of mailbox: String, slot: Int) -> Bool {
+        done(Self.write(keys, of: mailbox, to: file, slot: slot))
+    }
+
+    /// How many of the messages of these keys can be noted together: at least one.
+    package static func room(for keys: some Collection<String>, of mailbox: String) -> Int {
+        var bytes = 4 + mailbox.utf8.count
+        return max(
+            1,
+            keys.prefix { key in
+                bytes += 1 + key.utf8.count
+                return bytes <= slotSize
+            }.count)
+    }
 
     /// Nothing is being read in the slot any more.
     func end(slot: Int) { _ = done(Self.clear(file, slot: slot)) }
@@ -79,10 +104,14 @@ public final class ReadingNotes: Sendable {
 
     // MARK: - The file
 
-    // A slot: the length of what follows as four bytes, the mailbox, a NUL, the key. Length 0: nothing.
+    // A slot: the length of what follows as four bytes, the mailbox, and each key with a NUL before it. Length 0: nothing.
 
-    private static func write(_ message: Suspect, to file: Int32, slot: Int) -> Bool {
-        let text = Array(message.mailbox.utf8) + [0] + Array(message.key.utf8)
+    private static func write(_ keys: some Collection<String>, of mailbox: String, to file: Int32, slot: Int) -> Bool {
+        var text = Array(mailbox.utf8)
+        for key in keys {
+            text.append(0)
+            text.append(contentsOf: key.utf8)
+        }
         // Longer names than a slot holds do not occur on disk; such a message goes without a note.
         guard text.count + 4 <= slotSize else { return clear(file, slot: slot) }
         let length = UInt32(text.count)
@@ -110,14 +139,16 @@ public final class ReadingNotes: Sendable {
     private static func left(in file: Int32) -> Set<Suspect> {
         var found: Set<Suspect> = []
         var slot = [UInt8](repeating: 0, count: slotSize)
-        for number in 0..<(liveSlots + maxSuspects) where found.count < maxSuspects {
+        for number in 0..<(liveSlots + suspectSlots) {
             let count = slot.withUnsafeMutableBytes { pread(file, $0.baseAddress, $0.count, off_t(number * slotSize)) }
             if count <= 0 { break }
             let length = Int(slot[0]) | Int(slot[1]) << 8
             guard count > 4, length > 0, length <= count - 4 else { continue }
-            let parts = slot[4..<(4 + length)].split(separator: 0, maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2 else { continue }
-            found.insert(Suspect(mailbox: String(decoding: parts[0], as: UTF8.self), key: String(decoding: parts[1], as: UTF8.self)))
+            let parts = slot[4..<(4 + length)].split(separator: 0, omittingEmptySubsequences: false)
+            let mailbox = String(decoding: parts[0], as: UTF8.self)
+            for key in parts.dropFirst() where found.count < maxSuspects {
+                found.insert(Suspect(mailbox: mailbox, key: String(decoding: key, as: UTF8.self)))
+            }
         }
         return found
     }

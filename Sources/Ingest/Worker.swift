@@ -67,9 +67,18 @@ final class Worker: @unchecked Sendable {
         }
     }
 
-    private func note(_ message: Message) -> Bool {
+    /// How many of these messages are read together: one where the next is to be looked at before, or where this process reads.
+    private func together(_ messages: ArraySlice<Message>) -> Int {
+        guard options.readers != nil else { return 1 }
+        let first = messages.prefix(MessageBatch.maxMessages)
+        guard let containment = options.containment else { return first.count }
+        let count = first.prefix { !containment.isCareful($0, mailbox: mailbox.identifier) }.count
+        return max(1, min(count, ReadingNotes.room(for: first.map(\.key), of: mailbox.identifier)))
+    }
+
+    private func note(_ messages: ArraySlice<Message>) -> Bool {
         guard let notes = options.containment?.notes else { return true }
-        return notes.begin(ReadingNotes.Suspect(mailbox: mailbox.identifier, key: message.key), slot: slot)
+        return notes.begin(messages.map(\.key), of: mailbox.identifier, slot: slot)
     }
 
     private func read(_ messages: [Message], _ reader: MessageReader, _ lane: Int) {
@@ -83,16 +92,24 @@ final class Worker: @unchecked Sendable {
             weight = 0
             return lanes.put(events, weight: total, into: lane)
         }
-        for message in messages {
-            guard note(message) else { break }
-            let result = reader.read(message, of: mailbox.identifier) { event in
-                waiting.append(event)
-                if case .records(let batch) = event { weight += batch.weight }
-                return weight < Self.handOver || handOver()
+        func emit(_ event: IngestEvent) -> Bool {
+            waiting.append(event)
+            switch event {
+            case .records(let batch): weight += batch.weight
+            case .message(let message): weight += message.weight
+            default: break
             }
-            waiting.append(.message(result))
-            weight += result.weight
-            if weight >= Self.handOver, !handOver() { return }
+            return weight < Self.handOver || handOver()
+        }
+        var rest = messages[...]
+        while let first = rest.first {
+            let group = rest.prefix(together(rest))
+            rest = rest.dropFirst(group.count)
+            guard note(group) else { break }
+            let goesOn =
+                group.count == 1
+                ? emit(.message(reader.read(first, of: mailbox.identifier, emit: emit))) : reader.read(together: group, emit: emit)
+            guard goesOn else { return }
         }
         _ = handOver()
     }

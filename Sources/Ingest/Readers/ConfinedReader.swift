@@ -4,21 +4,28 @@ import Mail
 import ReportXML
 import Store
 
-/// Has messages read in another process, one after the other. Its answers are believed as little as a mail.
+/// Has messages read in another process, a batch after the other. Its answers are believed as little as a mail.
 final class ConfinedReader {
-    /// What came of a message.
+    /// What came of a batch.
     enum Outcome {
-        case read(ReadMessage)
-        /// The process ended, was ended, or answered what cannot be: how, and whether anything of the message had been passed on by then.
-        case lost(how: String, isBegun: Bool)
+        /// All of it was handed on.
+        case done
+        /// Nobody wants to know.
+        case unwanted
+        case lost(Loss)
+    }
+
+    /// The process ended, was ended, or answered what cannot be, before all was answered.
+    struct Loss {
+        /// How.
+        var how: String
+        /// Whether anything of the first message without an answer had been passed on by then.
+        var isBegun: Bool
     }
 
     private let readers: ConfinedReaders
     private var connection: ConfinedReaders.Connection?
-    private var writer = WireWriter()
 
-    /// Bytes of a message that are sent in one go with what stands before them.
-    private static let smallBytes = 64 << 10
     /// Bytes that a frame may have beyond twice the message: what is unpacked is passed on in pieces, and documents as they came.
     private static let frameBytes = 256 << 20
 
@@ -26,51 +33,60 @@ final class ConfinedReader {
 
     deinit { if let connection { readers.giveBack(connection) } }
 
-    /// Has `bytes` read; `message` is what is known of them already. Pieces of a large report go to `emit`, as `MessageReader.read` has it.
-    func read(
-        _ bytes: [UInt8], _ head: MessageHead, _ message: ReadMessage, keepsRaw: Bool, emit: @escaping (IngestEvent) -> Bool
-    ) -> Outcome {
-        guard let connection = connection ?? readers.take() else { return .lost(how: "there is no process for it", isBegun: false) }
+    /// Has a batch read. Each message is handed to `done` in its turn; pieces of a large report go to `emit` before that, as `MessageReader.read`
+    /// has it. Either is false if nobody wants to know more.
+    func read(_ batch: MessageBatch, emit: @escaping (IngestEvent) -> Bool, done: (ReadMessage) -> Bool) -> Outcome {
+        guard batch.last >= 0 else { return batch.entries.allSatisfy { done($0.message) } ? .done : .unwanted }
+        guard let connection = connection ?? readers.take() else { return .lost(Loss(how: "there is no process for it", isBegun: false)) }
         self.connection = connection
-        var exchange = Exchange(message: message, options: readers.options, emit: emit)
-        let end: Exchange.End
-        do throws(WireError) {
-            end = try send(bytes, head, keepsRaw, connection) ? receive(&exchange, bytes.count, connection) : .gone
-        } catch {
-            // Not even its next answer is of use: whoever sends this may have the process in his hands.
-            end = .nonsense(error.found)
+        guard Socket.send(connection.socket, batch.frames), batch.large.map({ Socket.send(connection.socket, $0) }) != false else {
+            return lose(connection, .gone, isBegun: false)
         }
-        if case .message(let message) = end { return .read(message) }
-        self.connection = nil
-        let status = readers.discard(connection)
-        exchange.abandon()
-        // The writer has given up: nobody asks what became of it.
-        if case .unwanted = end { return .read(message) }
-        return .lost(how: Self.words(end, status), isBegun: exchange.hasBegun)
-    }
-
-    private func send(_ bytes: [UInt8], _ head: MessageHead, _ keepsRaw: Bool, _ connection: ConfinedReaders.Connection) -> Bool {
-        writer.begin()
-        writer.put(head, keepsRaw: keepsRaw)
-        if bytes.count <= Self.smallBytes {
-            bytes.withUnsafeBytes { writer.putRest($0) }
-            writer.end(WireFrame.read.rawValue)
-            return Socket.send(connection.socket, writer.bytes)
-        }
-        writer.end(WireFrame.read.rawValue, more: bytes.count)
-        return Socket.send(connection.socket, writer.bytes) && Socket.send(connection.socket, bytes)
-    }
-
-    private func receive(_ exchange: inout Exchange, _ count: Int, _ connection: ConfinedReaders.Connection) throws(WireError)
-        -> Exchange.End
-    {
         let watch = Watch(connection.process, readers.allowance)
+        for (index, entry) in batch.entries.enumerated() {
+            guard entry.place != nil else {
+                guard done(entry.message) else { return lose(connection, .unwanted, isBegun: false) }
+                continue
+            }
+            var exchange = Exchange(message: entry.message, options: readers.options, emit: emit)
+            watch.begin(isAlone: batch.entries.count == 1)
+            let end: Exchange.End
+            do throws(WireError) {
+                end = try receive(&exchange, entry.count, isLast: index == batch.last, connection, watch)
+            } catch {
+                // Not even its next answer is of use: whoever sends this may have the process in his hands.
+                end = .nonsense(error.found)
+            }
+            guard case .message(let message) = end else {
+                exchange.abandon()
+                return lose(connection, end, isBegun: exchange.hasBegun)
+            }
+            guard done(message) else { return lose(connection, .unwanted, isBegun: false) }
+        }
+        return .done
+    }
+
+    private func receive(
+        _ exchange: inout Exchange, _ count: Int, isLast: Bool, _ connection: ConfinedReaders.Connection, _ watch: Watch
+    ) throws(WireError) -> Exchange.End {
         while let (kind, content) = connection.inbox.next(maxBytes: 2 * count + Self.frameBytes, isPatient: watch.isPatient) {
-            guard let end = try exchange.take(WireFrame(rawValue: kind), content) else { continue }
-            guard connection.inbox.isEmpty else { throw WireError(found: "more than an answer") }
+            guard let end = try exchange.take(WireFrame(rawValue: kind), content) else {
+                if exchange.hasBegun { watch.isAlone = true }
+                continue
+            }
+            guard !isLast || connection.inbox.isEmpty else { throw WireError(found: "more than an answer") }
             return end
         }
         return watch.end
+    }
+
+    /// The process is of no more use.
+    private func lose(_ connection: ConfinedReaders.Connection, _ end: Exchange.End, isBegun: Bool) -> Outcome {
+        self.connection = nil
+        let status = readers.discard(connection)
+        // The writer has given up: nobody asks what became of it.
+        if case .unwanted = end { return .unwanted }
+        return .lost(Loss(how: Self.words(end, status), isBegun: isBegun))
     }
 
     private static func words(_ end: Exchange.End, _ status: Int32?) -> String {
@@ -86,31 +102,43 @@ final class ConfinedReader {
 
     /// Patience with a reader that computes, up to a point. Asked once a second, and not at all while answers come.
     private final class Watch {
+        /// Seconds of CPU without an answer after which the messages of a batch are read one by one.
+        private static let secondsTogether = 5
+
         private let process: pid_t
         private let allowance: ConfinedReaders.Allowance
         private let clock = ContinuousClock()
         private var start: (time: ContinuousClock.Instant, cpu: Double)?
         /// Why it gave up.
         private(set) var end = Exchange.End.gone
+        /// Whether the message at hand can be given no second chance, and so gets all the time there is.
+        var isAlone = true
 
         init(_ process: pid_t, _ allowance: ConfinedReaders.Allowance) {
             self.process = process
             self.allowance = allowance
         }
 
+        /// A message begins.
+        func begin(isAlone: Bool) {
+            self.isAlone = isAlone
+            start = nil
+        }
+
         /// False: it takes too long.
         func isPatient() -> Bool {
             let used = cpuSeconds
+            let seconds = isAlone ? allowance.seconds : min(allowance.seconds, Self.secondsTogether)
             guard let start else {
                 // What it took before this second is not worth a look at the clock for each message.
                 start = (clock.now, used)
                 return true
             }
-            if used - start.cpu > Double(allowance.seconds) {
-                end = .late("used the \(allowance.seconds) s of CPU that it may have")
+            if used - start.cpu > Double(seconds) {
+                end = .late("used the \(seconds) s of CPU that it may have")
                 return false
             }
-            let patience = allowance.seconds * 4 + 30
+            let patience = seconds * 4 + 30
             if clock.now - start.time > .seconds(patience) {
                 end = .late("did nothing for \(patience) s")
                 return false

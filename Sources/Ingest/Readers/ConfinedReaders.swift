@@ -71,15 +71,23 @@ public final class ConfinedReaders: Sendable {
         state = Guarded(State(channel: ends[0]))
     }
 
+    /// With readers that are there already, and no others: for tests.
+    init(options: IngestOptions, allowance: Allowance = Allowance(), _ idle: [Connection]) {
+        keeper = 0
+        self.options = options
+        self.allowance = allowance
+        state = Guarded(State(channel: -1, idle: idle))
+    }
+
     deinit { end() }
 
     /// Ends all readers that are not in use, and the keeper.
     public func end() {
         let keeper = keeper
         state.withLock { state in
-            guard state.channel >= 0 else { return }
             for connection in state.idle { close(connection.socket) }
             state.idle = []
+            guard state.channel >= 0 else { return }
             close(state.channel)
             state.channel = -1
             while waitpid(keeper, nil, 0) < 0, errno == EINTR {}

@@ -40,36 +40,53 @@ struct ReaderProcess {
         limit()
         _ = dmarcstat_only_compute(0)
         let inbox = FrameReader(ReaderKeeper.socket)
-        let outbox = Outbox()
-        // Its client is the process that collects, and sends no message beyond the limit on messages.
-        while let (_, content) = inbox.next(maxBytes: Int(UInt32.max)), read(content, outbox) {}
+        let outbox = Outbox(ReaderKeeper.socket)
+        // Its client is the process that collects, and sends no message beyond the limit on messages. It waits until all that it sent together is
+        // answered, so answers can wait until nothing is left to be read.
+        while let (_, content) = inbox.next(maxBytes: Int(UInt32.max)), read(content, outbox), inbox.hasNext || outbox.flush() {}
         // Not `exit`: what the process that collects had left to be done at its end is not done here.
         _exit(0)
     }
 
-    /// Answers to one message.
-    private final class Outbox {
-        var frame = WireWriter()
-        var shared = WireWriter.SharedBytes()
-        /// Somebody listens.
-        var isHeard = true
+    /// Answers to messages that came together.
+    final class Outbox {
+        /// Bytes that are sent without waiting for more.
+        private static let bytesPerSend = 64 << 10
 
-        func send(_ kind: WireFrame) -> Bool {
+        fileprivate var frame = WireWriter()
+        fileprivate var shared = WireWriter.SharedBytes()
+        /// Somebody listens.
+        private var isHeard = true
+        private let socket: Int32
+
+        init(_ socket: Int32) { self.socket = socket }
+
+        /// Ends a frame. False: nobody listens any more.
+        fileprivate func send(_ kind: WireFrame) -> Bool {
             frame.end(kind.rawValue)
-            isHeard = isHeard && Socket.send(ReaderKeeper.socket, frame.bytes)
+            return frame.bytes.count < Self.bytesPerSend ? isHeard : flush()
+        }
+
+        /// Sends what waits.
+        func flush() -> Bool {
+            isHeard = isHeard && Socket.send(socket, frame.bytes)
+            frame.removeAll()
             return isHeard
         }
     }
 
     /// Reads one message. False: nobody listens any more.
-    private func read(_ content: UnsafeRawBufferPointer, _ outbox: Outbox) -> Bool {
+    func read(_ content: UnsafeRawBufferPointer, _ outbox: Outbox) -> Bool {
         var wire = WireReader(content)
         guard let (head, keepsRaw) = try? wire.request() else { return false }
         outbox.shared = WireWriter.SharedBytes()
+        var isBegun = false
         let message = reader.read(wire.all(), head, ReadMessage(key: "", place: ""), keepsRaw: keepsRaw) { event in
             outbox.frame.begin()
             switch event {
-            case .messageBegins: return outbox.send(.messageBegins)
+            case .messageBegins:
+                isBegun = true
+                return outbox.send(.messageBegins)
             case .reportBegins(let header):
                 outbox.frame.put(header)
                 return outbox.send(.reportBegins)
@@ -85,7 +102,8 @@ struct ReaderProcess {
         }
         outbox.frame.begin()
         outbox.frame.put(message, &outbox.shared)
-        return outbox.send(.message)
+        // Of what was passed on in pieces the end is known before another message can end this process: it cannot be read once more.
+        return outbox.send(.message) && (!isBegun || outbox.flush())
     }
 
     /// Bounds on what it can take of the machine; how long it may compute its client watches.
@@ -159,13 +177,13 @@ enum Socket {
 
 /// Takes frames from a socket.
 final class FrameReader {
-    /// Bytes that stay allocated between frames.
-    private static let usualBytes = 64 << 10
+    /// Bytes that stay allocated between frames: more than is sent together.
+    private static let usualBytes = 128 << 10
 
     let socket: Int32
     private var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: usualBytes, alignment: 16)
     private var filled = 0
-    /// Of the frame that was handed out last.
+    /// Where what was handed out ends.
     private var used = 0
 
     init(_ socket: Int32) { self.socket = socket }
@@ -175,22 +193,32 @@ final class FrameReader {
     /// Whether nothing has come that was not handed out.
     var isEmpty: Bool { filled == used }
 
+    /// Whether the next frame has come, all of it.
+    var hasNext: Bool { filled - used >= WireWriter.headerBytes && filled - used - WireWriter.headerBytes >= header.length }
+
+    /// The header at `used`, which must have come.
+    private var header: (kind: UInt32, length: Int) {
+        (
+            buffer.loadUnaligned(fromByteOffset: used, as: UInt32.self),
+            Int(buffer.loadUnaligned(fromByteOffset: used + 4, as: UInt32.self))
+        )
+    }
+
     /// The next frame: its kind, and what is in it until the next call. Nil: the other end is gone, `isPatient` gave up where the socket has a limit
     /// on its time (SO_RCVTIMEO), or the frame is larger than `maxBytes`.
     func next(maxBytes: Int, isPatient: () -> Bool = { true }) -> (kind: UInt32, content: UnsafeRawBufferPointer)? {
-        if used > 0 { buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[used..<filled])) }
-        filled -= used
-        used = 0
         guard fill(WireWriter.headerBytes, isPatient) else { return nil }
-        let (kind, length) = (buffer.load(as: UInt32.self), Int(buffer.load(fromByteOffset: 4, as: UInt32.self)))
+        let (kind, length) = header
         guard length <= maxBytes, fill(WireWriter.headerBytes + length, isPatient) else { return nil }
-        used = WireWriter.headerBytes + length
-        return (kind, UnsafeRawBufferPointer(rebasing: buffer[WireWriter.headerBytes..<used]))
+        let start = used + WireWriter.headerBytes
+        used = start + length
+        return (kind, UnsafeRawBufferPointer(rebasing: buffer[start..<used]))
     }
 
-    /// Has at least `count` bytes in the buffer.
+    /// Has at least `count` bytes in the buffer that were not handed out.
     private func fill(_ count: Int, _ isPatient: () -> Bool) -> Bool {
-        resize(for: count)
+        guard filled - used < count else { return true }
+        makeRoom(for: count)
         while filled < count {
             let got = recv(socket, buffer.baseAddress.map { $0 + filled }, buffer.count - filled, 0)
             if got < 0, errno == EINTR || (errno == EAGAIN && isPatient()) { continue }
@@ -200,13 +228,18 @@ final class FrameReader {
         return true
     }
 
-    /// What one large frame took is not kept for the next.
-    private func resize(for count: Int) {
-        let wanted = max(count, filled, Self.usualBytes)
-        guard buffer.count < wanted || (buffer.count > 1 << 20 && buffer.count > 2 * wanted) else { return }
-        let other = UnsafeMutableRawBufferPointer.allocate(byteCount: wanted, alignment: 16)
-        other.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[..<filled]))
-        buffer.deallocate()
-        buffer = other
+    /// Moves what was not handed out to the beginning of a buffer for `count` bytes. What one large frame took is not kept for the next.
+    private func makeRoom(for count: Int) {
+        let rest = UnsafeRawBufferPointer(rebasing: buffer[used..<filled])
+        let wanted = max(count, rest.count, Self.usualBytes)
+        if buffer.count < wanted || (buffer.count > 1 << 20 && buffer.count > 2 * wanted) {
+            let other = UnsafeMutableRawBufferPointer.allocate(byteCount: wanted, alignment: 16)
+            other.copyMemory(from: rest)
+            buffer.deallocate()
+            buffer = other
+        } else if used > 0 {
+            buffer.copyMemory(from: rest)
+        }
+        (used, filled) = (0, rest.count)
     }
 }

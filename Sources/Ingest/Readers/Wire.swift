@@ -12,25 +12,32 @@ struct WireWriter {
     /// Bytes of the header of a frame: what it is, and how many bytes follow.
     static let headerBytes = 8
 
-    /// The frame: its header and what was put.
+    /// Frames, one behind the other: each its header and what was put.
     private(set) var bytes: [UInt8] = []
+    /// Where the last of them begins.
+    private var start = 0
 
-    /// Begins a frame.
+    /// Forgets all frames.
+    mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+
+    /// Begins a frame behind those that are there.
     mutating func begin() {
-        bytes.removeAll(keepingCapacity: true)
+        start = bytes.count
         bytes.append(contentsOf: repeatElement(0, count: Self.headerBytes))
     }
 
     /// Ends it: a frame of this kind, which `more` bytes follow that are not in `bytes`.
     mutating func end(_ kind: UInt32, more: Int = 0) {
-        let count = UInt32(bytes.count - Self.headerBytes + more)
+        let count = UInt32(bytes.count - start - Self.headerBytes + more)
         bytes.withUnsafeMutableBytes { buffer in
-            buffer.storeBytes(of: kind, as: UInt32.self)
-            buffer.storeBytes(of: count, toByteOffset: 4, as: UInt32.self)
+            buffer.storeBytes(of: kind, toByteOffset: start, as: UInt32.self)
+            buffer.storeBytes(of: count, toByteOffset: start + 4, as: UInt32.self)
         }
     }
 
     mutating func put<Value: BitwiseCopyable>(_ value: Value) { withUnsafeBytes(of: value) { bytes.append(contentsOf: $0) } }
+
+    mutating func put(_ value: UInt8) { bytes.append(value) }
 
     mutating func put(_ value: Bool) { bytes.append(value ? 1 : 0) }
 
@@ -86,9 +93,10 @@ struct WireReader {
 
     private mutating func take(_ count: Int) throws(WireError) -> UnsafeRawBufferPointer {
         guard count <= rest.count else { throw WireError(found: "it ends too early") }
-        let taken = UnsafeRawBufferPointer(rebasing: rest.prefix(count))
-        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
-        return taken
+        // By hand: it is done for every value, and slices cost more than all the rest.
+        let start = rest.baseAddress
+        rest = UnsafeRawBufferPointer(start: start.map { $0 + count }, count: rest.count - count)
+        return UnsafeRawBufferPointer(start: start, count: count)
     }
 
     /// A value every pattern of whose bits is one.
