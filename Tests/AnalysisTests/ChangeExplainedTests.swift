@@ -71,8 +71,12 @@ struct ChangeExplainedTests {
         func key(_ share: VerdictShare) -> Key {
             if grouping == .source { return Key(source: share.record.source, domain: share.report.domain) }
             let own = VerdictFacts.organisation(of: share.report.domain)
+            let senders = share.record.results.spf.filter { $0.scope != .helo }
+            // A check of the name in HELO says nothing beside one of the envelope's sender.
+            let checks = senders.isEmpty ? share.record.results.spf : senders
             let names =
-                share.record.results.spf.map { ($0.domain, $0.result) } + share.record.results.dkim.map { ($0.domain, $0.result) }
+                checks.map { ($0.domain, $0.result) }
+                + share.record.results.dkim.map { ($0.domain, $0.result) }
             let foreign = names.filter { $0.0 != nil && VerdictFacts.organisation(of: $0.0 ?? "") != own }
             let name = (foreign.first { $0.1 == .pass } ?? foreign.first)?.0
             return Key(

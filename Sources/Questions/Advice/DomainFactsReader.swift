@@ -284,9 +284,7 @@ final class DomainFactsReader {
         }
         look.isSigned = look.signatures.contains { $0.result == .pass }
         look.isBroken = !look.isSigned && look.signatures.contains { $0.result.isBroken }
-        // The envelope's sender says more than the name in HELO.
-        let checks = set.spf.filter { $0.scope != .helo } + set.spf.filter { $0.scope == .helo }
-        for check in checks {
+        for check in set.senderChecks {
             guard let domain = check.domain else { continue }
             let isOwn = suffixes.organisation(of: domain) == organisation
             if isOwn, check.scope != .helo, look.ownSPF == nil { look.ownSPF = (domain, check.result) }

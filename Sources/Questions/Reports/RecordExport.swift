@@ -1,5 +1,6 @@
 import DMARC
 import GRDB
+import Organisations
 import Store
 
 /// A record with all that its report says about it: a row of `export records`.
@@ -84,7 +85,7 @@ public enum RecordExport {
         let domain: PolicyDomain
         let period: Period
         var records: RecordReader
-        var names: ForeignNames
+        let book: NameBook
         var current: Head?
         /// Reports with long windows, which come back on other days.
         var spread: [Int: Head] = [:]
@@ -95,7 +96,7 @@ public enum RecordExport {
             self.domain = domain
             self.period = period
             records = RecordReader(db)
-            names = ForeignNames(db)
+            book = NameBook(db)
         }
 
         /// Merges the passed and the failed records.
@@ -128,7 +129,8 @@ public enum RecordExport {
             } else {
                 exported.record = try records.detail(row)
             }
-            (exported.check, exported.signature) = names.shown(exported.record.authentication, for: exported.record.headerFrom)
+            let view = ResultView(exported.record.authentication, for: exported.record.headerFrom, book)
+            (exported.check, exported.signature) = (view.check, view.signature)
             return exported
         }
 

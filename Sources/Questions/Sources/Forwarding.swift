@@ -189,7 +189,7 @@ public struct Forwarding: Sendable {
         let homes: SQLRows
         var flows: FlowLookup
         var reporterOf: ReporterLookup
-        var names: ForeignNames
+        let book: NameBook
         var organisations: NameLookup
         var knownHomes: [Place: String?] = [:]
 
@@ -199,7 +199,7 @@ public struct Forwarding: Sendable {
         }
 
         init(_ db: Database) throws {
-            names = ForeignNames(db)
+            book = NameBook(db)
             organisations = NameLookup(db)
             authentications = AuthenticationLookup(db)
             signatures = try SQLRows(db, signaturesSQL)
@@ -231,12 +231,13 @@ public struct Forwarding: Sendable {
         let set = try row.usualResults(&tools.authentications).map { try tools.authentications.set($0) } ?? AuthenticationSet()
         let selector = try usualSelector(row, domain, &tools)
         let home = try selector.flatMap { try Self.home(of: $0, domain, &tools) }
+        let view = ResultView(set, for: domain.name, tools.book)
         return ForwardingRow(
             source: candidate.source, domain: domain.name, messages: row.messages, spfFailed: row.messages - row.spfPassed,
             // What did not fail passed by SPF or by its signature.
-            dkimSurvived: row.messages - row.failed - row.spfPassed, failed: row.failed, spfDomain: set.spf.first?.domain,
-            spfResult: set.spf.first?.result, selector: selector?.selectorName, home: home,
-            service: tools.names.service(of: [set.spf.first?.domain] + set.dkim.map(\.domain), for: domain.name),
+            dkimSurvived: row.messages - row.failed - row.spfPassed, failed: row.failed, spfDomain: view.check?.domain,
+            spfResult: view.check?.result, selector: selector?.selectorName, home: home,
+            service: view.service,
             verdict: forwarded * 2 >= row.messages ? .forwarded : .mailingList,
             conclusion: try tools.flows.conclusion(candidate.source, domain, row.shares), reporters: row.reporters.count,
             firstDay: Day(row.firstDay), lastDay: Day(row.lastDay))
@@ -251,7 +252,7 @@ public struct Forwarding: Sendable {
             while try tools.signatures.next() {
                 let rows = tools.signatures
                 let hasPassed = rows.text(4) == AuthenticationResult.pass.rawValue
-                guard found == nil || hasPassed, tools.names.isOwn(rows.text(1), of: domain.name) else { continue }
+                guard found == nil || hasPassed, tools.book.isOwn(rows.text(1), of: domain.name) else { continue }
                 found = Selector(
                     domain: rows.int(0), domainName: rows.text(1), selector: rows.int(2), selectorName: rows.optionalText(3))
                 if hasPassed { break }

@@ -269,7 +269,7 @@ public struct SourceList: Sendable {
         var authentications = AuthenticationLookup(db)
         var reporterOf = try ReporterLookup(db)
         var flows = try FlowLookup(db)
-        var names = ForeignNames(db)
+        let book = NameBook(db)
         for (index, places) in Dictionary(grouping: leading.indices, by: { leading[$0].domain }) {
             let domain = scope.domains[index]
             var groups = SourceGroups()
@@ -282,13 +282,12 @@ public struct SourceList: Sendable {
             for (number, place) in places.enumerated() {
                 let (candidate, sum) = (leading[place], sums[number])
                 let set = try sum.usualResults(&authentications).map { try authentications.set($0) } ?? AuthenticationSet()
-                let shown = names.shown(set, for: domain.name)
-                let (spfDomain, dkimDomain) = (shown.check?.domain, shown.signature?.domain)
+                let view = ResultView(set, for: domain.name, book)
                 rows[place] = SourceRow(
                     source: candidate.source, domain: domain.name, messages: sum.messages, failed: sum.failed, verdict: candidate.verdict,
-                    conclusion: try flows.conclusion(candidate.source, domain, sum.shares), spfDomain: spfDomain, dkimDomain: dkimDomain,
-                    service: names.service(
-                        of: [spfDomain, dkimDomain, set.spf.first?.domain, set.bestSignature?.domain], for: domain.name),
+                    conclusion: try flows.conclusion(candidate.source, domain, sum.shares), spfDomain: view.check?.domain,
+                    dkimDomain: view.signature?.domain,
+                    service: view.service,
                     reporters: sum.reporters.count,
                     firstDay: Day(sum.firstDay), lastDay: Day(sum.lastDay), delivered: sum.delivered, quarantined: sum.quarantined,
                     rejected: sum.rejected, spfPassed: sum.spfPassed, dkimPassed: sum.dkimPassed)

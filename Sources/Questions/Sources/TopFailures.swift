@@ -200,7 +200,7 @@ public struct TopFailures: Sendable {
         var authentications = AuthenticationLookup(db)
         var reporterOf = try ReporterLookup(db)
         var flows = try FlowLookup(db)
-        var names = ForeignNames(db)
+        let book = NameBook(db)
         while let policyDomain = next() {
             let places = placesOf[policyDomain] ?? []
             var table = SourceTable()
@@ -216,13 +216,13 @@ public struct TopFailures: Sendable {
                 let set = try authentications.usual(of: results).map { try authentications.set($0) } ?? AuthenticationSet()
                 let days = detail.days ?? period.since.number...period.until.number
                 let (verdict, shares) = FlowShare.ofUsualVerdict(detail.results)
-                let (spfDomain, dkimDomain) = (set.spf.first?.domain, set.bestSignature?.domain)
+                let view = ResultView(set, for: policyDomain.name, book)
                 rows.append(
                     FailureRow(
                         rank: place + 1, source: source, domain: policyDomain.name, messages: leading[place].failed + detail.passed,
                         failed: leading[place].failed, verdict: verdict,
-                        conclusion: try flows.conclusion(source, policyDomain, shares), spfDomain: spfDomain, dkimDomain: dkimDomain,
-                        service: names.service(of: [spfDomain, dkimDomain], for: policyDomain.name), reporters: reporters.count,
+                        conclusion: try flows.conclusion(source, policyDomain, shares), spfDomain: view.check?.domain,
+                        dkimDomain: view.signature?.domain, service: view.service, reporters: reporters.count,
                         firstDay: Day(days.lowerBound), lastDay: Day(days.upperBound), delivered: detail.delivered,
                         quarantined: detail.quarantined, rejected: detail.rejected))
             }

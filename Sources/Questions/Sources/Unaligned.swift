@@ -119,10 +119,11 @@ public struct Unaligned: Sendable {
             if known[place].from == from { return known[place].proof }
             let own = try results.organisation(of: from)
             var proof = Proof()
+            let hasSender = results.hasSender(place)
             for result in results[place] where result.passed && result.domain != 0 && result.organisation != own {
                 if result.isDKIM {
                     proof.dkim = proof.dkim ?? Int(result.domain)
-                } else {
+                } else if SenderCheck.counts(isHELO: result.isHELO, hasSender: hasSender) {
                     proof.spf = proof.spf ?? Int(result.domain)
                 }
             }
@@ -222,7 +223,7 @@ public struct Unaligned: Sendable {
         _ db: Database, _ scope: Scope, of leading: [(candidate: Candidate, part: Int)], _ parts: [Part], in period: Period
     ) throws -> [UnalignedRow] {
         var tools = try Tools(db)
-        var foreign = ForeignNames(db)
+        let book = NameBook(db)
         var reporterOf = try ReporterLookup(db)
         var flows = try FlowLookup(db)
         var authentications = AuthenticationLookup(db)
@@ -237,13 +238,15 @@ public struct Unaligned: Sendable {
                 verdicts[record.authentication << 4 | verdict, default: 0] += record.messages
             }
             let (verdict, shares) = FlowShare.ofUsualVerdict(verdicts)
-            let usual = try row.usualResults(&authentications).flatMap { try tools.proof(from: candidate.from, $0) }
+            let results = try row.usualResults(&authentications)
+            let usual = try results.flatMap { try tools.proof(from: candidate.from, $0) }
+            let set = try results.map { try authentications.set($0) } ?? AuthenticationSet()
             let spf = try tools.names.name(usual?.spf)
             let dkim = try tools.names.name(usual?.dkim)
             return UnalignedRow(
                 source: candidate.source, domain: domain.name, headerFrom: candidate.headerFrom, messages: messages, failed: row.failed,
                 authenticatedAs: spf ?? dkim ?? "", proof: spf == nil ? .dkim : dkim == nil ? .spf : .both,
-                service: foreign.service(of: [spf, dkim], for: candidate.headerFrom), verdict: verdict,
+                service: ResultView(set, for: candidate.headerFrom, book).service, verdict: verdict,
                 conclusion: try flows.conclusion(candidate.source, domain, shares), reporters: row.reporters.count,
                 firstDay: Day(row.firstDay), lastDay: Day(row.lastDay), delivered: row.delivered, quarantined: row.quarantined,
                 rejected: row.rejected)

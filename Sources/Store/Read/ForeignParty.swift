@@ -2,43 +2,6 @@ import DMARC
 import GRDB
 import Organisations
 
-/// Who stands beside a domain's own name in authentication results: a service, a forwarder, a stranger.
-struct ForeignParty {
-    private let suffixes: PublicSuffixes
-    private let services: Services
-
-    init(_ suffixes: PublicSuffixes) {
-        self.suffixes = suffixes
-        services = Services.known
-    }
-
-    /// The names in `results` of other organisations than that of `domain`: those that passed first, SPF before DKIM.
-    func names(_ results: AuthenticationSet, besides domain: String) -> [String] {
-        let own = suffixes.organisation(of: domain)
-        let spf = results.spf.map { ($0.domain, $0.result == .pass) }
-        let dkim = results.dkim.map { ($0.domain, $0.result == .pass) }
-        let foreign = (spf + dkim).compactMap { name, passed -> (name: String, passed: Bool)? in
-            guard let name, !name.isEmpty, suffixes.organisation(of: name) != own else { return nil }
-            return (name, passed)
-        }
-        return foreign.filter(\.passed).map(\.name) + foreign.filter { !$0.passed }.map(\.name)
-    }
-
-    /// The known service among the foreign names, if any.
-    func service(_ results: AuthenticationSet, besides domain: String) -> String? {
-        for name in names(results, besides: domain) {
-            if let service = services.service(of: name) { return service.name }
-        }
-        return nil
-    }
-
-    /// The organisation of a name.
-    func organisation(of name: String) -> String { suffixes.organisation(of: name) }
-
-    /// The known service that a name belongs to.
-    func service(ofName name: String) -> String? { services.service(of: name)?.name }
-}
-
 /// What a party is called: texts are looked up only for those that are shown.
 package enum PartyName: Hashable, Sendable {
     /// The policy domain's own.
@@ -69,7 +32,7 @@ package struct KeyedParties {
 
     /// What the parties are called, by number, in the order of their first appearance.
     package private(set) var names: [PartyName] = []
-    private let party: ForeignParty
+    private let book: NameBook
     private var results: KeyedResults
     private var texts: NameLookup
     private var numbers: [PartyName: Int] = [:]
@@ -80,7 +43,7 @@ package struct KeyedParties {
     private var known: [(domain: Int32, number: Int32)] = []
 
     package init(_ db: Database, _ suffixes: PublicSuffixes) throws {
-        party = ForeignParty(suffixes)
+        book = NameBook(suffixes)
         results = try KeyedResults(db, suffixes)
         texts = NameLookup(db)
     }
@@ -89,7 +52,7 @@ package struct KeyedParties {
     package mutating func organisation(of domain: PolicyDomain) throws -> Int32 { try results.organisation(ofText: domain.name) }
 
     /// The number of the party of the set with the key `id`, for a policy domain of the organisation `own`.
-    @inline(__always)
+    @inlinable @inline(__always)
     package mutating func number(ofSet id: Int, for domain: PolicyDomain, own: Int32) throws -> Int {
         let place = try results.place(id)
         if place >= known.count { known.append(contentsOf: repeatElement((domain: -1, number: 0), count: results.count - known.count)) }
@@ -101,7 +64,9 @@ package struct KeyedParties {
     private mutating func found(_ place: Int, _ own: Int32) throws -> Int {
         // What passed before what did not, SPF before DKIM, and a known service before the first name of all.
         var best: (rank: Int, party: Party)?
+        let hasSender = results.hasSender(place)
         for result in results[place] where result.organisation != 0 && result.organisation != own {
+            guard result.isDKIM || SenderCheck.counts(isHELO: result.isHELO, hasSender: hasSender) else { continue }
             let party = try party(of: result)
             let order = (result.passed ? 0 : 2) + (result.isDKIM ? 1 : 0)
             let rank = (party.isService ? 0 : 4) + order
@@ -124,8 +89,8 @@ package struct KeyedParties {
     private mutating func party(ofName key: Int) throws -> Party {
         if let place = places[key] { return parties[place] }
         let name = try texts.name(key) ?? ""
-        let service = party.service(ofName: name)
-        let found = Party(number: number(of: .text(service ?? party.organisation(of: name))), isService: service != nil)
+        let service = book.service(of: name)?.name
+        let found = Party(number: number(of: .text(service ?? book.organisation(of: name))), isService: service != nil)
         places[key] = parties.count
         parties.append(found)
         return found
@@ -141,15 +106,15 @@ package struct KeyedParties {
 
 /// Small numbers by keys of a table, which count from 1 with few gaps: an array is quicker than a dictionary.
 package struct KeyedPlaces {
-    private var places: [Int32] = []
+    @usableFromInline var places: [Int32] = []
     /// Those of keys that no sound database has.
-    private var far: [Int: Int] = [:]
+    @usableFromInline var far: [Int: Int] = [:]
 
     package init() {}
     private static let most = 1 << 28
 
     package subscript(_ key: Int) -> Int? {
-        @inline(__always) get {
+        @inlinable @inline(__always) get {
             if key >= 0, key < places.count { return places[key] >= 0 ? Int(places[key]) : nil }
             return far.isEmpty ? nil : far[key]
         }
@@ -170,12 +135,12 @@ package struct SourceServices {
     package static let flowsSQL = "SELECT authentication_id, messages, verdict FROM flows WHERE source = ?1 AND domain_id = ?2"
 
     private let db: Database
-    private let party: ForeignParty
+    private let book: NameBook
     private var authentications: AuthenticationLookup
 
     package init(_ db: Database, _ suffixes: PublicSuffixes) {
         self.db = db
-        party = ForeignParty(suffixes)
+        book = NameBook(suffixes)
         authentications = AuthenticationLookup(db)
     }
 
@@ -187,8 +152,13 @@ package struct SourceServices {
             if flows.int(2) == verdict.stored { votes[flows.int(0), default: 0] += flows.int(1) }
         }
         guard let best = try authentications.usual(of: votes) else { return nil }
-        return party.service(try authentications.set(best), besides: domain.name)
+        return ResultView(try authentications.set(best), for: domain.name, book).service?.name
     }
+}
+
+extension NameBook {
+    /// With the list of public suffixes that the verdicts of this database were made with, where there is one.
+    package init(_ db: Database) { self.init(try? PublicSuffixes.ofVerdicts(db)) }
 }
 
 extension PublicSuffixes {

@@ -36,10 +36,10 @@ package struct KeyedResults {
     private var chunks = KeyedPlaces()
     private var bytes: [UInt8] = []
     /// The place of each set that was asked for: close together, so that what is asked again and again stays near.
-    private var places = KeyedPlaces()
+    @usableFromInline var places = KeyedPlaces()
     /// Where the results of each of them end in `results`.
-    private var ends: [Int32] = []
-    private var results: [KeyedResult] = []
+    @usableFromInline var ends: [Int32] = []
+    @usableFromInline var results: [KeyedResult] = []
 
     package init(_ db: Database, _ suffixes: PublicSuffixes) throws {
         self.db = db
@@ -54,17 +54,18 @@ package struct KeyedResults {
     }
 
     /// The place of the set with the key `id`, for the questions below.
-    @inline(__always)
+    @inlinable @inline(__always)
     package mutating func place(_ id: Int) throws -> Int { try places[id] ?? unpack(id) }
 
     /// Places are below this.
     package var count: Int { ends.count }
 
     /// The results of a set.
-    @inline(__always)
+    @inlinable @inline(__always)
     package subscript(_ place: Int) -> ArraySlice<KeyedResult> { results[(place == 0 ? 0 : Int(ends[place - 1]))..<Int(ends[place])] }
 
-    private mutating func unpack(_ id: Int) throws -> Int {
+    @usableFromInline
+    mutating func unpack(_ id: Int) throws -> Int {
         guard id >= 0, id < Int(Int32.max) else {
             throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a set of results with the key \(id)")
         }
@@ -91,30 +92,28 @@ package struct KeyedResults {
 
     /// Alignment of a set with the name `from`, worked out anew from the raw results, whatever the reporter concluded (RFC 7489 §3.1).
     ///
-    /// Only the result `pass` passes, and a result without a name is as good as none. SPF speaks of the envelope's sender: checks of the name in
-    /// HELO count only where there is no other, for receivers check it in place of an empty sender (§3.1.2). A name without organisational
-    /// domain, such as a public suffix, aligns with itself only; an empty one with nothing.
+    /// Only the result `pass` passes, and a result without a name is as good as none. Which checks of SPF count, `SenderCheck` says. A name without
+    /// organisational domain, such as a public suffix, aligns with itself only; an empty one with nothing.
     package mutating func alignment(_ place: Int, from: Int, dkim: AlignmentMode, spf: AlignmentMode) throws -> Alignment {
         let organisation = try organisation(of: from)
         func aligns(_ result: KeyedResult, _ mode: AlignmentMode) -> Bool {
             result.organisation != 0 && (Int(result.domain) == from || (mode == .relaxed && result.organisation == organisation))
         }
         var found = Alignment(dkim: false, spf: false)
-        var greeting = false
-        var hasSender = false
-        for result in self[place] {
+        let hasSender = hasSender(place)
+        for result in self[place] where result.passed {
             if result.isDKIM {
-                if result.passed, !found.dkim { found.dkim = aligns(result, dkim) }
-            } else if result.isGreeting {
-                if result.passed, !greeting { greeting = aligns(result, spf) }
-            } else {
-                hasSender = true
-                if result.passed, !found.spf { found.spf = aligns(result, spf) }
+                if !found.dkim { found.dkim = aligns(result, dkim) }
+            } else if !found.spf, SenderCheck.counts(isHELO: result.isHELO, hasSender: hasSender) {
+                found.spf = aligns(result, spf)
             }
         }
-        if !hasSender { found.spf = greeting }
         return found
     }
+
+    /// Whether a set has a check of the envelope's sender.
+    @inlinable @inline(__always)
+    package func hasSender(_ place: Int) -> Bool { self[place].contains { !$0.isDKIM && !$0.isHELO } }
 
     private mutating func party(of name: Int) throws -> KeyedResult.Party {
         KeyedResult.Party(
@@ -160,7 +159,7 @@ package struct KeyedResult {
     package var organisation: Int32
 
     package var isDKIM: Bool { kind & Self.dkim != 0 }
-    var isGreeting: Bool { kind & Self.helo != 0 }
+    package var isHELO: Bool { kind & Self.helo != 0 }
     package var passed: Bool { kind & 3 == 1 }
     package var failed: Bool { kind & 3 == 2 }
     package var isTemporary: Bool { kind & Self.temporary != 0 }

@@ -142,7 +142,4 @@ extension AuthenticationSet {
         // A text that is absent comes before all others, also the empty one.
         return texts.flatMap { text in text.map { [1] + Array($0.utf8) + [0] } ?? [0] }
     }
-
-    /// The signature that says most of mail that failed: the first that verified, else the first. `ForeignNames.shown` knows of alignment.
-    public var bestSignature: DKIMResult? { dkim.first { $0.result == .pass } ?? dkim.first }
 }

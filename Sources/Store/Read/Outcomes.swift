@@ -1,3 +1,4 @@
+import DMARC
 import GRDB
 import Inference
 import Organisations
@@ -89,6 +90,7 @@ package final class Outcomes {
         var signatures: [Outcome.Signature] = []
         signatures.reserveCapacity(results.count)
         var spf: KeyedResult?
+        let hasSender = results.contains { !$0.isDKIM && !$0.isHELO }
         for result in results {
             if result.isDKIM {
                 guard result.domain != 0, !result.isAbsent else { continue }
@@ -96,8 +98,7 @@ package final class Outcomes {
                     Outcome.Signature(
                         domain: Int(result.domain), selector: Int(result.selector), organisation: try organisation(of: result),
                         seal: result.passed ? .verified : result.isTemporary ? .temporary : .broken))
-            } else if spf == nil || (!result.isGreeting && spf?.isGreeting == true) {
-                // The envelope's sender counts; HELO only where there is nothing else.
+            } else if spf == nil, SenderCheck.counts(isHELO: result.isHELO, hasSender: hasSender) {
                 spf = result
             }
         }

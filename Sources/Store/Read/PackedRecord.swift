@@ -15,32 +15,38 @@ package struct PackedRecord {
     /// Bytes of a record of an IPv6 source.
     package static let ipv6Bytes = headBytes + 16
 
-    fileprivate let bytes: UnsafeRawPointer
-    fileprivate let isIPv4: Bool
+    @usableFromInline let bytes: UnsafeRawPointer
+    @usableFromInline let isIPv4: Bool
 
-    @inline(__always)
-    private func word(_ offset: Int) -> UInt32 { UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) }
+    @inlinable @inline(__always)
+    init(bytes: UnsafeRawPointer, isIPv4: Bool) {
+        self.bytes = bytes
+        self.isIPv4 = isIPv4
+    }
+
+    @inlinable @inline(__always)
+    func word(_ offset: Int) -> UInt32 { UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) }
 
     /// Key of the report.
-    @inline(__always) package var report: Int { Int(word(0)) }
+    @inlinable @inline(__always) package var report: Int { Int(word(0)) }
     /// Key of the set of authentication results.
-    @inline(__always) package var authentication: Int { Int(word(4)) }
+    @inlinable @inline(__always) package var authentication: Int { Int(word(4)) }
     /// Key of the name in From.
-    @inline(__always) package var headerFrom: Int { Int(word(8)) }
+    @inlinable @inline(__always) package var headerFrom: Int { Int(word(8)) }
     /// Messages of the day.
-    @inline(__always) package var messages: Int { Int(word(12) & 0x3FFF_FFFF) }
+    @inlinable @inline(__always) package var messages: Int { Int(word(12) & 0x3FFF_FFFF) }
     /// 0 nothing aligned, 1 SPF, 2 DKIM, 3 both.
-    @inline(__always) package var aligned: Int { Int(word(12) >> 30) }
+    @inlinable @inline(__always) package var aligned: Int { Int(word(12) >> 30) }
     /// DKIM aligned.
-    @inline(__always) package var dkim: Bool { word(12) >> 31 != 0 }
+    @inlinable @inline(__always) package var dkim: Bool { word(12) >> 31 != 0 }
     /// SPF aligned.
-    @inline(__always) package var spf: Bool { word(12) >> 30 & 1 != 0 }
+    @inlinable @inline(__always) package var spf: Bool { word(12) >> 30 & 1 != 0 }
     /// As stored.
-    @inline(__always) package var verdict: Int { Int(bytes.load(fromByteOffset: 16, as: UInt8.self) & 15) }
+    @inlinable @inline(__always) package var verdict: Int { Int(bytes.load(fromByteOffset: 16, as: UInt8.self) & 15) }
     /// As stored.
-    @inline(__always) package var disposition: Int { Int(bytes.load(fromByteOffset: 16, as: UInt8.self) >> 4 & 3) }
+    @inlinable @inline(__always) package var disposition: Int { Int(bytes.load(fromByteOffset: 16, as: UInt8.self) >> 4 & 3) }
     /// The connecting address.
-    @inline(__always) package var source: IPAddress {
+    @inlinable @inline(__always) package var source: IPAddress {
         if isIPv4 { return IPAddress(ipv4: UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 17, as: UInt32.self))) }
         return IPAddress(
             high: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 17, as: UInt64.self)),
@@ -70,7 +76,7 @@ package struct PackedRecord {
     }
 
     /// Calls `body` with each record of a blob.
-    @inline(__always)
+    @inlinable @inline(__always)
     package static func forEach(_ bytes: UnsafeRawBufferPointer, isIPv4: Bool, _ body: (PackedRecord) throws -> Void) throws {
         guard let start = bytes.baseAddress else { return }
         let width = isIPv4 ? ipv4Bytes : ipv6Bytes
@@ -109,8 +115,8 @@ package struct PackedRecords {
         WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
         """
 
-    private let db: Database
-    private let isCurrent: Bool
+    @usableFromInline let db: Database
+    @usableFromInline let isCurrent: Bool
 
     package init(_ db: Database) throws {
         self.db = db
@@ -120,7 +126,7 @@ package struct PackedRecords {
     /// Calls `body` with each record of `domain`, and its day, in no order but of days.
     ///
     /// - Parameter outcomes: 0 what passed, 1 what failed.
-    @inline(__always)
+    @inlinable @inline(__always)
     package func forEach(
         of domain: Int, in period: Period, outcomes: ClosedRange<Int> = 0...1, _ body: (PackedRecord, Int) throws -> Void
     ) throws {
@@ -142,8 +148,8 @@ package struct PackedRecords {
         }
     }
 
-    @inline(never)
-    private func forEachRow(
+    @inline(never) @usableFromInline
+    func forEachRow(
         of domain: Int, in period: Period, outcomes: ClosedRange<Int>, _ body: (PackedRecord, Int) throws -> Void
     ) throws {
         var bytes: [UInt8] = []

@@ -7,7 +7,7 @@ import GRDBSQLite
 /// SQLite's pointers stay in this file. Valid only inside the `read` block that its `Database` came from.
 package final class SQLRows {
     private let statement: Statement
-    private let handle: OpaquePointer
+    @usableFromInline let handle: OpaquePointer
 
     /// Prepares `sql` and binds `arguments` to its parameters in order.
     ///
@@ -36,7 +36,7 @@ package final class SQLRows {
     }
 
     /// Moves to the next row; false at the end.
-    @inline(__always)
+    @inlinable @inline(__always)
     package func next() throws -> Bool {
         let code = sqlite3_step(handle)
         if code == SQLITE_ROW { return true }
@@ -47,7 +47,8 @@ package final class SQLRows {
     /// Lets go of the rows that are left, so that what they come from can be written to.
     package func stop() { sqlite3_reset(handle) }
 
-    private func failure(_ code: Int32) -> DatabaseError {
+    @usableFromInline
+    func failure(_ code: Int32) -> DatabaseError {
         let message = sqlite3_errmsg(sqlite3_db_handle(handle)).map { String(cString: $0) }
         return DatabaseError(resultCode: ResultCode(rawValue: code), message: message)
     }
@@ -75,7 +76,7 @@ package final class SQLRows {
     }
 
     /// Column `index` as a whole number; NULL is 0.
-    @inline(__always)
+    @inlinable @inline(__always)
     package func int(_ index: Int32) -> Int { Int(sqlite3_column_int64(handle, index)) }
 
     /// Column `index` as a whole number.
@@ -92,7 +93,7 @@ package final class SQLRows {
     package func optionalText(_ index: Int32) -> String? { sqlite3_column_type(handle, index) == SQLITE_NULL ? nil : text(index) }
 
     /// Column `index` as an address.
-    @inline(__always)
+    @inlinable @inline(__always)
     package func address(_ index: Int32) throws -> IPAddress {
         let start = sqlite3_column_blob(handle, index)
         let bytes = UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, index)))
@@ -115,7 +116,7 @@ package final class SQLRows {
     }
 
     /// Calls `body` with the bytes of column `index`, which are SQLite's and valid during the call only.
-    @inline(__always)
+    @inlinable @inline(__always)
     package func withBytes(_ index: Int32, _ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
         let start = sqlite3_column_blob(handle, index)
         try body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, index))))

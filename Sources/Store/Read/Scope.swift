@@ -137,7 +137,7 @@ package struct Scope: Sendable {
     }
 
     /// Whether a record's report is asked for.
-    @inline(__always)
+    @inlinable @inline(__always)
     package func includes(report id: Int) -> Bool { (reports?.contains(id) ?? true) && (leftOut.isEmpty || !leftOut.contains(id)) }
 
     /// What to say above an answer.

@@ -5,18 +5,18 @@ package struct VerdictSlots<Value: Sendable>: Sendable {
         package let number: Int32
         /// As stored.
         package let verdict: Int32
-        package fileprivate(set) var next: Int32
+        package var next: Int32
         package var value: Value
     }
 
     /// All of them, in the order of their first appearance.
-    package private(set) var slots: [Slot] = []
-    private var heads: [Int32] = []
+    package internal(set) var slots: [Slot] = []
+    @usableFromInline var heads: [Int32] = []
 
     package init() {}
 
     /// Calls `body` with the value for `number` and `verdict`. Numbers are small: there is an entry for each below it.
-    @inline(__always)
+    @inlinable @inline(__always)
     package mutating func change(_ number: Int, _ verdict: Int, _ initial: @autoclosure () -> Value, _ body: (inout Value) -> Void) {
         while number >= heads.count { heads.append(-1) }
         var place = heads[number]
@@ -40,7 +40,7 @@ package struct VerdictSlots<Value: Sendable>: Sendable {
     }
 
     /// As `values(of:)`, without a list.
-    @inline(__always)
+    @inlinable @inline(__always)
     package func forEach(of number: Int, _ body: (Int, Value) -> Void) {
         var place = heads[number]
         while place >= 0 {
