@@ -53,7 +53,7 @@ package struct KeyedParties {
 
     /// The number of the party of the set with the key `id`, for a policy domain of the organisation `own`.
     @inlinable @inline(__always)
-    package mutating func number(ofSet id: Int, for domain: PolicyDomain, own: Int32) throws -> Int {
+    public mutating func number(ofSet id: Int, for domain: PolicyDomain, own: Int32) throws -> Int {
         let place = try results.place(id)
         if place >= known.count { known.append(contentsOf: repeatElement((domain: -1, number: 0), count: results.count - known.count)) }
         let key = Int32(truncatingIfNeeded: domain.id)
@@ -105,7 +105,7 @@ package struct KeyedParties {
 }
 
 /// Small numbers by keys of a table, which count from 1 with few gaps: an array is quicker than a dictionary.
-package struct KeyedPlaces {
+public struct KeyedPlaces: Sendable {
     @usableFromInline var places: [Int32] = []
     /// Those of keys that no sound database has.
     @usableFromInline var far: [Int: Int] = [:]
@@ -113,7 +113,8 @@ package struct KeyedPlaces {
     package init() {}
     private static let most = 1 << 28
 
-    package subscript(_ key: Int) -> Int? {
+    /// The number of a key; nil: none yet.
+    public subscript(_ key: Int) -> Int? {
         @inlinable @inline(__always) get {
             if key >= 0, key < places.count { return places[key] >= 0 ? Int(places[key]) : nil }
             return far.isEmpty ? nil : far[key]

@@ -5,7 +5,7 @@ import Organisations
 /// What sets of results say, in keys of `names` instead of texts: every other record may have a set of its own, so that reading them is what
 /// questions about raw results spend their time on. They are read 64 sets at a time, each once, and unpacked when they are asked for: of most
 /// chunks few sets are.
-package struct KeyedResults {
+public struct KeyedResults {
     /// Question: the results of 64 sets. Unit: one row. Index: rowid of `keyed_results`.
     static let keyedSQL = "SELECT results FROM keyed_results WHERE chunk = ?1"
 
@@ -55,14 +55,14 @@ package struct KeyedResults {
 
     /// The place of the set with the key `id`, for the questions below.
     @inlinable @inline(__always)
-    package mutating func place(_ id: Int) throws -> Int { try places[id] ?? unpack(id) }
+    public mutating func place(_ id: Int) throws -> Int { try places[id] ?? unpack(id) }
 
     /// Places are below this.
     package var count: Int { ends.count }
 
     /// The results of a set.
     @inlinable @inline(__always)
-    package subscript(_ place: Int) -> ArraySlice<KeyedResult> { results[(place == 0 ? 0 : Int(ends[place - 1]))..<Int(ends[place])] }
+    public subscript(_ place: Int) -> ArraySlice<KeyedResult> { results[(place == 0 ? 0 : Int(ends[place - 1]))..<Int(ends[place])] }
 
     @usableFromInline
     mutating func unpack(_ id: Int) throws -> Int {
@@ -113,7 +113,7 @@ package struct KeyedResults {
 
     /// Whether a set has a check of the envelope's sender.
     @inlinable @inline(__always)
-    package func hasSender(_ place: Int) -> Bool { self[place].contains { !$0.isDKIM && !$0.isHELO } }
+    public func hasSender(_ place: Int) -> Bool { self[place].contains { !$0.isDKIM && !$0.isHELO } }
 
     private mutating func party(of name: Int) throws -> KeyedResult.Party {
         KeyedResult.Party(
@@ -140,31 +140,41 @@ package struct KeyedResults {
 }
 
 /// A result in keys, as `keyed_results` keeps it.
-package struct KeyedResult {
+public struct KeyedResult {
     /// Bits of `kind`, beside what came out: 0 something else, 1 pass, 2 fail.
-    package static let dkim: UInt8 = 4
-    package static let helo: UInt8 = 8
+    public static let dkim: UInt8 = 4
+    /// It is of the name in HELO.
+    public static let helo: UInt8 = 8
     /// An error that passes, and a check that found nothing to check: of what is neither pass nor fail.
-    package static let temporary: UInt8 = 16
-    package static let absent: UInt8 = 32
+    public static let temporary: UInt8 = 16
+    /// A check that found nothing to check.
+    public static let absent: UInt8 = 32
     /// The domain belongs to a known service.
-    package static let service: UInt8 = 64
+    public static let service: UInt8 = 64
 
-    package var kind: UInt8
+    /// What was checked, and what came of it.
+    public var kind: UInt8
     /// names; 0: the report gives none.
-    package var domain: Int32
+    public var domain: Int32
     /// names; 0: the report gives none.
-    package var selector: Int32
+    public var selector: Int32
     /// names: the organisation of the domain; 0: none.
-    package var organisation: Int32
+    public var organisation: Int32
 
-    package var isDKIM: Bool { kind & Self.dkim != 0 }
-    package var isHELO: Bool { kind & Self.helo != 0 }
-    package var passed: Bool { kind & 3 == 1 }
-    package var failed: Bool { kind & 3 == 2 }
-    package var isTemporary: Bool { kind & Self.temporary != 0 }
-    var isAbsent: Bool { kind & Self.absent != 0 }
-    var isOfService: Bool { kind & Self.service != 0 }
+    /// A signature; else a check of SPF.
+    @inlinable @inline(__always) public var isDKIM: Bool { kind & Self.dkim != 0 }
+    /// Of the name in HELO.
+    @inlinable @inline(__always) public var isHELO: Bool { kind & Self.helo != 0 }
+    /// Verified, or allowed.
+    @inlinable @inline(__always) public var passed: Bool { kind & 3 == 1 }
+    /// Did not verify, or not allowed.
+    @inlinable @inline(__always) public var failed: Bool { kind & 3 == 2 }
+    /// An error that passes.
+    @inlinable @inline(__always) public var isTemporary: Bool { kind & Self.temporary != 0 }
+    /// Nothing was there to check.
+    @inlinable @inline(__always) public var isAbsent: Bool { kind & Self.absent != 0 }
+    /// The domain belongs to a known service.
+    @inlinable @inline(__always) public var isOfService: Bool { kind & Self.service != 0 }
 
     /// Sets in a row of `keyed_results`: those with the keys from 64 times its key on.
     package static let setsInChunk = 64

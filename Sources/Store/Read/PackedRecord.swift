@@ -7,13 +7,13 @@ import GRDB
 ///   16: verdict (4 bits) and disposition (bits 4 and 5); 17: the source, 4 or 16 bytes in network order.
 ///
 /// It looks at memory that belongs to somebody else, and is valid during the call only that it is given to.
-package struct PackedRecord {
+public struct PackedRecord {
     /// Bytes before the address.
-    package static let headBytes = 17
+    @usableFromInline static let headBytes = 17
     /// Bytes of a record of an IPv4 source.
-    package static let ipv4Bytes = headBytes + 4
+    @usableFromInline package static let ipv4Bytes = headBytes + 4
     /// Bytes of a record of an IPv6 source.
-    package static let ipv6Bytes = headBytes + 16
+    @usableFromInline package static let ipv6Bytes = headBytes + 16
 
     @usableFromInline let bytes: UnsafeRawPointer
     @usableFromInline let isIPv4: Bool
@@ -28,25 +28,25 @@ package struct PackedRecord {
     func word(_ offset: Int) -> UInt32 { UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)) }
 
     /// Key of the report.
-    @inlinable @inline(__always) package var report: Int { Int(word(0)) }
+    @inlinable @inline(__always) public var report: Int { Int(word(0)) }
     /// Key of the set of authentication results.
-    @inlinable @inline(__always) package var authentication: Int { Int(word(4)) }
+    @inlinable @inline(__always) public var authentication: Int { Int(word(4)) }
     /// Key of the name in From.
-    @inlinable @inline(__always) package var headerFrom: Int { Int(word(8)) }
+    @inlinable @inline(__always) public var headerFrom: Int { Int(word(8)) }
     /// Messages of the day.
-    @inlinable @inline(__always) package var messages: Int { Int(word(12) & 0x3FFF_FFFF) }
+    @inlinable @inline(__always) public var messages: Int { Int(word(12) & 0x3FFF_FFFF) }
     /// 0 nothing aligned, 1 SPF, 2 DKIM, 3 both.
-    @inlinable @inline(__always) package var aligned: Int { Int(word(12) >> 30) }
+    @inlinable @inline(__always) public var aligned: Int { Int(word(12) >> 30) }
     /// DKIM aligned.
-    @inlinable @inline(__always) package var dkim: Bool { word(12) >> 31 != 0 }
+    @inlinable @inline(__always) public var dkim: Bool { word(12) >> 31 != 0 }
     /// SPF aligned.
-    @inlinable @inline(__always) package var spf: Bool { word(12) >> 30 & 1 != 0 }
+    @inlinable @inline(__always) public var spf: Bool { word(12) >> 30 & 1 != 0 }
     /// As stored.
-    @inlinable @inline(__always) package var verdict: Int { Int(bytes.load(fromByteOffset: 16, as: UInt8.self) & 15) }
+    @inlinable @inline(__always) public var verdict: Int { Int(bytes.load(fromByteOffset: 16, as: UInt8.self) & 15) }
     /// As stored.
-    @inlinable @inline(__always) package var disposition: Int { Int(bytes.load(fromByteOffset: 16, as: UInt8.self) >> 4 & 3) }
+    @inlinable @inline(__always) public var disposition: Int { Int(bytes.load(fromByteOffset: 16, as: UInt8.self) >> 4 & 3) }
     /// The connecting address.
-    @inlinable @inline(__always) package var source: IPAddress {
+    @inlinable @inline(__always) public var source: IPAddress {
         if isIPv4 { return IPAddress(ipv4: UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 17, as: UInt32.self))) }
         return IPAddress(
             high: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 17, as: UInt64.self)),
@@ -77,7 +77,7 @@ package struct PackedRecord {
 
     /// Calls `body` with each record of a blob.
     @inlinable @inline(__always)
-    package static func forEach(_ bytes: UnsafeRawBufferPointer, isIPv4: Bool, _ body: (PackedRecord) throws -> Void) throws {
+    public static func forEach(_ bytes: UnsafeRawBufferPointer, isIPv4: Bool, _ body: (PackedRecord) throws -> Void) throws {
         guard let start = bytes.baseAddress else { return }
         let width = isIPv4 ? ipv4Bytes : ipv6Bytes
         guard bytes.count % width == 0 else {
@@ -93,7 +93,7 @@ package struct PackedRecord {
 
 /// All counted records of a domain in a period, for questions that read them all: packed, which is ten times quicker than row by row; or row by
 /// row, while there are reports that the verdicts, and so the packed records, do not know yet.
-package struct PackedRecords {
+public struct PackedRecords {
     /// Question: does every counted record stand in `packed_records`. Unit: at most one row. Index: rowids.
     static let currentSQL = """
         SELECT 1 FROM verdict_state
@@ -127,16 +127,11 @@ package struct PackedRecords {
     ///
     /// - Parameter outcomes: 0 what passed, 1 what failed.
     @inlinable @inline(__always)
-    package func forEach(
+    public func forEach(
         of domain: Int, in period: Period, outcomes: ClosedRange<Int> = 0...1, _ body: (PackedRecord, Int) throws -> Void
     ) throws {
         if isCurrent {
-            let rows = try SQLRows(
-                db, Self.piecesSQL,
-                [
-                    .integer(domain), .integer(period.since.number), .integer(period.until.number), .integer(outcomes.lowerBound),
-                    .integer(outcomes.upperBound),
-                ])
+            let rows = try pieces(of: domain, in: period, outcomes: outcomes)
             while try rows.next() {
                 let day = rows.int(0)
                 for column in 1...2 as ClosedRange<Int32> {
@@ -146,6 +141,16 @@ package struct PackedRecords {
         } else {
             try forEachRow(of: domain, in: period, outcomes: outcomes) { try body($0, $1) }
         }
+    }
+
+    @usableFromInline
+    func pieces(of domain: Int, in period: Period, outcomes: ClosedRange<Int>) throws -> SQLRows {
+        try SQLRows(
+            db, Self.piecesSQL,
+            [
+                .integer(domain), .integer(period.since.number), .integer(period.until.number), .integer(outcomes.lowerBound),
+                .integer(outcomes.upperBound),
+            ])
     }
 
     @inline(never) @usableFromInline

@@ -5,7 +5,7 @@ import GRDBSQLite
 /// The rows of one statement, read forward, straight from SQLite: three times the speed of GRDB's own rows.
 ///
 /// SQLite's pointers stay in this file. Valid only inside the `read` block that its `Database` came from.
-package final class SQLRows {
+public final class SQLRows {
     private let statement: Statement
     @usableFromInline let handle: OpaquePointer
 
@@ -37,7 +37,7 @@ package final class SQLRows {
 
     /// Moves to the next row; false at the end.
     @inlinable @inline(__always)
-    package func next() throws -> Bool {
+    public func next() throws -> Bool {
         let code = sqlite3_step(handle)
         if code == SQLITE_ROW { return true }
         guard code == SQLITE_DONE else { throw failure(code) }
@@ -77,7 +77,7 @@ package final class SQLRows {
 
     /// Column `index` as a whole number; NULL is 0.
     @inlinable @inline(__always)
-    package func int(_ index: Int32) -> Int { Int(sqlite3_column_int64(handle, index)) }
+    public func int(_ index: Int32) -> Int { Int(sqlite3_column_int64(handle, index)) }
 
     /// Column `index` as a whole number.
     package func optionalInt(_ index: Int32) -> Int? { sqlite3_column_type(handle, index) == SQLITE_NULL ? nil : int(index) }
@@ -94,7 +94,7 @@ package final class SQLRows {
 
     /// Column `index` as an address.
     @inlinable @inline(__always)
-    package func address(_ index: Int32) throws -> IPAddress {
+    public func address(_ index: Int32) throws -> IPAddress {
         let start = sqlite3_column_blob(handle, index)
         let bytes = UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, index)))
         guard let address = IPAddress(bytes: bytes) else {
@@ -117,7 +117,7 @@ package final class SQLRows {
 
     /// Calls `body` with the bytes of column `index`, which are SQLite's and valid during the call only.
     @inlinable @inline(__always)
-    package func withBytes(_ index: Int32, _ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+    public func withBytes(_ index: Int32, _ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
         let start = sqlite3_column_blob(handle, index)
         try body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, index))))
     }

@@ -8,13 +8,13 @@ package struct PolicyDomain: Hashable, Sendable {
 }
 
 /// What a filter means in one state of the database: domains, days, and, with `--reporter` or `--only-verified`, the reports.
-package struct Scope: Sendable {
+public struct Scope: Sendable {
     package let domains: [PolicyDomain]
     package let period: Period?
     /// Keys of the counted reports asked for that touch the period; nil: all reports.
-    package let reports: Set<Int>?
+    public let reports: Set<Int>?
     /// Keys of reports that are left out, whenever they are from: those that are not heard, where only what is heard is asked for.
-    package let leftOut: Set<Int>
+    public let leftOut: Set<Int>
     package let isDatabaseEmpty: Bool
     package let unknownReporters: [String]
 
@@ -138,7 +138,7 @@ package struct Scope: Sendable {
 
     /// Whether a record's report is asked for.
     @inlinable @inline(__always)
-    package func includes(report id: Int) -> Bool { (reports?.contains(id) ?? true) && (leftOut.isEmpty || !leftOut.contains(id)) }
+    public func includes(report id: Int) -> Bool { (reports?.contains(id) ?? true) && (leftOut.isEmpty || !leftOut.contains(id)) }
 
     /// What to say above an answer.
     package func coverage(messages: Int, reports: Int) -> Coverage {

@@ -1,32 +1,44 @@
 /// Values by number and verdict. Most numbers have one verdict, so their values stand in a list instead of a table with a column for each.
-package struct VerdictSlots<Value: Sendable>: Sendable {
+public struct VerdictSlots<Value: Sendable>: Sendable {
     /// A value, and where the next one of the same number is.
-    package struct Slot: Sendable {
-        package let number: Int32
+    public struct Slot: Sendable {
+        /// The number.
+        public let number: Int32
         /// As stored.
-        package let verdict: Int32
-        package var next: Int32
-        package var value: Value
+        public let verdict: Int32
+        @usableFromInline var next: Int32
+        /// What is kept.
+        public var value: Value
+
+        @usableFromInline
+        init(number: Int32, verdict: Int32, next: Int32, value: Value) {
+            self.number = number
+            self.verdict = verdict
+            self.next = next
+            self.value = value
+        }
     }
 
-    /// All of them, in the order of their first appearance.
-    package internal(set) var slots: [Slot] = []
+    @usableFromInline var places: [Slot] = []
     @usableFromInline var heads: [Int32] = []
 
     package init() {}
 
+    /// All of them, in the order of their first appearance.
+    @inlinable public var slots: [Slot] { places }
+
     /// Calls `body` with the value for `number` and `verdict`. Numbers are small: there is an entry for each below it.
     @inlinable @inline(__always)
-    package mutating func change(_ number: Int, _ verdict: Int, _ initial: @autoclosure () -> Value, _ body: (inout Value) -> Void) {
+    public mutating func change(_ number: Int, _ verdict: Int, _ initial: @autoclosure () -> Value, _ body: (inout Value) -> Void) {
         while number >= heads.count { heads.append(-1) }
         var place = heads[number]
-        while place >= 0, slots[Int(place)].verdict != Int32(truncatingIfNeeded: verdict) { place = slots[Int(place)].next }
+        while place >= 0, places[Int(place)].verdict != Int32(truncatingIfNeeded: verdict) { place = places[Int(place)].next }
         if place < 0 {
-            place = Int32(slots.count)
-            slots.append(Slot(number: Int32(number), verdict: Int32(truncatingIfNeeded: verdict), next: heads[number], value: initial()))
+            place = Int32(places.count)
+            places.append(Slot(number: Int32(number), verdict: Int32(truncatingIfNeeded: verdict), next: heads[number], value: initial()))
             heads[number] = place
         }
-        body(&slots[Int(place)].value)
+        body(&places[Int(place)].value)
     }
 
     /// How many numbers there are.
@@ -41,17 +53,18 @@ package struct VerdictSlots<Value: Sendable>: Sendable {
 
     /// As `values(of:)`, without a list.
     @inlinable @inline(__always)
-    package func forEach(of number: Int, _ body: (Int, Value) -> Void) {
+    public func forEach(of number: Int, _ body: (Int, Value) -> Void) {
         var place = heads[number]
         while place >= 0 {
-            body(Int(slots[Int(place)].verdict), slots[Int(place)].value)
-            place = slots[Int(place)].next
+            body(Int(places[Int(place)].verdict), places[Int(place)].value)
+            place = places[Int(place)].next
         }
     }
 }
 
 /// The lowest of the `limit` highest weights: what is below cannot come to be among the first. Nil: everything can.
-package func lowestOfLeading<Weight: Comparable>(_ weights: some Sequence<Weight>, limit: Int?) -> Weight? {
+@inlinable
+public func lowestOfLeading<Weight: Comparable>(_ weights: some Sequence<Weight>, limit: Int?) -> Weight? {
     guard let limit, limit > 0 else { return nil }
     var leading: [Weight] = []
     for weight in weights {
