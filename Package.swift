@@ -38,6 +38,7 @@ let package = Package(
                 .embedInCode("0001_initial.sql"), .embedInCode("0002_reports_covering.sql"), .embedInCode("0003_packed_records.sql"),
                 .embedInCode("0004_voices.sql"),
                 .embedInCode("0005_rivals.sql"),
+                .embedInCode("0006_record_facts.sql"),
             ], swiftSettings: strict),
         // The table of services is embedded, so that the binary needs no file beside it.
         .target(

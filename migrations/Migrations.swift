@@ -10,5 +10,6 @@ public enum Migrations {
         ("0003_packed_records", String(decoding: PackageResources._003_packed_records_sql, as: UTF8.self)),
         ("0004_voices", String(decoding: PackageResources._004_voices_sql, as: UTF8.self)),
         ("0005_rivals", String(decoding: PackageResources._005_rivals_sql, as: UTF8.self)),
+        ("0006_record_facts", String(decoding: PackageResources._006_record_facts_sql, as: UTF8.self)),
     ]
 }

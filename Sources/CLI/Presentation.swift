@@ -84,11 +84,8 @@ struct Presentation {
     }
 
     /// The line below a list that was cut. `count`: all rows, `failing`: those with failed messages; nil: nobody counted.
-    func more(_ shown: Int, of count: Int?, failing: Int? = nil, _ list: ListOptions) -> [String] {
-        if let count { return shown < count ? ["\(shown) of \(grouped(count, "row")); the others with --limit all."] : [] }
-        guard shown == list.limit?.rows else { return [] }
-        guard let failing else { return ["\(grouped(shown, "row")); there may be more: --limit all."] }
-        return ["\(shown) of \(grouped(failing, "row")) with failed messages; all rows with --limit all."]
+    func more(_ shown: Int, of count: Int, _ list: ListOptions) -> [String] {
+        shown < count ? ["\(shown) of \(grouped(count, "row")); the others with --limit all."] : []
     }
 
     /// Between the parts of a line.

@@ -16,6 +16,9 @@ public enum AppliedDisposition: UInt8, CaseIterable, Sendable {
         case .pass: "pass"
         }
     }
+
+    /// Whether a message was let through: neither put aside nor turned away.
+    @inlinable public var isDelivered: Bool { self == .none || self == .pass }
 }
 
 /// What a domain owner asks for (`p`, `sp`, `np`; RFC 7489 §6.3, RFC 9989).
@@ -128,6 +131,14 @@ public struct PolicyOverride: Hashable, Sendable {
 
     /// The defined kind, if it is one.
     public var kind: Kind? { Kind(rawValue: type) }
+
+    /// Whether the receiver made an exception by a judgement of its own. A sample or a test mode is none: it ends with the policy that asked for it.
+    public var isException: Bool {
+        switch kind {
+        case .forwarded, .trustedForwarder, .mailingList, .localPolicy: true
+        case .sampledOut, .policyTestMode, .other, nil: false
+        }
+    }
 
     /// Both parts.
     public init(type: String, comment: String? = nil) {

@@ -27,7 +27,7 @@ public struct DatabaseFinding: Hashable, Sendable {
         case sources
         /// The verdicts know all reports.
         case verdicts
-        /// The flows are the sums of the records, and each record has the verdict of its flow.
+        /// The flows are the sums of the records.
         case flows
         /// The figures by verdict are the sums of the records.
         case dailyVerdicts = "daily-verdicts"
@@ -333,22 +333,20 @@ public struct DatabaseCheck: Sendable {
         return DatabaseFinding(check: .verdicts, examined: reports, wrong: !isLagging ? 0 : new > 0 && row?[2] == 0 ? new : max(1, reports))
     }
 
-    /// Question: are the flows the sums of the records (of witnesses, if there are any), and have the records their verdicts. Unit: one row. Index: none; `records` is read as a
-    /// whole.
+    /// Question: are the flows the sums of the records (of witnesses, if there are any). Unit: one row. Index: none; `records` is read as a whole.
     package static let flowsSQL = """
         WITH both AS (
-            SELECT source, domain_id, authentication_id, aligned, messages, records, first_day, last_day, verdict, verdict AS other FROM flows
+            SELECT source, domain_id, authentication_id, aligned, messages, records, first_day, last_day FROM flows
             UNION ALL
             SELECT source, domain_id, authentication_id, dkim * 2 + spf,
                 iif(max(is_heard), sum(iif(is_heard, messages, 0)), sum(messages)), iif(max(is_heard), sum(is_heard), count(*)),
-                iif(max(is_heard), min(iif(is_heard, day, NULL)), min(day)), iif(max(is_heard), max(iif(is_heard, day, NULL)), max(day)),
-                min(verdict), max(verdict)
+                iif(max(is_heard), min(iif(is_heard, day, NULL)), min(day)), iif(max(is_heard), max(iif(is_heard, day, NULL)), max(day))
             FROM (
                 SELECT *, report_id NOT IN (SELECT report_id FROM unheard_reports) AS is_heard FROM records WHERE counted_as < 2)
             GROUP BY source, domain_id, authentication_id, dkim * 2 + spf),
         wrong AS (
             SELECT source, domain_id, authentication_id, aligned FROM both
-            GROUP BY source, domain_id, authentication_id, aligned, messages, records, first_day, last_day, verdict, other
+            GROUP BY source, domain_id, authentication_id, aligned, messages, records, first_day, last_day
             HAVING count(*) <> 2)
         SELECT (SELECT count(*) FROM flows), (SELECT count(*) FROM (SELECT DISTINCT source, domain_id, authentication_id, aligned FROM wrong))
         """
@@ -359,7 +357,10 @@ public struct DatabaseCheck: Sendable {
             SELECT 1 FROM (
                 SELECT domain_id, verdict, day, messages, passed FROM daily_verdicts
                 UNION ALL
-                SELECT domain_id, verdict, day, -messages, -iif(counted_as = 0, messages, 0) FROM records WHERE counted_as < 2
+                SELECT r.domain_id, coalesce(f.verdict, 2), r.day, -r.messages, -iif(r.counted_as = 0, r.messages, 0)
+                FROM records r LEFT JOIN flows f ON f.source = r.source AND f.domain_id = r.domain_id
+                    AND f.authentication_id = r.authentication_id AND f.aligned = r.dkim * 2 + r.spf
+                WHERE r.counted_as < 2
                 UNION ALL
                 SELECT domain_id, verdict, day, -messages, -iif(dkim = 1 OR spf = 1, messages, 0) FROM kept_daily)
             GROUP BY domain_id, verdict, day
@@ -389,8 +390,8 @@ public struct DatabaseCheck: Sendable {
         }
         var finding = DatabaseFinding(check: .packedRecords, examined: 0, wrong: 0)
         let days = try SQLRows(db, packedDaysSQL)
-        let pieces = try SQLRows(db, PackedRecords.piecesSQL)
-        let rows = try SQLRows(db, PackedRecords.recordsSQL)
+        let pieces = try SQLRows(db, RecordScan.piecesSQL)
+        var rows = try PackedRows(db)
         var bytes: [UInt8] = []
         while try days.next() {
             let (domain, day, countedAs) = (days.int(0), days.int(1), days.int(2))
@@ -407,13 +408,10 @@ public struct DatabaseCheck: Sendable {
                     }
                 }
             }
-            try rows.restart(domain, countedAs, day, day)
-            while try rows.next() {
+            try rows.restart(domain: domain, countedAs: countedAs, days: day...day)
+            while let fields = try rows.next() {
                 bytes.removeAll(keepingCapacity: true)
-                PackedRecord.append(
-                    source: try rows.address(1), report: rows.int(2), authentication: rows.int(3), headerFrom: rows.int(4),
-                    messages: rows.int(5), aligned: rows.int(6) << 1 | rows.int(7), disposition: rows.int(8), verdict: rows.int(9),
-                    to: &bytes)
+                PackedRecord.append(fields, to: &bytes)
                 facts.add(bytes)
             }
             finding.examined += packed.records

@@ -14,7 +14,7 @@ package final class NewRecords {
     static let reportSQL = "SELECT \(columns) FROM reports WHERE id = ?1 AND is_counted = 1"
     /// Question: the records of a report on a day, from one on. Unit: one row a record. Index: primary key of `records`, one range.
     static let recordsSQL = """
-        SELECT source, authentication_id, dkim, spf, messages, override_id, sequence, verdict, disposition, header_from_id
+        SELECT source, authentication_id, dkim, spf, messages, override_id, sequence, disposition, header_from_id
         FROM records
         WHERE domain_id = ?1 AND counted_as = ?2 AND day = ?3 AND report_id = ?4 AND sequence >= ?5
         """
@@ -56,6 +56,8 @@ package final class NewRecords {
     private let rows: SQLRows
     private var overrides: OverrideWeights
     private var place = Place()
+    /// Of a report with a long window: the records of which a share was read.
+    private var shared: Set<Int> = []
 
     /// All reports with a key above `known`.
     init(_ db: Database, after known: Int) throws {
@@ -99,14 +101,19 @@ package final class NewRecords {
     func all(most: Int) throws -> RecordChunk? {
         let records = try next(most)
         if isAtEnd { return RecordChunk(records, reports) }
-        place = Place()
+        rewind()
         return nil
     }
 
     /// Calls `body` with all of them, at most `most` at a time.
     func forEachChunk(most: Int, _ body: (RecordChunk) throws -> Void) throws {
         while !isAtEnd { try body(RecordChunk(try next(most), reports)) }
+        rewind()
+    }
+
+    private func rewind() {
         place = Place()
+        shared = []
     }
 
     /// The next records, at most `most`; one for each day that a share of it falls on.
@@ -129,17 +136,19 @@ package final class NewRecords {
                     try NewRecord(
                         source: rows.address(0), domain: report.domain, authentication: rows.int(1),
                         aligned: rows.int(2) << 1 | rows.int(3),
-                        messages: rows.int(4), report: place.report, dayOffset: place.dayOffset, sequence: rows.int(6),
-                        verdict: rows.int(7), disposition: rows.int(8), headerFrom: rows.int(9),
+                        messages: rows.int(4), report: place.report, dayOffset: place.dayOffset, disposition: rows.int(7),
+                        headerFrom: rows.int(8), isFirstShare: report.days.count == 1 || shared.insert(rows.int(6)).inserted,
                         override: override == 0 ? 0 : overrides.weight(override)))
             }
+            let last = place.report
             place.moveOn(report)
+            if place.report != last, !shared.isEmpty { shared = [] }
         }
         return records
     }
 }
 
-/// One of them, in 48 bytes: many are kept in memory.
+/// One of them, in 40 bytes: many are kept in memory.
 struct NewRecord {
     private let high: UInt64
     private let low: UInt64
@@ -147,18 +156,17 @@ struct NewRecord {
     private let authenticationKey: Int32
     private let messageCount: UInt32
     private let reportPlace: Int32
-    private let sequenceNumber: Int32
     private let headerFromKey: Int32
     private let dayPlace: UInt16
     /// From the lowest: two bits for what is aligned, two for the disposition.
     private let outcomeBits: UInt8
-    /// From the lowest: one bit for the family of the address, three for the override, four for the verdict.
+    /// From the lowest: one bit for the family of the address, four for the override, one for the first share.
     private let bits: UInt8
 
     /// - Parameter report: its place in `NewRecords.reports`.
     init(
-        source: IPAddress, domain: Int, authentication: Int, aligned: Int, messages: Int, report: Int, dayOffset: Int, sequence: Int,
-        verdict: Int, disposition: Int, headerFrom: Int, override: OverrideWeights.Weight
+        source: IPAddress, domain: Int, authentication: Int, aligned: Int, messages: Int, report: Int, dayOffset: Int, disposition: Int,
+        headerFrom: Int, isFirstShare: Bool, override: OverrideWeights.Weight
     ) {
         high = source.high
         low = source.low
@@ -167,11 +175,10 @@ struct NewRecord {
         authenticationKey = Int32(clamping: authentication)
         messageCount = UInt32(clamping: messages)
         reportPlace = Int32(clamping: report)
-        sequenceNumber = Int32(clamping: sequence)
         dayPlace = UInt16(clamping: dayOffset)
         headerFromKey = Int32(clamping: headerFrom)
         outcomeBits = UInt8((aligned & 3) | (disposition & 3) << 2)
-        bits = (source.isIPv4 ? 1 : 0) | override << 1 | UInt8(verdict & 15) << 4
+        bits = (source.isIPv4 ? 1 : 0) | override << 1 | (isFirstShare ? 32 : 0)
     }
 
     private var isIPv4: Bool { bits & 1 == 1 }
@@ -186,10 +193,11 @@ struct NewRecord {
     var report: Int { Int(reportPlace) }
     /// The day, counted from the first of its report.
     var dayOffset: Int { Int(dayPlace) }
-    var sequence: Int { Int(sequenceNumber) }
-    /// The verdict that stands on it.
-    var verdict: Int { Int(bits >> 4) }
+    /// A record of a long window counts as a record on the first of its days only.
+    var isFirstShare: Bool { bits & 32 != 0 }
     var override: Int { OverrideWeights.sum(bits >> 1 & 7) }
+    /// Whether the receiver made an exception by a judgement of its own.
+    var hasException: Bool { bits & 16 != 0 }
 
     func isOfSameFlow(as other: NewRecord) -> Bool {
         low == other.low && high == other.high && domainKey == other.domainKey && authenticationKey == other.authenticationKey

@@ -4,7 +4,8 @@ import Store
 
 /// What overrides say about forwarding.
 struct OverrideWeights {
-    /// Bits: 1 `forwarded` and `trusted_forwarder`, 2 `mailing_list`, 4 `local_policy` with `arc=pass`.
+    /// Bits: 1 `forwarded` and `trusted_forwarder`, 2 `mailing_list`, 4 `local_policy` with `arc=pass`, 8 the receiver made an exception, of
+    /// these or of other reasons.
     typealias Weight = UInt8
 
     private var lookup: OverrideLookup
@@ -16,6 +17,7 @@ struct OverrideWeights {
         if let weight = known[id] { return weight }
         var weight: Weight = 0
         for reason in try lookup.reasons(id) {
+            if reason.isException { weight |= 8 }
             switch reason.type {
             case "forwarded", "trusted_forwarder": weight |= 1
             case "mailing_list": weight |= 2

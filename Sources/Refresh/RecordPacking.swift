@@ -72,8 +72,10 @@ final class RecordPacking {
         bytes += source.isIPv4 ? PackedRecord.ipv4Bytes : PackedRecord.ipv6Bytes
         func append(to output: inout [UInt8]) {
             PackedRecord.append(
-                source: source, report: report, authentication: record.key.authentication, headerFrom: record.headerFrom,
-                messages: record.messages, aligned: record.aligned, disposition: record.disposition, verdict: verdict, to: &output)
+                PackedRecord.Fields(
+                    source: source, report: report, authentication: record.key.authentication, headerFrom: record.headerFrom,
+                    messages: record.messages, aligned: record.aligned, disposition: record.disposition,
+                    isFirstShare: record.isFirstShare, hasException: record.hasException, verdict: verdict), to: &output)
         }
         if source.isIPv4 { append(to: &waiting[latestNumber].ipv4) } else { append(to: &waiting[latestNumber].ipv6) }
     }
@@ -127,8 +129,8 @@ final class RecordPacking {
         try insert.run()
     }
 
-    /// Takes the records of some reports out of the pieces of a day, on which they are.
-    func takeOut(_ reports: Set<Int>, _ place: Place) throws {
+    /// Takes the records of some reports out of the pieces of a day, on which they are. Calls `body` with each of them.
+    func takeOut(_ reports: Set<Int>, _ place: Place, _ body: (PackedRecord) -> Void) throws {
         var changed: [(piece: Int, bytes: Waiting)] = []
         try pieces.restart(place.domain, place.day, place.day, place.countedAs)
         while try pieces.next() {
@@ -141,7 +143,12 @@ final class RecordPacking {
                     var kept: [UInt8] = []
                     var offset = 0
                     try PackedRecord.forEach(bytes, isIPv4: isIPv4) { record in
-                        if reports.contains(record.report) { isChanged = true } else { kept += bytes[offset..<offset + width] }
+                        if reports.contains(record.report) {
+                            isChanged = true
+                            body(record)
+                        } else {
+                            kept += bytes[offset..<offset + width]
+                        }
                         offset += width
                     }
                     if isIPv4 { left.ipv4 = kept } else { left.ipv6 = kept }
@@ -157,9 +164,15 @@ final class RecordPacking {
         }
     }
 
+    /// A report, and a day of it.
+    struct ReportDay: Hashable {
+        let day: Int
+        let report: Int
+    }
+
     /// The reports, by day, with a record of flows that `isMeant` says.
-    func find(_ domain: Int, countedAs: Int, days: ClosedRange<Int>, _ isMeant: (FlowKey) -> Bool) throws -> Set<Changed> {
-        var found: Set<Changed> = []
+    func find(_ domain: Int, countedAs: Int, days: ClosedRange<Int>, _ isMeant: (FlowKey) -> Bool) throws -> Set<ReportDay> {
+        var found: Set<ReportDay> = []
         try pieces.restart(domain, days.lowerBound, days.upperBound, countedAs)
         while try pieces.next() {
             let day = pieces.int(0)
@@ -168,7 +181,7 @@ final class RecordPacking {
                     try PackedRecord.forEach(bytes, isIPv4: column == 2) { record in
                         let key = FlowKey(
                             source: record.source, domain: domain, authentication: record.authentication, aligned: record.aligned)
-                        if isMeant(key) { found.insert(Changed(day: day, report: record.report)) }
+                        if isMeant(key) { found.insert(ReportDay(day: day, report: record.report)) }
                     }
                 }
             }
@@ -178,15 +191,11 @@ final class RecordPacking {
 
     // MARK: - Other verdicts
 
-    /// A report, and the day on which records of it changed.
-    struct Changed: Hashable {
-        let day: Int
-        let report: Int
-    }
-
-    /// Gives records of a domain the verdicts that `verdict` says for their flows; nil: as it is. Returns where there were any.
-    func correct(_ domain: Int, countedAs: Int, days: ClosedRange<Int>, _ verdict: (FlowKey) -> Int?) throws -> Set<Changed> {
-        var changed: Set<Changed> = []
+    /// Gives records of a domain the verdicts that `verdict` says for their flows; nil: as it is. Calls `body` with each that gets another one, its
+    /// day, and the new verdict.
+    func correct(
+        _ domain: Int, countedAs: Int, days: ClosedRange<Int>, _ verdict: (FlowKey) -> Int?, _ body: (PackedRecord, Int, Int) -> Void
+    ) throws {
         var corrected: [(place: Place, piece: Int, bytes: Waiting)] = []
         try pieces.restart(domain, days.lowerBound, days.upperBound, countedAs)
         while try pieces.next() {
@@ -205,7 +214,7 @@ final class RecordPacking {
                         guard let verdict = verdict(key), verdict != record.verdict else { return }
                         if copy.isEmpty { copy = Array(bytes) }
                         PackedRecord.set(verdict: verdict, at: place, of: &copy)
-                        changed.insert(Changed(day: day, report: record.report))
+                        body(record, day, verdict)
                         isChanged = true
                     }
                     if copy.isEmpty { copy = Array(bytes) }
@@ -215,6 +224,5 @@ final class RecordPacking {
             if isChanged { corrected.append((Place(domain: domain, day: day, countedAs: countedAs), pieces.int(1), found)) }
         }
         for (place, piece, bytes) in corrected { try write(bytes, place, piece) }
-        return changed
     }
 }

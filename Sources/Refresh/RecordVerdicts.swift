@@ -3,7 +3,7 @@ import GRDB
 import Inference
 import Store
 
-/// Writes the verdicts of flows on their records, and on the packed ones, and what they add up to by day.
+/// Writes the verdicts of flows on the packed records, and what they add up to by day.
 final class RecordVerdicts {
     private struct DailyKey: Hashable, Comparable {
         let domain: Int
@@ -14,17 +14,12 @@ final class RecordVerdicts {
     }
 
     private let db: Database
-    private let update: HotStatement
-    private let rows: SQLRows
     private let packing: RecordPacking
     private var daily: [DailyKey: (messages: Int, passed: Int)] = [:]
 
     init(_ db: Database) throws {
         self.db = db
-        rows = try SQLRows(db, Self.recordsSQL)
         packing = try RecordPacking(db)
-        update = try HotStatement(
-            db, "UPDATE records SET verdict = ? WHERE domain_id = ? AND counted_as = ? AND day = ? AND report_id = ? AND sequence = ?")
     }
 
     /// Gives new records the verdicts of their flows, which stand in the table.
@@ -48,55 +43,30 @@ final class RecordVerdicts {
             let day = chunk.day(of: record)
             let countedAs = record.aligned == 0 ? 1 : 0
             count(record.domain, day, verdict, record.messages, countedAs == 0 ? record.messages : 0)
-            let report = chunk.report(of: record).id
-            try packing.add(record, day: day, report: report, verdict: verdict)
-            guard record.verdict != verdict else { continue }
-            try set(verdict, record.domain, countedAs, day, report, record.sequence)
+            try packing.add(record, day: day, report: chunk.report(of: record).id, verdict: verdict)
         }
         try packing.flush()
-    }
-
-    private func set(_ verdict: Int, _ domain: Int, _ countedAs: Int, _ day: Int, _ report: Int, _ sequence: Int) throws {
-        update.bind(1, verdict)
-        update.bind(2, domain)
-        update.bind(3, countedAs)
-        update.bind(4, day)
-        update.bind(5, report)
-        update.bind(6, sequence)
-        try update.run()
     }
 
     /// Takes records out of the figures by day, and out of the packed ones.
     func takeOut(_ records: [TakenOut.Record]) throws {
         var places: [RecordPacking.Place: Set<Int>] = [:]
         for record in records {
-            let countedAs = record.flow.aligned == 0 ? 1 : 0
-            count(record.flow.domain, record.day, record.verdict, -record.messages, countedAs == 0 ? -record.messages : 0)
-            places[RecordPacking.Place(domain: record.flow.domain, day: record.day, countedAs: countedAs), default: []].insert(
-                record.report)
+            let place = RecordPacking.Place(domain: record.flow.domain, day: record.day, countedAs: record.flow.aligned == 0 ? 1 : 0)
+            places[place, default: []].insert(record.report)
         }
-        for (place, reports) in places { try packing.takeOut(reports, place) }
+        for (place, reports) in places {
+            try packing.takeOut(reports, place) { record in
+                count(place.domain, place.day, record.verdict, -record.messages, place.countedAs == 0 ? -record.messages : 0)
+            }
+        }
     }
 
     // MARK: - Older records
 
-    /// Question: the records of a report on a day. Unit: one row a record. Index: primary key of `records`, one contiguous range.
-    static let recordsSQL = """
-        SELECT source, authentication_id, dkim, spf, messages, sequence, verdict
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day = ?3 AND report_id = ?4
-        """
-
     private struct Part: Hashable {
         let domain: Int
         let countedAs: Int
-    }
-
-    private struct Correction {
-        let sequence: Int
-        let messages: Int
-        let old: Int
-        let new: Int
     }
 
     /// Gives the records of older reports the verdicts that their flows have now.
@@ -110,30 +80,14 @@ final class RecordVerdicts {
         for key in changed.keys { sets[key.authentication] = 1 }
         for (part, days) in spans {
             for span in Witnesses.merged(days + (try Witnesses.otherDays(db, of: part.domain))) {
-                let places = try packing.correct(part.domain, countedAs: part.countedAs, days: span) {
+                try packing.correct(part.domain, countedAs: part.countedAs, days: span) {
                     sets[$0.authentication] == nil ? nil : changed[$0]?.verdict
+                } _: { record, day, verdict in
+                    let passed = part.countedAs == 0 ? record.messages : 0
+                    count(part.domain, day, record.verdict, -record.messages, -passed)
+                    count(part.domain, day, verdict, record.messages, passed)
                 }
-                for place in places.sorted(by: { ($0.day, $0.report) < ($1.day, $1.report) }) { try correct(changed, part, place) }
             }
-        }
-    }
-
-    private func correct(
-        _ changed: [FlowKey: (days: ClosedRange<Int>, verdict: Int)], _ part: Part, _ place: RecordPacking.Changed
-    ) throws {
-        var found: [Correction] = []
-        try rows.restart(part.domain, part.countedAs, place.day, place.report)
-        while try rows.next() {
-            let key = FlowKey(
-                source: try rows.address(0), domain: part.domain, authentication: rows.int(1), aligned: rows.int(2) << 1 | rows.int(3))
-            guard let verdict = changed[key]?.verdict, verdict != rows.int(6) else { continue }
-            found.append(Correction(sequence: rows.int(5), messages: rows.int(4), old: rows.int(6), new: verdict))
-        }
-        for record in found {
-            let passed = part.countedAs == 0 ? record.messages : 0
-            count(part.domain, place.day, record.old, -record.messages, -passed)
-            count(part.domain, place.day, record.new, record.messages, passed)
-            try set(record.new, part.domain, part.countedAs, place.day, place.report, record.sequence)
         }
     }
 
@@ -161,14 +115,14 @@ final class RecordVerdicts {
             insert.bind(5, sum.passed)
             try insert.run()
         }
-        daily.removeAll()
         // A verdict that all of a day's records lost leaves no row: so would making all of them anew.
-        try db.execute(
-            sql: """
-                DELETE FROM daily_verdicts AS v
-                WHERE messages = 0 AND NOT EXISTS (
-                    SELECT 1 FROM records r
-                    WHERE r.domain_id = v.domain_id AND r.counted_as IN (0, 1) AND r.day = v.day AND r.verdict = v.verdict)
-                """)
+        let delete = try HotStatement(db, "DELETE FROM daily_verdicts WHERE domain_id = ? AND verdict = ? AND day = ? AND messages = 0")
+        for (key, sum) in daily where sum.messages <= 0 {
+            delete.bind(1, key.domain)
+            delete.bind(2, key.verdict)
+            delete.bind(3, key.day)
+            try delete.run()
+        }
+        daily.removeAll()
     }
 }

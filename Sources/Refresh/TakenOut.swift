@@ -24,8 +24,6 @@ final class TakenOut {
         let report: Int
         let day: Int
         let flow: FlowKey
-        let messages: Int
-        let verdict: Int
     }
 
     /// Question: the reports. Unit: one row a report. Index: rowids.
@@ -36,7 +34,7 @@ final class TakenOut {
         """
     /// Question: the records of a report on a day, wherever it counts now. Unit: one row a record. Index: primary key of `records`, three ranges.
     static let recordsSQL = """
-        SELECT source, authentication_id, dkim, spf, messages, verdict
+        SELECT source, authentication_id, dkim, spf
         FROM records
         WHERE domain_id = ?1 AND counted_as IN (0, 1, 2) AND day = ?2 AND report_id = ?3
         """
@@ -84,8 +82,7 @@ final class TakenOut {
                     let source = try rows.address(0)
                     let aligned = rows.int(2) << 1 | rows.int(3)
                     let flow = FlowKey(source: source, domain: report.domain, authentication: rows.int(1), aligned: aligned)
-                    records.append(
-                        Record(report: report.id, day: day, flow: flow, messages: rows.int(4), verdict: rows.int(5)))
+                    records.append(Record(report: report.id, day: day, flow: flow))
                     flows.insert(flow)
                     if aligned != 0 { reports[place].hashes.insert(NetworkSketch.hash(of: Network(source))) }
                 }

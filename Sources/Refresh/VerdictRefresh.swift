@@ -22,7 +22,7 @@ public struct VerdictRefresh: Sendable {
 
     /// Raised when the same reports would get other verdicts than before.
     static let rulesVersion = 6
-    /// New records that are kept in memory at a time, 52 bytes each: a bound on memory.
+    /// New records that are kept in memory at a time, 44 bytes each: a bound on memory.
     package static let recordsInMemory = 220_000
 
     private let suffixFile: String?

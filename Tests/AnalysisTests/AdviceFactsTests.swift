@@ -11,13 +11,31 @@ import Testing
 /// The facts that advice rests on, against what is worked out from the records alone.
 @Suite("Facts for advice")
 struct AdviceFactsTests {
-    /// A verdict for each record that depends on nothing but its place.
-    private static func verdict(_ report: Int, _ sequence: Int) -> Verdict { Verdict(stored: 2 + (report * 7 + sequence) % 8) }
+    /// A verdict for each flow that depends on nothing but what it is.
+    private static func verdict(_ record: FactRecord) -> Verdict {
+        let authentication = (FactsFixture.authentications.firstIndex(of: record.authentication) ?? 0) + 1
+        let last = record.source.withBytes { Int($0[$0.count - 1]) }
+        return Verdict(stored: 2 + (last * 7 + authentication + (record.dkim ? 2 : 0) + (record.spf ? 1 : 0)) % 8)
+    }
 
     private func judged(seed: UInt64) throws -> FactsFixture {
         let facts = try FactsFixture(seed: seed, reports: 150)
         let queue = try DatabaseQueue(path: facts.path)
-        try queue.write { db in try db.execute(sql: "UPDATE records SET verdict = 2 + (report_id * 7 + sequence) % 8") }
+        try queue.write { db in
+            for share in facts.shares {
+                let record = share.record
+                try db.execute(
+                    sql: """
+                        INSERT OR IGNORE INTO flows
+                        SELECT ?1, id, ?3, ?4, 1, 1, 0, 0, 0, 0, 0, ?5, 0, 0, 0 FROM domains WHERE name = ?2
+                        """,
+                    arguments: [
+                        record.source.withBytes { Data($0) }, share.report.domain,
+                        (FactsFixture.authentications.firstIndex(of: record.authentication) ?? 0) + 1,
+                        (record.dkim ? 2 : 0) + (record.spf ? 1 : 0), Self.verdict(record).stored,
+                    ])
+            }
+        }
         try queue.close()
         return facts
     }
@@ -37,7 +55,7 @@ struct AdviceFactsTests {
                 var expected: [Verdict: DomainFacts.Treatment] = [:]
                 var sources: [Verdict: Set<IPAddress>] = [:]
                 for share in shares {
-                    let verdict = Self.verdict(share.report.id, share.record.sequence)
+                    let verdict = Self.verdict(share.record)
                     var one = DomainFacts.Treatment(messages: share.messages)
                     if share.record.passed {
                         one.passed = share.messages
@@ -120,9 +138,12 @@ struct AdviceFactsTests {
             try db.execute(
                 sql: """
                     INSERT INTO records(domain_id, counted_as, day, report_id, sequence, source, messages, disposition, dkim, spf, header_from_id,
-                        authentication_id, verdict)
-                    VALUES (1, 0, 20680, 1, 0, ?, 5, 0, 1, 0, 1, 4, 4)
+                        authentication_id)
+                    VALUES (1, 0, 20680, 1, 0, ?, 5, 0, 1, 0, 1, 4)
                     """, arguments: [Data([203, 0, 113, 1])])
+            try db.execute(
+                sql: "INSERT INTO flows (\(Self.flowColumns)) VALUES (?, 1, 4, 2, 5, 1, 20680, 20680, 1, 1, 0, 4, 950, 0, 0)",
+                arguments: [Data([203, 0, 113, 1])])
         }
         #expect(try late(20671).isEmpty)
         try queue.close()

@@ -234,7 +234,7 @@ final class FactsFixture {
             let record = share.record
             let source = record.source.withBytes { Data($0) }
             try db.execute(
-                sql: "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, 2)",
+                sql: "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)",
                 arguments: [
                     domain, report.isCounted ? (record.passed ? 0 : 1) : 2, share.day.number, report.id, record.sequence, source,
                     share.messages, Int(record.disposition.rawValue), record.dkim, record.spf, names[report.domain], names[report.domain],

@@ -90,9 +90,11 @@ struct JudgedFacts {
             var generator = SeededGenerator(
                 state: UInt64(domain * 31 + authentication * 1009 + key.aligned * 17) &+ key.source.low &* 7919 &+ seed)
             let word = generator.next()
-            judged.verdict = Verdict.allCases[Int(word % 8)]
+            // A record of a flow that nobody judged yet has no verdict.
+            let isJudged = word >> 3 % 7 != 0
+            if isJudged { judged.verdict = Verdict.allCases[Int(word % 8)] }
             shares.append(judged)
-            guard word >> 3 % 7 != 0 else { continue }
+            guard isJudged else { continue }
             flows[key] = Flow(
                 verdict: judged.verdict, confidence: Int(word >> 8 % 1001), notes: VerdictNotes(rawValue: Int(word >> 20 & 63)),
                 evidence: EvidenceCodes(bits: Int(word >> 26 & 0x1F_FFFF_FFFF)))
@@ -130,9 +132,9 @@ struct JudgedFacts {
         }
         for judged in shares {
             try db.execute(
-                sql: "UPDATE records SET verdict = ?, authentication_id = ?, header_from_id = ? WHERE report_id = ? AND sequence = ?",
+                sql: "UPDATE records SET authentication_id = ?, header_from_id = ? WHERE report_id = ? AND sequence = ?",
                 arguments: [
-                    judged.verdict.stored, judged.authentication, try key("names", judged.headerFrom), judged.share.report.id,
+                    judged.authentication, try key("names", judged.headerFrom), judged.share.report.id,
                     judged.share.record.sequence,
                 ])
         }
@@ -155,8 +157,11 @@ struct JudgedFacts {
         try db.execute(
             sql: """
                 INSERT INTO daily_verdicts
-                SELECT domain_id, verdict, day, sum(messages), sum(CASE counted_as WHEN 0 THEN messages ELSE 0 END)
-                FROM records WHERE counted_as < 2 GROUP BY domain_id, verdict, day
+                SELECT r.domain_id, coalesce(f.verdict, 2) AS verdict, r.day, sum(r.messages),
+                    sum(CASE r.counted_as WHEN 0 THEN r.messages ELSE 0 END)
+                FROM records r LEFT JOIN flows f ON f.source = r.source AND f.domain_id = r.domain_id
+                    AND f.authentication_id = r.authentication_id AND f.aligned = r.dkim * 2 + r.spf
+                WHERE r.counted_as < 2 GROUP BY r.domain_id, 2, r.day
                 """)
         try db.execute(sql: "UPDATE verdict_state SET rules = 'test'")
     }

@@ -18,34 +18,32 @@ struct QueryPlanTests {
         }
     }
 
-    @Test(
-        "questions about records read one contiguous range of the primary key",
-        arguments: [
-            TopFailures.failuresSQL, TopFailures.allFailuresSQL, TopFailures.detailsSQL, TopFailures.passesSQL, Trend.sourcesAndReportsSQL,
-            Scope.recordFiguresSQL, RecordExport.recordsSQL, SourceList.sumsSQL, SourceList.detailsSQL, Unaligned.failuresSQL,
-            Unaligned.messagesSQL, Forwarding.recordsSQL, Scope.recordVerdictsSQL, HeldCondition.failuresSQL,
-            Scope.recordFiguresSQL, RecordExport.recordsSQL, PackedRecords.recordsSQL, WhatIf.recordsSQL, Reporters.recordsSQL,
-        ])
-    func ranges(sql: String) throws {
-        #expect(try plan(sql) == ["SEARCH records USING PRIMARY KEY (domain_id=? AND counted_as=? AND day>? AND day<?)"])
+    @Test("records of a period are one contiguous range of the primary key, each with a seek for its flow at most")
+    func ranges() throws {
+        let range = "SEARCH records USING PRIMARY KEY (domain_id=? AND counted_as=? AND day>? AND day<?)"
+        #expect(try plan(RecordReader.periodSQL) == [range])
+        let joined = try plan(PackedRows.recordsSQL)
+        #expect(joined.first == range.replacing("records", with: "r"))
+        #expect(
+            joined.dropFirst() == [
+                "SEARCH f USING PRIMARY KEY (source=? AND domain_id=? AND authentication_id=? AND aligned=?) LEFT-JOIN"
+            ])
     }
 
     @Test("one day of one report is one range, one share one seek")
     func shares() throws {
         let report = "SEARCH records USING PRIMARY KEY (domain_id=? AND counted_as=? AND day=? AND report_id=?"
-        #expect(try plan(RecordExport.sharesSQL) == [report + ")"])
-        #expect(try plan(ReportDetail.recordsSQL) == [report + ")"])
-        #expect(try plan(Scope.shareSQL) == [report + " AND sequence=?)"])
-        #expect(try plan(RecordVerdicts.recordsSQL) == [report + ")"])
+        #expect(try plan(RecordReader.reportDaySQL) == [report + ")"])
+        #expect(try plan(PackedRows.shareSQL) == [report + " AND sequence=?)"])
     }
 
     @Test("packed records of some days are one range, the last of a day is one seek")
     func packed() throws {
         let days = "SEARCH packed_records USING PRIMARY KEY (domain_id=? AND day>? AND day<?)"
-        #expect(try plan(PackedRecords.piecesSQL) == [days])
+        #expect(try plan(RecordScan.piecesSQL) == [days])
         #expect(try plan(RecordPacking.piecesSQL) == [days])
         #expect(try plan(RecordPacking.lastSQL) == ["SEARCH packed_records USING PRIMARY KEY (domain_id=? AND day=? AND counted_as=?)"])
-        #expect(try plan(PackedRecords.currentSQL).allSatisfy { !$0.contains("SCAN") || $0 == "SCAN CONSTANT ROW" })
+        #expect(try plan(RecordScan.currentSQL).allSatisfy { !$0.contains("SCAN") || $0 == "SCAN CONSTANT ROW" })
     }
 
     @Test("figures over time read a range of the rollup")
@@ -79,7 +77,7 @@ struct QueryPlanTests {
     @Test(
         "no hot question scans a table of facts or sorts",
         arguments: [
-            TopFailures.failuresSQL, Scope.everPassedSQL, ReporterLookup.reporterSQL, Trend.newSourcesSQL, Trend.firstDaySQL,
+            Scope.everPassedSQL, ReporterLookup.reporterSQL, Trend.newSourcesSQL, Trend.firstDaySQL,
             Summary.policySQL, Scope.reportsOfPeriodSQL, Scope.spreadReportsSQL, Scope.extentSQL, ReportList.reportsSQL,
             RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, FlowLookup.flowSQL, SourceList.newSQL,
             Forwarding.signaturesSQL, Forwarding.homesSQL, KeyedResults.keyedSQL, Scope.verdictStateSQL, SilentReporter.reportsSQL,

@@ -39,6 +39,8 @@ struct VerdictShare {
     var record: VerdictRecord
     var day: Day
     var messages: Int
+    /// Of the days of its record the first.
+    var isFirst: Bool
 }
 
 /// A database that holds given reports, filled by SQL, flows included.
@@ -47,7 +49,8 @@ final class VerdictFacts {
     let reports: [VerdictReport]
     private let directory: URL
 
-    init(_ reports: [VerdictReport]) throws {
+    init(_ given: [VerdictReport]) throws {
+        let (reports, verdicts) = Self.withVerdictsOfFlows(given)
         self.reports = reports
         directory = FileManager.default.temporaryDirectory.appendingPathComponent("dmarcstat-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -61,11 +64,50 @@ final class VerdictFacts {
                 sql: """
                     INSERT INTO flows
                     SELECT source, domain_id, authentication_id, spf + 2 * dkim, sum(messages), count(*), min(day), max(day), 0, 0, 0,
-                        max(verdict), 900, 0, 0
+                        2, 900, 0, 0
                     FROM records WHERE counted_as < 2 GROUP BY 1, 2, 3, 4
                     """)
+            for (flow, verdict) in verdicts {
+                try db.execute(
+                    sql: "UPDATE flows SET verdict = ? WHERE source = ? AND domain_id = ? AND authentication_id = ? AND aligned = ?",
+                    arguments: [
+                        verdict.stored, flow.source.withBytes { Data($0) }, keys.domains[flow.domain], keys.results[flow.results],
+                        (flow.dkim ? 2 : 0) + (flow.spf ? 1 : 0),
+                    ])
+            }
         }
         try queue.close()
+    }
+
+    private struct Flow: Hashable {
+        var source: IPAddress
+        var domain: String
+        var results: AuthenticationSet
+        var dkim: Bool
+        var spf: Bool
+
+        init(_ record: VerdictRecord, _ domain: String) {
+            source = record.source
+            self.domain = domain
+            results = record.results
+            dkim = record.dkim
+            spf = record.spf
+        }
+    }
+
+    /// A verdict stands on the flow: of records of one flow that come with several the first decides.
+    private static func withVerdictsOfFlows(_ given: [VerdictReport]) -> ([VerdictReport], [Flow: Verdict]) {
+        var reports = given
+        var verdicts: [Flow: Verdict] = [:]
+        for report in reports.indices where reports[report].isCounted {
+            for record in reports[report].records.indices {
+                let flow = Flow(reports[report].records[record], reports[report].domain)
+                let verdict = verdicts[flow] ?? reports[report].records[record].verdict
+                verdicts[flow] = verdict
+                reports[report].records[record].verdict = verdict
+            }
+        }
+        return (reports, verdicts)
     }
 
     deinit { try? FileManager.default.removeItem(at: directory) }
@@ -74,8 +116,9 @@ final class VerdictFacts {
     var shares: [VerdictShare] {
         reports.filter(\.isCounted).flatMap { report in
             report.records.enumerated().flatMap { sequence, record in
-                Self.shares(of: record.messages, in: report.window).map {
-                    VerdictShare(report: report, sequence: sequence, record: record, day: $0.0, messages: $0.1)
+                Self.shares(of: record.messages, in: report.window).enumerated().map { place, share in
+                    VerdictShare(
+                        report: report, sequence: sequence, record: record, day: share.0, messages: share.1, isFirst: place == 0)
                 }
             }
         }
@@ -166,12 +209,11 @@ final class VerdictFacts {
             let headerFrom = try key(record.headerFrom, &keys.names, "names", db)
             for (day, messages) in shares(of: record.messages, in: report.window) {
                 try db.execute(
-                    sql: "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?)",
+                    sql: "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?)",
                     arguments: [
                         domain, report.isCounted ? (record.passed ? 0 : 1) : 2, day.number, report.id, sequence,
                         record.source.withBytes { Data($0) }, messages, Int(record.disposition.rawValue), record.dkim, record.spf,
-                        headerFrom,
-                        results, overrides, record.verdict.stored,
+                        headerFrom, results, overrides,
                     ])
                 guard report.isCounted else { continue }
                 try db.execute(

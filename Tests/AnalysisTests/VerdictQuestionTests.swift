@@ -77,10 +77,7 @@ struct VerdictQuestionTests {
                 for limit in [nil, 1, 4] {
                     let answer = try SourceList.ask(judged.facts.store, asked.filter, choice, limit: limit)
                     #expect(answer.rows.count == min(limit ?? .max, ranked.count), "\(asked) \(choice)")
-                    #expect(answer.count == nil || answer.count == ranked.count, "\(asked) \(choice)")
-                    let failing = ranked.count { sum($0.value) { !$0.passed } > 0 }
-                    #expect(answer.failing == (choice.isNew ? nil : failing), "\(asked) \(choice)")
-                    if limit == nil { #expect(answer.count != nil) }
+                    #expect(answer.count == ranked.count, "\(asked) \(choice)")
                     for (row, (key, shares)) in zip(answer.rows, ranked) {
                         sawRow = true
                         let set = judged.usualSet(shares)
@@ -165,7 +162,7 @@ struct VerdictQuestionTests {
     @Test("forwarding")
     func forwarding() throws {
         var homes: Set<String> = []
-        for seed in [35, 36] as [UInt64] { try forwarding(seed, &homes) }
+        for seed in [35, 36, 37, 38] as [UInt64] { try forwarding(seed, &homes) }
         #expect(homes == ["relay.example", "mail.example.org", "a.example"])
     }
 

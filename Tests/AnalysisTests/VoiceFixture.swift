@@ -147,11 +147,10 @@ final class VoiceFixture {
         try db.execute(sql: "INSERT OR IGNORE INTO names(name) VALUES (?)", arguments: [mail.from])
         try db.execute(
             sql: """
-                INSERT INTO records VALUES (1, ?, ?, ?, ?, ?, ?, 0, ?, ?, (SELECT id FROM names WHERE name = ?), NULL, NULL, ?, NULL, ?)
+                INSERT INTO records VALUES (1, ?, ?, ?, ?, ?, ?, 0, ?, ?, (SELECT id FROM names WHERE name = ?), NULL, NULL, ?, NULL)
                 """,
             arguments: [
                 passed ? 0 : 1, day.number, reports, sequence, source, mail.messages, mail.dkim, mail.spf, mail.from, mail.set,
-                mail.verdict.stored,
             ])
         try db.execute(
             sql: """

@@ -149,7 +149,7 @@ struct WhatIfTests {
         policy.domain = "example.org"
         policy.p = "none"
         var fact = WhatIfFact(
-            said: Alignment(dkim: false, spf: false), disposition: .none, headerFrom: "example.org", policy: policy, overrides: [])
+            said: Alignment(dkim: false, spf: false), disposition: .none, headerFrom: "example.org", policy: policy, hasException: false)
         change(&fact)
         return fact
     }
@@ -166,8 +166,11 @@ struct WhatIfTests {
         #expect(outcome(reject) { $0.said.spf = true } == [.deliveredNow, .passesNow])
         #expect(outcome(reject) { $0.disposition = .quarantine } == [])
         #expect(
-            outcome(reject) { $0.overrides = [PolicyOverride(type: "mailing_list")] } == [.deliveredNow, .notDelivered, .overridden])
-        #expect(outcome(reject) { $0.overrides = [PolicyOverride(type: "sampled_out")] } == [.deliveredNow, .notDelivered])
+            outcome(reject) { $0.hasException = PolicyOverride(type: "mailing_list").isException } == [
+                .deliveredNow, .notDelivered, .overridden,
+            ])
+        #expect(
+            outcome(reject) { $0.hasException = PolicyOverride(type: "sampled_out").isException } == [.deliveredNow, .notDelivered])
         #expect(outcome(WhatIfSettings(policy: PublishedDisposition.none)) { $0.disposition = .reject } == [.newlyDelivered])
     }
 

@@ -69,12 +69,11 @@ struct DatabaseDamageTests {
         Damage(
             testDescription: "a record belongs to another report",
             sql: "UPDATE OR IGNORE records SET report_id = \(other), sequence = 7000 WHERE \(record)"),
-        Damage(testDescription: "a record has another verdict", sql: "UPDATE records SET verdict = 3 + (verdict = 3) WHERE \(record)"),
         Damage(
             testDescription: "a record is there twice",
             sql: """
                 INSERT INTO records SELECT domain_id, counted_as, day, report_id, 5000, source, messages, disposition, dkim, spf, header_from_id,
-                    envelope_from_id, envelope_to_id, authentication_id, override_id, verdict FROM records WHERE \(record)
+                    envelope_from_id, envelope_to_id, authentication_id, override_id FROM records WHERE \(record)
                 """),
         Damage(
             testDescription: "a record counts more than any may", sql: "UPDATE records SET messages = 4000000000000000000 WHERE \(record)"),
@@ -246,6 +245,13 @@ struct DatabaseDamageTests {
                 WHERE \(one("packed_records", "domain_id, day, counted_as, piece"))
                 """
         ),
+        Damage(
+            testDescription: "a packed record has another verdict",
+            sql: """
+                UPDATE packed_records
+                SET ipv4 = CAST(substr(ipv4, 1, 16) || iif(substr(ipv4, 17, 1) = x'43', x'44', x'43') || substr(ipv4, 18) AS BLOB)
+                WHERE \(one("packed_records", "domain_id, day, counted_as, piece", where: "length(ipv4) > 0"))
+                """),
         Damage(
             testDescription: "packed records are cut",
             sql:

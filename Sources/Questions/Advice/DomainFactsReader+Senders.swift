@@ -131,7 +131,7 @@ extension DomainFactsReader {
             // Findings about these name and count all of them.
             let most = [.authorized, .misconfigured, .unaligned, .dkimOnly].contains(verdict) ? Int.max : Self.mostSenders
             // Texts of addresses are made only of those that can still be among the first.
-            let largest = faulty.largest(most) { sums[$0].sender.treatment.messages }
+            let largest = faulty.leading(most) { sums[$0].sender.treatment.messages }
             for place in largest {
                 if let address = sums[place].address { sums[place].sender.name = table.addresses[Int(address)].description }
             }
@@ -245,7 +245,7 @@ extension DomainFactsReader {
         if sender.spf == .foreignPass, let domain = sender.spfDomain, domain != suffixes.organisation(of: domain) {
             sender.isHostName = !isMailName(domain)
         }
-        let leading = sources.numbers.largest(5) { sources[$0] }.map { (address: seen.table.addresses[Int($0)], messages: sources[$0]) }
+        let leading = sources.numbers.leading(5) { sources[$0] }.map { (address: seen.table.addresses[Int($0)], messages: sources[$0]) }
         sender.addresses = leading.sorted {
             $0.messages != $1.messages ? $0.messages > $1.messages : $0.address.isBefore($1.address)
         }.prefix(5).map(\.address)
@@ -256,7 +256,7 @@ extension DomainFactsReader {
             }
         }
         guard asked > 0 else { return sender }
-        let largest = sum.flows.largest(asked) { seen.flows[Int($0)].messages }
+        let largest = sum.flows.leading(asked) { seen.flows[Int($0)].messages }
             .sorted { (seen.flows[Int($0)].messages, $1) > (seen.flows[Int($1)].messages, $0) }.prefix(asked)
         var (weight, confidence) = (0, 0)
         for (rank, index) in largest.enumerated() {
@@ -351,10 +351,9 @@ extension DomainFactsReader {
         guard !candidates.isEmpty else { return }
         var passed: Set<IPAddress> = []
         let days = Period(since: period.since.advanced(by: -DomainFacts.historyDays), until: period.until)
-        try records.forEach(of: domain.id, in: days, outcomes: 0...0) { record, day in
-            guard record.spf, record.messages > 0, candidates[record.source] != nil else { return }
+        try records.forEach(of: domain.id, in: days, .passed) { record, day in
+            guard record.spf, candidates[record.source] != nil else { return }
             let (voice, isSettled) = reports[record.report]
-            guard scope.includes(report: record.report) else { return }
             passed.insert(record.source)
             guard isSettled, reports.isWitness(voice) else { return }
             candidates[record.source]?.append((voice, day))
@@ -403,22 +402,6 @@ extension SenderSum {
             sender.foreignPassed += look.spf == .foreignPass ? flow.messages : 0
             sender.foreignSigned += look.foreignSignature == nil ? 0 : flow.messages
         }
-    }
-}
-
-extension Array {
-    /// At least the `count` elements of the largest values; sorting all of a domain's strangers would take longer than everything else.
-    package func largest(_ count: Int, by value: (Element) -> Int) -> [Element] {
-        guard self.count > count else { return self }
-        var most = [Int](repeating: Int.min, count: count)
-        for element in self {
-            let value = value(element)
-            guard value > most[0] else { continue }
-            let place = (most.firstIndex { $0 >= value } ?? count) - 1
-            for index in 0..<place { most[index] = most[index + 1] }
-            most[place] = value
-        }
-        return filter { value($0) >= most[0] }
     }
 }
 

@@ -73,7 +73,7 @@ final class DomainFactsReader {
         """
 
     let db: Database
-    let records: PackedRecords
+    let records: RecordScan
     let scope: Scope
     let period: Period
     private let today: Day
@@ -92,7 +92,7 @@ final class DomainFactsReader {
 
     init(_ db: Database, _ scope: Scope, _ period: Period, today: Day, _ suffixes: PublicSuffixes) throws {
         self.db = db
-        records = try PackedRecords(db)
+        records = try RecordScan(db, scope)
         self.scope = scope
         self.period = period
         self.today = today
@@ -166,8 +166,7 @@ final class DomainFactsReader {
         guard !scope.leftOut.isEmpty, firstDay <= period.until else { return true }
         var everSent = false
         try records.forEach(of: domain.id, in: Period(since: firstDay, until: period.until)) { record, _ in
-            guard !everSent, record.messages > 0, record.aligned > 0 || (3...8).contains(record.verdict) else { return }
-            everSent = scope.includes(report: record.report)
+            everSent = everSent || record.aligned > 0 || (3...8).contains(record.verdict)
         }
         return everSent
     }
@@ -263,7 +262,7 @@ final class DomainFactsReader {
     private func looks(at sets: [[SetSum]], _ keys: [Int], _ facts: DomainFacts) throws -> [Look?] {
         var looks = [Look?](repeating: nil, count: keys.count)
         for sums in sets {
-            let chosen = sums.indices.filter { sums[$0].messages > 0 }.largest(Self.mostSets) { sums[$0].messages }
+            let chosen = sums.indices.filter { sums[$0].messages > 0 }.leading(Self.mostSets) { sums[$0].messages }
                 .sorted { (sums[$0].messages, keys[$1]) > (sums[$1].messages, keys[$0]) }
             for place in chosen.prefix(Self.mostSets) where looks[place] == nil {
                 looks[place] = look(try authentications.set(keys[place]), facts.organisation)

@@ -112,18 +112,15 @@ struct SeenRecords {
         _ domain: PolicyDomain, _ kind: Kind, _ reader: DomainFactsReader, _ reports: HeardReports, _ index: inout FlowIndex,
         _ headerPlaces: inout KeyedPlaces, _ outliers: inout Outliers
     ) throws {
-        var (lastReport, voice, bit, isSettled, isIncluded) = (-1, 0, UInt128(0), true, true)
-        let outcome = kind == .failed ? 1 : 0
-        try reader.records.forEach(of: domain.id, in: reader.period, outcomes: outcome...outcome) { record, recordDay in
+        var (lastReport, voice, bit, isSettled) = (-1, 0, UInt128(0), true)
+        try reader.records.forEach(of: domain.id, in: reader.period, kind == .failed ? .failed : .passed) { record, recordDay in
             let report = record.report
             if report != lastReport {
                 lastReport = report
                 (voice, isSettled) = reports[report]
                 bit = UInt128(1) << UInt128(voice)
-                isIncluded = reader.scope.includes(report: report)
             }
             let messages = record.messages
-            guard isIncluded, messages > 0 else { return }
             let set = try setNumber(of: record.authentication, reader)
             let stored = record.verdict
             // What is no verdict counts as unknown.
@@ -139,11 +136,10 @@ struct SeenRecords {
             if kind != .failed {
                 flows[place].passed += messages
             } else {
-                switch AppliedDisposition(stored: record.disposition) {
-                case .none, .pass: isDelivered = true
-                case .quarantine: flows[place].quarantined += messages
-                case .reject: flows[place].rejected += messages
-                }
+                let disposition = AppliedDisposition(stored: record.disposition)
+                isDelivered = disposition.isDelivered
+                flows[place].quarantined += disposition == .quarantine ? messages : 0
+                flows[place].rejected += disposition == .reject ? messages : 0
             }
             flows[place].firstDay = min(flows[place].firstDay, day)
             flows[place].lastDay = max(flows[place].lastDay, day)
@@ -194,8 +190,7 @@ struct SeenRecords {
         try reader.records.forEach(of: domain.id, in: day) { record, _ in
             let stored = record.verdict
             let number = (3...9).contains(stored) ? UInt8(stored) : 2
-            guard Int(number) == outlier.verdict, reports[record.report].voice == outlier.voice,
-                reader.scope.includes(report: record.report), let source = table.find(record.source)
+            guard Int(number) == outlier.verdict, reports[record.report].voice == outlier.voice, let source = table.find(record.source)
             else { return }
             let set = try setNumber(of: record.authentication, reader)
             let place = index.place(source: Int32(source), set: set, number: number)

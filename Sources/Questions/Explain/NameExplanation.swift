@@ -200,8 +200,7 @@ public struct NameExplanation: Sendable {
             }
         }
         let (groups, messages) = (senders.groups, senders.messages)
-        guard let lowest = lowestOfLeading(messages, limit: mostSources) ?? messages.min() else { return [] }
-        let leading = messages.indices.filter { messages[$0] >= lowest }.map { group in
+        let leading = messages.indices.leading(mostSources) { messages[$0] }.map { group in
             let key = groups.key(of: group)
             return Sender(source: groups.source(of: group), domain: key >> 8, verdict: key & 255, messages: messages[group])
         }

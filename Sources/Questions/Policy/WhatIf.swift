@@ -92,13 +92,6 @@ public struct WhatIf: Sendable {
     /// The sum.
     public var total: WhatIfFigures
 
-    /// Question: all that happened to the messages. Unit: one row a record and day. Index: primary key of `records`, one contiguous range.
-    package static let recordsSQL = """
-        SELECT source, messages, verdict, disposition, dkim, spf, override_id, report_id, header_from_id, authentication_id
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
-        """
-
     /// Question: the policy that each report of a domain shows. Unit: one row a report. Index: `reports_domain_day`.
     static let policiesSQL = """
         SELECT id, policy_id FROM reports WHERE domain_id = ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
@@ -125,10 +118,10 @@ public struct WhatIf: Sendable {
             guard let period = scope.period else { return answer }
             let parts = try shared.split(scope.domains, db) { db, next in
                 var part = Part()
-                let packed = try PackedRecords(db)
+                let scan = try RecordScan(db, scope)
                 var outcomes = try OutcomeLookup(db, scope.domains, settings, .ofVerdicts(db))
                 while let domain = next() {
-                    let (table, slots) = try outcomeSums(db, packed, scope, of: domain, in: period, settings, &outcomes)
+                    let (table, slots) = try outcomeSums(db, scan, of: domain, in: period, settings, &outcomes)
                     part.add(domain, table, slots, onlyAffected: limit != nil)
                 }
                 return part
@@ -146,9 +139,7 @@ public struct WhatIf: Sendable {
             }
             for figures in verdicts.values { answer.total.add(figures) }
             answer.verdicts = ranked(verdicts.map { WhatIfRow(verdict: Verdict(stored: $0), figures: $1) })
-            let lowest = lowestOfLeading(sources.lazy.map(\.figures.weight), limit: limit)
-            let leading = limit == 0 ? [] : sources.filter { candidate in lowest.map { candidate.figures.weight >= $0 } ?? true }
-            answer.sources = Array(ranked(leading.map(\.row)).prefix(limit ?? .max))
+            answer.sources = Array(ranked(sources.leading(limit, by: \.figures.weight).map(\.row)).prefix(limit ?? .max))
             try nameServices(db, scope, .ofVerdicts(db), &answer.sources)
             if withTotals { answer.coverage = try scope.totals(db) }
             return answer
@@ -199,84 +190,52 @@ public struct WhatIf: Sendable {
         var row: WhatIfRow { WhatIfRow(verdict: Verdict(stored: verdict), source: source, domain: domain, figures: figures) }
     }
 
-    /// What the outcome of a record depends on.
+    /// What the outcome of a record depends on; 0 where it does not.
     private struct Kind: Hashable {
-        package var domain = 0
-        package var authentication = 0
-        package var headerFrom = 0
-        package var policy = 0
-        package var overrides = 0
-        /// Disposition, DKIM and SPF.
-        package var flags = 0
+        var domain = 0
+        var authentication = 0
+        var headerFrom = 0
+        var policy = 0
+        /// From the lowest: SPF, DKIM, two bits of the disposition, whether the receiver made an exception.
+        var flags = 0
     }
 
     /// Messages of each source of a domain by verdict and outcome, in one number: the verdict as stored, times 256, and the outcome.
     private static func outcomeSums(
-        _ db: Database, _ packed: PackedRecords, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ settings: WhatIfSettings,
+        _ db: Database, _ scan: RecordScan, of domain: PolicyDomain, in period: Period, _ settings: WhatIfSettings,
         _ outcomes: inout OutcomeLookup
     ) throws -> (SourceTable, VerdictSlots<Int>) {
         var table = SourceTable()
         var sums = VerdictSlots<Int>()
-        for countedAs in 0...1 {
-            // Where not all reports are asked for, the report is needed anyway.
-            if scope.reports == nil, scope.leftOut.isEmpty, countedAs == 0 ? settings.keepsPasses : settings.keepsFailures {
-                try addTreated(packed, of: domain, countedAs, in: period, &table, &sums, &outcomes)
-            } else {
-                try addRecords(db, scope, of: domain, countedAs, in: period, settings, &table, &sums, &outcomes)
-            }
-        }
-        return (table, sums)
-    }
-
-    /// Of records whose verdict stays as it is, whatever else they say, only the treatment matters.
-    private static func addTreated(
-        _ packed: PackedRecords, of domain: PolicyDomain, _ countedAs: Int, in period: Period, _ table: inout SourceTable,
-        _ sums: inout VerdictSlots<Int>, _ outcomes: inout OutcomeLookup
-    ) throws {
-        var known = [Int](repeating: -1, count: 4)
-        try packed.forEach(of: domain.id, in: period, outcomes: countedAs...countedAs) { record, _ in
-            let disposition = record.disposition
-            if known[disposition] < 0 {
-                known[disposition] = Int(
-                    try outcomes.outcome(Kind(domain: domain.id, flags: disposition << 2 | (countedAs == 0 ? 3 : 0))).rawValue)
-            }
-            let messages = record.messages
-            sums.change(table.number(of: record.source), record.verdict << 8 | known[disposition], 0) { $0 += messages }
-        }
-    }
-
-    private static func addRecords(
-        _ db: Database, _ scope: Scope, of domain: PolicyDomain, _ countedAs: Int, in period: Period, _ settings: WhatIfSettings,
-        _ table: inout SourceTable, _ sums: inout VerdictSlots<Int>, _ outcomes: inout OutcomeLookup
-    ) throws {
         let policies = settings.readsPolicy ? try policies(db, of: domain, in: period) : [:]
-        var report = -1
-        var policy = 0
-        var isIncluded = true
+        var (report, policy) = (-1, 0)
         var kind: Kind?
         var outcome = WhatIfOutcome()
-        let rows = try SQLRows(
-            db, recordsSQL,
-            [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
-        while try rows.next() {
-            if rows.int(7) != report {
-                report = rows.int(7)
-                policy = policies[report] ?? 0
-                isIncluded = scope.includes(report: report)
-            }
-            guard isIncluded else { continue }
+        try scan.forEach(of: domain.id) { record, _ in
+            let passed = record.aligned != 0
             var next = Kind(
-                domain: domain.id, policy: policy, overrides: rows.int(6), flags: rows.int(3) << 2 | rows.int(4) << 1 | rows.int(5))
-            if settings.readsPolicy { next.headerFrom = rows.int(8) }
-            if settings.recomputes, countedAs == 0 || !settings.onlyTightens { next.authentication = rows.int(9) }
+                domain: domain.id, flags: record.aligned | record.disposition << 2 | (record.hasException ? 16 : 0))
+            // Of records whose verdict stays as it is, whatever else they say, only the treatment matters.
+            if !(passed ? settings.keepsPasses : settings.keepsFailures) {
+                if settings.readsPolicy {
+                    if record.report != report {
+                        report = record.report
+                        policy = policies[report] ?? 0
+                    }
+                    next.policy = policy
+                    next.headerFrom = record.headerFrom
+                }
+                if settings.recomputes, passed || !settings.onlyTightens { next.authentication = record.authentication }
+            }
             // Neighbours are often alike.
             if next != kind {
                 kind = next
                 outcome = try outcomes.outcome(next)
             }
-            let messages = rows.int(1)
-            sums.change(table.number(of: try rows.address(0)), (rows.int(2) & 15) << 8 | Int(outcome.rawValue), 0) { $0 += messages }
+            let messages = record.messages
+            sums.change(table.number(of: record.source), record.verdict << 8 | Int(outcome.rawValue), 0) { $0 += messages }
         }
+        return (table, sums)
     }
 
     /// The key of the policy of each report, by the key of the report.
@@ -295,7 +254,6 @@ public struct WhatIf: Sendable {
         private let domains: [Int: String]
         private let db: Database
         private var results: KeyedResults
-        private var overrides: OverrideLookup
         private var names: NameLookup
         private var policies: [Int: PublishedPolicy] = [:]
         private var policiesOf = -1
@@ -308,7 +266,6 @@ public struct WhatIf: Sendable {
             self.domains = Dictionary(uniqueKeysWithValues: domains.map { ($0.id, $0.name) })
             self.settings = settings
             results = try KeyedResults(db, suffixes)
-            overrides = OverrideLookup(db)
             names = NameLookup(db)
         }
 
@@ -334,10 +291,10 @@ public struct WhatIf: Sendable {
         private mutating func workedOut(_ kind: Kind) throws -> WhatIfOutcome {
             let fact = WhatIfFact(
                 said: Alignment(dkim: kind.flags & 2 != 0, spf: kind.flags & 1 != 0),
-                disposition: AppliedDisposition(stored: kind.flags >> 2),
+                disposition: AppliedDisposition(stored: kind.flags >> 2 & 3),
                 headerFrom: settings.readsPolicy ? try names.name(kind.headerFrom) ?? "" : "",
                 policy: try policy(kind.policy, of: kind.domain),
-                overrides: try overrides.reasons(kind.overrides == 0 ? nil : kind.overrides))
+                hasException: kind.flags & 16 != 0)
             return try settings.outcome(fact) { dkim, spf in
                 try results.alignment(try results.place(kind.authentication), from: kind.headerFrom, dkim: dkim, spf: spf)
             }

@@ -43,7 +43,8 @@ package struct WhatIfFact {
     var headerFrom: String
     /// What the report shows as published; its `domain` is the policy domain.
     var policy: PublishedPolicy
-    var overrides: [PolicyOverride]
+    /// Whether the receiver made an exception by a judgement of its own.
+    var hasException: Bool
 }
 
 /// What would become of the messages of a record: a set of the figures that they count in.
@@ -83,7 +84,7 @@ extension WhatIfSettings {
         _ fact: WhatIfFact, raw: (_ dkim: AlignmentMode, _ spf: AlignmentMode) throws -> Alignment
     ) rethrows -> WhatIfOutcome {
         let wouldPass = try verdict(fact, raw).passed
-        let isDelivered = fact.disposition == .none || fact.disposition == .pass
+        let isDelivered = fact.disposition.isDelivered
         var outcome: WhatIfOutcome = isDelivered ? .deliveredNow : []
         if fact.said.passed { outcome.insert(.passesNow) }
         if fact.said.passed, !wouldPass { outcome.insert(.wouldFail) }
@@ -93,14 +94,11 @@ extension WhatIfSettings {
         let wouldBeDelivered = wouldPass ? (isDelivered || !fact.said.passed) : applicable(fact) == .none
         if isDelivered, !wouldBeDelivered {
             outcome.insert(.notDelivered)
-            if fact.overrides.contains(where: { $0.kind.map(Self.exceptions.contains) ?? false }) { outcome.insert(.overridden) }
+            if fact.hasException { outcome.insert(.overridden) }
         }
         if !isDelivered, wouldBeDelivered { outcome.insert(.newlyDelivered) }
         return outcome
     }
-
-    /// Exceptions by a receiver's own judgement. A sample or a test mode is none: it ends with the policy that asked for it.
-    private static let exceptions: Set<PolicyOverride.Kind> = [.forwarded, .trustedForwarder, .mailingList, .localPolicy]
 
     /// Whether a record that fails by the reporter's verdict fails anyway: nothing asked for is looser than anything published.
     var onlyTightens: Bool { dkimMode != .relaxed && spfMode != .relaxed }

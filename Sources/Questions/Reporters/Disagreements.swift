@@ -54,39 +54,44 @@ public struct Disagreements: Sendable {
         _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ alignments: inout RecomputedAlignments
     ) throws -> [Disagreement] {
         let reports = try KnownReports(db, of: domain, in: period, scope)
-        var names = NameLookup(db)
-        var reporters: [Int: String] = [:]
-        var found: [Disagreement] = []
-        // Records of long windows have a row for each of their days and stand here once.
-        var places: [[Int]: Int] = [:]
-        for countedAs in 0...1 {
-            let rows = try SQLRows(
-                db, Reporters.recordsSQL,
-                [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
-            while try rows.next() {
-                let id = rows.int(0)
-                guard scope.includes(report: id), let report = reports[id] else { continue }
-                let said = Alignment(dkim: rows.int(3) == 1, spf: rows.int(4) == 1)
-                let recomputed = try alignments.alignment(try alignments.place(rows.int(5)), headerFrom: rows.int(6), report.modes)
-                guard said != recomputed else { continue }
-                if report.isSpread {
-                    if let place = places[[id, rows.int(8)]] {
-                        found[place].messages += rows.int(2)
-                        continue
-                    }
-                    places[[id, rows.int(8)]] = found.count
-                }
-                if reporters.isEmpty {
-                    let all = try SQLRows(db, Scope.reportersSQL)
-                    while try all.next() { reporters[all.int(0)] = all.text(1) }
-                }
-                found.append(
-                    Disagreement(
-                        report: id, record: rows.int(8), reporter: reporters[report.reporter] ?? "", domain: domain.name,
-                        day: Day(rows.int(7)), source: try rows.address(1), headerFrom: try names.name(rows.int(6)) ?? "",
-                        messages: rows.int(2), said: said, recomputed: recomputed))
+        var places: Set<Place> = []
+        try RecordScan(db, scope).forEach(of: domain.id, withEmpty: true) { record, day in
+            guard let report = reports[record.report] else { return }
+            let set = try alignments.place(record.authentication)
+            let recomputed = try alignments.alignment(set, headerFrom: record.headerFrom, report.modes)
+            if Alignment(dkim: record.dkim, spf: record.spf) != recomputed {
+                places.insert(Place(day: day, report: record.report, countedAs: record.aligned == 0 ? 1 : 0))
             }
         }
-        return found
+        guard !places.isEmpty else { return [] }
+        var names = NameLookup(db)
+        var reporters: [Int: String] = [:]
+        let all = try SQLRows(db, Scope.reportersSQL)
+        while try all.next() { reporters[all.int(0)] = all.text(1) }
+        // Only the rows themselves say which of a report's records it is; one of a long window has a row for each of its days and stands here once.
+        var found: [[Int]: Disagreement] = [:]
+        let rows = try SQLRows(db, RecordReader.reportDaySQL)
+        for place in places.sorted(by: { $0.day < $1.day }) {
+            guard let report = reports[place.report] else { continue }
+            try rows.restart(domain.id, place.countedAs, place.day, place.report)
+            while try rows.next() {
+                let said = Alignment(dkim: rows.int(5) == 1, spf: rows.int(6) == 1)
+                let recomputed = try alignments.alignment(
+                    try alignments.place(rows.int(10)), headerFrom: rows.int(7), report.modes)
+                guard said != recomputed else { continue }
+                let first = Disagreement(
+                    report: place.report, record: rows.int(1), reporter: reporters[report.reporter] ?? "", domain: domain.name,
+                    day: Day(place.day), source: try rows.address(2), headerFrom: try names.name(rows.int(7)) ?? "", messages: 0,
+                    said: said, recomputed: recomputed)
+                found[[place.report, rows.int(1)], default: first].messages += rows.int(3)
+            }
+        }
+        return Array(found.values)
+    }
+
+    private struct Place: Hashable {
+        var day: Int
+        var report: Int
+        var countedAs: Int
     }
 }

@@ -9,7 +9,7 @@ public struct ReporterRow: Hashable, Sendable {
     public var reporter: String
     /// Counted reports with a day in the period.
     public var reports = 0
-    /// Their records with a day in the period.
+    /// Their records; one of a long window counts on the first of its days.
     public var records = 0
     /// Messages of those records in the period.
     public var messages = 0
@@ -65,14 +65,6 @@ public struct Reporters: Sendable {
         WHERE r.domain_id = ?1 AND r.is_counted = 1 AND r.is_spread = 1 AND r.day BETWEEN ?2 - 184 AND ?3 + 184
         """
 
-    /// Question: what the records say of alignment and signatures. Unit: one row a record and day. Index: primary key of `records`, one
-    /// contiguous range.
-    package static let recordsSQL = """
-        SELECT report_id, source, messages, dkim, spf, authentication_id, header_from_id, day, sequence
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
-        """
-
     /// Asks `store`.
     public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> Reporters {
         try readingShared(store, "reporters") { db, shared in
@@ -89,11 +81,11 @@ public struct Reporters: Sendable {
             let dataUntil = try min(period.until, scope.lastDay(db) ?? period.until)
             let parts = try shared.split(scope.domains, db) { db, next in
                 var census = Census(dataUntil: dataUntil)
-                var records = try RecordCensus(db)
+                var records = try RecordCensus(db, scope)
                 while let domain = next() {
                     let reports = try KnownReports(db, of: domain, in: period, scope)
                     census.add(reports, in: period)
-                    try records.add(db, of: domain, in: period, reports)
+                    try records.add(of: domain, reports)
                 }
                 return (census, records.sums)
             }
@@ -243,20 +235,20 @@ public struct Reporters: Sendable {
     /// Adds them up.
     private struct RecordCensus {
         private(set) var sums = RecordSums()
-        private let packed: PackedRecords
+        private let scan: RecordScan
         private var alignments: RecomputedAlignments
         private var names: NameLookup
 
-        init(_ db: Database) throws {
-            packed = try PackedRecords(db)
+        init(_ db: Database, _ scope: Scope) throws {
+            scan = try RecordScan(db, scope)
             alignments = try RecomputedAlignments(db, try .ofVerdicts(db))
             names = NameLookup(db)
         }
 
-        mutating func add(_ db: Database, of domain: PolicyDomain, in period: Period, _ reports: KnownReports) throws {
+        mutating func add(of domain: PolicyDomain, _ reports: KnownReports) throws {
             var (id, number) = (-1, 0)
             var report: KnownReport?
-            try packed.forEach(of: domain.id, in: period) { record, day in
+            try scan.forEach(of: domain.id, withEmpty: true) { record, day in
                 if record.report != id {
                     id = record.report
                     report = reports[id]
@@ -266,37 +258,10 @@ public struct Reporters: Sendable {
                 sums.figures[number].messages += record.messages
                 let set = try alignments.place(record.authentication)
                 try sums.opposites.note(alignments[set], source: record.source, day: day, reporter: number, &names)
-                if report.isSpread { return }
-                try count(set, record.headerFrom, dkim: record.dkim, spf: record.spf, report, number)
-            }
-            if reports.all.contains(where: \.isSpread) { try countSpread(db, of: domain, in: period, reports) }
-        }
-
-        private mutating func count(
-            _ set: Int, _ headerFrom: Int, dkim: Bool, spf: Bool, _ report: KnownReport, _ number: Int
-        ) throws {
-            sums.figures[number].records += 1
-            let raw = try alignments.alignment(set, headerFrom: headerFrom, report.modes)
-            if raw.dkim != dkim || raw.spf != spf { sums.figures[number].disagreements += 1 }
-        }
-
-        /// Records of long windows have a row for each of their days and count once.
-        private mutating func countSpread(
-            _ db: Database, of domain: PolicyDomain, in period: Period, _ reports: KnownReports
-        ) throws {
-            var seen: Set<[Int]> = []
-            for countedAs in 0...1 {
-                let rows = try SQLRows(
-                    db, recordsSQL,
-                    [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
-                while try rows.next() {
-                    guard let report = reports[rows.int(0)], report.isSpread, seen.insert([report.id, rows.int(8)]).inserted else {
-                        continue
-                    }
-                    let number = sums.number(of: report.reporter)
-                    try count(
-                        alignments.place(rows.int(5)), rows.int(6), dkim: rows.int(3) == 1, spf: rows.int(4) == 1, report, number)
-                }
+                guard record.isFirstShare else { return }
+                sums.figures[number].records += 1
+                let raw = try alignments.alignment(set, headerFrom: record.headerFrom, report.modes)
+                if raw.dkim != record.dkim || raw.spf != record.spf { sums.figures[number].disagreements += 1 }
             }
         }
     }

@@ -27,15 +27,6 @@ public struct ExportedRecord: Hashable, Sendable {
 
 /// The answer to "give me the records".
 public enum RecordExport {
-    /// Question: the records of a domain. Unit: one row a record and day. Index: primary key of `records`, one contiguous range for each of
-    /// the two values of `counted_as`, each in the order of days, reports and places in the report.
-    package static let recordsSQL = """
-        SELECT \(RecordReader.columns)
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
-        ORDER BY day, report_id, sequence
-        """
-
     /// Question: what a report says besides its records. Unit: one row. Index: rowids.
     package static let reportSQL = """
         SELECT o.name, r.report_id, r.begin_utc, r.end_utc, r.is_spread, p.p, p.sp, p.np, p.adkim, p.aspf, p.pct, p.fo, p.testing,
@@ -44,11 +35,6 @@ public enum RecordExport {
             JOIN reporters o ON o.id = r.reporter_id
             JOIN policies p ON p.id = r.policy_id
         WHERE r.id = ?1
-        """
-
-    /// Question: the shares of a report's records on one day. Unit: one row a record. Index: primary key of `records`, one range.
-    static let sharesSQL = """
-        SELECT sequence, messages FROM records WHERE domain_id = ?1 AND counted_as = ?2 AND day = ?3 AND report_id = ?4
         """
 
     /// Hands out the records one at a time, ordered by domain, day, report and place in the report, and holds none of them.
@@ -104,7 +90,7 @@ public enum RecordExport {
         mutating func read(_ row: (ExportedRecord) -> Bool) throws -> Bool {
             let arguments = [SQLValue.integer(period.since.number), .integer(period.until.number)]
             let ranges = try (0...1).map { countedAs in
-                try SQLRows(db, recordsSQL, [.integer(domain.id), .integer(countedAs)] + arguments, cached: false)
+                try SQLRows(db, RecordReader.periodSQL, [.integer(domain.id), .integer(countedAs)] + arguments, cached: false)
             }
             var positions = try ranges.map { try Position($0) }
             while true {
@@ -155,12 +141,12 @@ public enum RecordExport {
 
         private func shares(of id: Int, _ window: ReportWindow) throws -> [Int: (day: Int, messages: Int)] {
             var shares: [Int: (day: Int, messages: Int)] = [:]
-            let rows = try SQLRows(db, sharesSQL)
+            let rows = try SQLRows(db, RecordReader.reportDaySQL)
             for countedAs in 0...1 {
                 var day = max(window.days.lowerBound, period.since)
                 while day <= min(window.days.upperBound, period.until) {
                     try rows.restart(domain.id, countedAs, day.number, id)
-                    while try rows.next() { shares[rows.int(0), default: (day.number, 0)].messages += rows.int(1) }
+                    while try rows.next() { shares[rows.int(1), default: (day.number, 0)].messages += rows.int(3) }
                     day = day.advanced(by: 1)
                 }
             }

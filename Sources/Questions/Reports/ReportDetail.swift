@@ -55,13 +55,6 @@ public struct ReportDetail: Hashable, Sendable {
         WHERE r.id = ?1
         """
 
-    /// Question: a report's records, or their shares, on one day. Unit: one row a record. Index: primary key of `records`, one range.
-    package static let recordsSQL = """
-        SELECT \(RecordReader.columns)
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day = ?3 AND report_id = ?4
-        """
-
     /// Asks `store` for the report with the number `id`; nil if there is none.
     public static func ask(_ store: ReportStore, id: Int) throws(StoreError) -> ReportDetail? {
         try reading(store, "show") { db in
@@ -94,7 +87,7 @@ public struct ReportDetail: Hashable, Sendable {
         var reader = RecordReader(db)
         var found: [RecordDetail] = []
         var places: [Int: Int] = [:]
-        let rows = try SQLRows(db, recordsSQL)
+        let rows = try SQLRows(db, RecordReader.reportDaySQL)
         for countedAs in isCounted ? 0...1 : 2...2 {
             for day in days {
                 try rows.restart(domain, countedAs, day.number, id)

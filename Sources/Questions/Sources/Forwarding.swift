@@ -53,13 +53,6 @@ public struct Forwarding: Sendable {
     /// All messages without aligned SPF.
     public var spfFailed: Int
 
-    /// Question: what was passed on. Unit: one row a record and day. Index: primary key of `records`, one contiguous range.
-    package static let recordsSQL = """
-        SELECT source, messages, report_id, day, dkim, spf, authentication_id, verdict
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4 AND verdict BETWEEN ?5 AND ?6
-        """
-
     /// Question: the signatures in a set of results. Unit: one row a signature, in the order of the report. Index: primary key of
     /// `authentication_results`, rowid of `names`.
     static let signaturesSQL = """
@@ -85,17 +78,20 @@ public struct Forwarding: Sendable {
     ) throws(StoreError) -> Forwarding {
         try readingShared(store, "forwarding") { db, shared in
             let scope = try Scope(db, filter)
-            guard let period = scope.period else {
+            guard scope.period != nil else {
                 return Forwarding(coverage: scope.coverage(messages: 0, reports: 0), rows: [], count: 0, explained: 0, spfFailed: 0)
             }
             let parts = try shared.split(scope.domains, db) { db, next in
-                var part = Part()
-                while let domain = next() { try part.add(db, scope, of: domain, in: period) }
+                var part = (ranking: SourceRanking<Score>(limit: limit), explained: 0)
+                let scan = try RecordScan(db, scope)
+                while let domain = next() {
+                    let (groups, scores) = try scores(scan, of: domain)
+                    part.ranking.add(domain, groups, scores)
+                    part.explained += scores.reduce(0) { $0 + $1.spfFailed }
+                }
                 return part
             }
-            let explained = parts.flatMap(\.candidates).reduce(0) { $0 + $1.totals.spfFailed }
-            var tools = try Tools(db)
-            let rows = try leading(parts, limit: limit).map { try row($0, of: parts[$1], &tools) }
+            let rows = try rows(db, shared, scope, of: SourceRanking.leading(parts.map(\.ranking), limit: limit))
             var spfFailed = 0
             if withTotals {
                 for domain in scope.domains {
@@ -104,82 +100,33 @@ public struct Forwarding: Sendable {
             }
             let coverage = withTotals ? try scope.totals(db) : scope.coverage(messages: 0, reports: 0)
             return Forwarding(
-                coverage: coverage, rows: rows, count: parts.reduce(0) { $0 + $1.candidates.count }, explained: explained,
-                spfFailed: spfFailed)
+                coverage: coverage, rows: rows, count: parts.reduce(0) { $0 + $1.ranking.count },
+                explained: parts.reduce(0) { $0 + $1.explained }, spfFailed: spfFailed)
         }
     }
 
-    private struct Candidate: Sendable {
-        let domain: PolicyDomain
-        let source: IPAddress
-        let totals: Totals
-    }
-
-    /// What rows are ranked by.
-    private struct Totals: Sendable {
-        var messages = 0
+    private struct Score: Comparable {
         var spfFailed = 0
-        var last: Int32 = -1
+        var messages = 0
+
+        static func < (a: Score, b: Score) -> Bool { (a.spfFailed, a.messages) < (b.spfFailed, b.messages) }
     }
 
-    /// What one connection finds: the rows that may come to be shown, and their records.
-    private struct Part: Sendable {
-        private(set) var candidates: [Candidate] = []
-        private(set) var kept = KeptRecords()
-
-        mutating func add(_ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period) throws {
-            let (groups, totals) = try Forwarding.totals(db, scope, of: domain, in: period, &kept)
-            for (group, totals) in totals.enumerated() {
-                candidates.append(Candidate(domain: domain, source: groups.source(of: group), totals: totals))
-            }
-        }
+    private static func isPassedOn(_ record: PackedRecord) -> Bool {
+        record.verdict == Verdict.forwarded.stored || record.verdict == Verdict.mailingList.stored
     }
 
-    private static func totals(
-        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ kept: inout KeptRecords
-    ) throws -> (SourceGroups, [Totals]) {
+    private static func scores(_ scan: RecordScan, of domain: PolicyDomain) throws -> (SourceGroups, [Score]) {
         var groups = SourceGroups()
-        var totals: [Totals] = []
-        for countedAs in 0...1 {
-            let rows = try SQLRows(
-                db, recordsSQL,
-                [
-                    .integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number),
-                    .integer(Verdict.forwarded.stored), .integer(Verdict.mailingList.stored),
-                ])
-            while try rows.next() {
-                let (messages, report) = (rows.int(1), rows.int(2))
-                guard messages > 0, scope.includes(report: report) else { continue }
-                let group = groups.number(of: try rows.address(0), 0)
-                if group == totals.count { totals.append(Totals()) }
-                let record = RecordSums(
-                    messages: messages, report: report, day: rows.int(3), disposition: .none, dkim: rows.int(4) == 1,
-                    spf: rows.int(5) == 1, authentication: rows.int(6))
-                totals[group].messages += messages
-                if !record.spf { totals[group].spfFailed += messages }
-                kept.add(record, verdict: rows.int(7), after: &totals[group].last)
-            }
+        var scores: [Score] = []
+        try scan.forEach(of: domain.id) { record, _ in
+            guard isPassedOn(record) else { return }
+            let group = groups.number(of: record.source, 0)
+            if group == scores.count { scores.append(Score()) }
+            scores[group].messages += record.messages
+            if !record.spf { scores[group].spfFailed += record.messages }
         }
-        return (groups, totals)
-    }
-
-    /// The first rows, and in which part they are.
-    private static func leading(_ parts: [Part], limit: Int?) -> [(candidate: Candidate, part: Int)] {
-        var highest = Highest<Int>(limit)
-        var chosen: [(candidate: Candidate, part: Int)] = []
-        for (number, part) in parts.enumerated() {
-            for candidate in part.candidates where highest.admits(candidate.totals.spfFailed) { chosen.append((candidate, number)) }
-        }
-        chosen.removeAll { !highest.keeps($0.candidate.totals.spfFailed) }
-        let named = chosen.map { (chosen: $0, text: $0.candidate.source.description) }
-        let sorted = named.sorted { a, b in
-            let (first, second) = (a.chosen.candidate.totals, b.chosen.candidate.totals)
-            if first.spfFailed != second.spfFailed { return first.spfFailed > second.spfFailed }
-            if first.messages != second.messages { return first.messages > second.messages }
-            if a.text != b.text { return a.text < b.text }
-            return a.chosen.candidate.domain.name < b.chosen.candidate.domain.name
-        }
-        return sorted.prefix(limit ?? .max).map(\.chosen)
+        return (groups, scores)
     }
 
     /// What the rows that are shown need beside the sums.
@@ -188,7 +135,6 @@ public struct Forwarding: Sendable {
         let signatures: SQLRows
         let homes: SQLRows
         var flows: FlowLookup
-        var reporterOf: ReporterLookup
         let book: NameBook
         var organisations: NameLookup
         var knownHomes: [Place: String?] = [:]
@@ -205,7 +151,6 @@ public struct Forwarding: Sendable {
             signatures = try SQLRows(db, signaturesSQL)
             homes = try SQLRows(db, homesSQL)
             flows = try FlowLookup(db)
-            reporterOf = try ReporterLookup(db)
         }
     }
 
@@ -220,35 +165,42 @@ public struct Forwarding: Sendable {
         var text: String { (selectorName ?? "") + "\u{0}" + domainName }
     }
 
-    private static func row(_ candidate: Candidate, of part: Part, _ tools: inout Tools) throws -> ForwardingRow {
-        let domain = candidate.domain
-        var row = RowSums()
-        var forwarded = 0
-        try part.kept.forEach(from: candidate.totals.last) { record, verdict in
-            try row.add(record, &tools.reporterOf)
-            if verdict == Verdict.forwarded.stored { forwarded += record.messages }
+    private static func rows(
+        _ db: Database, _ shared: SharedReading, _ scope: Scope, of leading: [RankedSource<Score>]
+    ) throws -> [ForwardingRow] {
+        let details = try RankedSource.details(
+            of: leading, db, shared, scope, initial: RowFacts(), tools: ReporterLookup.init, key: { _ in 0 }
+        ) { facts, record, day, _, reporterOf in
+            if isPassedOn(record) { try facts.add(record, day, &reporterOf) }
         }
-        let set = try row.usualResults(&tools.authentications).map { try tools.authentications.set($0) } ?? AuthenticationSet()
-        let selector = try usualSelector(row, domain, &tools)
+        var tools = try Tools(db)
+        return try zip(leading, details).compactMap { try row($0, $1, &tools) }
+    }
+
+    private static func row(_ row: RankedSource<Score>, _ facts: RowFacts, _ tools: inout Tools) throws -> ForwardingRow? {
+        guard let days = facts.figures.days else { return nil }
+        let (domain, figures, flows) = (row.domain, facts.figures, facts.flows)
+        let forwarded = flows.reduce(0) { $0 + ($1.verdict == Verdict.forwarded.stored ? $1.messages : 0) }
+        let set = try facts.usualResults(&tools.authentications).map { try tools.authentications.set($0) } ?? AuthenticationSet()
+        let selector = try usualSelector(flows, domain, &tools)
         let home = try selector.flatMap { try Self.home(of: $0, domain, &tools) }
         let view = ResultView(set, for: domain.name, tools.book)
         return ForwardingRow(
-            source: candidate.source, domain: domain.name, messages: row.messages, spfFailed: row.messages - row.spfPassed,
+            source: row.source, domain: domain.name, messages: figures.messages, spfFailed: figures.messages - figures.spfAligned,
             // What did not fail passed by SPF or by its signature.
-            dkimSurvived: row.messages - row.failed - row.spfPassed, failed: row.failed, spfDomain: view.check?.domain,
-            spfResult: view.check?.result, selector: selector?.selectorName, home: home,
-            service: view.service,
-            verdict: forwarded * 2 >= row.messages ? .forwarded : .mailingList,
-            conclusion: try tools.flows.conclusion(candidate.source, domain, row.shares), reporters: row.reporters.count,
-            firstDay: Day(row.firstDay), lastDay: Day(row.lastDay))
+            dkimSurvived: figures.messages - figures.failed - figures.spfAligned, failed: figures.failed, spfDomain: view.check?.domain,
+            spfResult: view.check?.result, selector: selector?.selectorName, home: home, service: view.service,
+            verdict: forwarded * 2 >= figures.messages ? .forwarded : .mailingList,
+            conclusion: try tools.flows.conclusion(row.source, domain, flows), reporters: facts.reporters.count,
+            firstDay: days.lowerBound, lastDay: days.upperBound)
     }
 
     /// The own selector of most messages. Of several signatures in a message the first that verified counts, else the first.
-    private static func usualSelector(_ row: RowSums, _ domain: PolicyDomain, _ tools: inout Tools) throws -> Selector? {
+    private static func usualSelector(_ flows: [PeriodFlow], _ domain: PolicyDomain, _ tools: inout Tools) throws -> Selector? {
         var messages: [Selector: Int] = [:]
-        for share in row.shares {
+        for flow in flows {
             var found: Selector?
-            try tools.signatures.restart(share.authentication)
+            try tools.signatures.restart(flow.authentication)
             while try tools.signatures.next() {
                 let rows = tools.signatures
                 let hasPassed = rows.text(4) == AuthenticationResult.pass.rawValue
@@ -257,7 +209,7 @@ public struct Forwarding: Sendable {
                     domain: rows.int(0), domainName: rows.text(1), selector: rows.int(2), selectorName: rows.optionalText(3))
                 if hasPassed { break }
             }
-            if let found { messages[found, default: 0] += share.messages }
+            if let found { messages[found, default: 0] += flow.messages }
         }
         return messages.max { ($0.value, $1.key.text) < ($1.value, $0.key.text) }?.key
     }

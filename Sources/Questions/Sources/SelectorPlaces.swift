@@ -106,10 +106,8 @@ struct SelectorPlaces {
         var domains: [Int: String] = [:]
         let all = try SQLRows(db, Scope.domainsSQL)
         while try all.next() { domains[all.int(0)] = all.text(1) }
-        let lowest = lowestOfLeading(found.lazy.map { $0.verified + $0.broken }, limit: limit)
         var places: [NameExplanation.Place] = []
-        for place in found {
-            if let lowest, place.verified + place.broken < lowest { continue }
+        for place in found.leading(limit, by: { $0.verified + $0.broken }) {
             let selector = selectors[place.selector]
             let kind: NameExplanation.Kind =
                 switch place.beside {

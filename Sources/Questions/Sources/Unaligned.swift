@@ -63,50 +63,39 @@ public struct Unaligned: Sendable {
     /// Rows, also those beyond the limit.
     public var count: Int
 
-    /// Question: failed messages with some verdicts. Unit: one row a record and day. Index: primary key of `records`, one contiguous range.
-    static let failuresSQL = """
-        SELECT source, messages, report_id, day, disposition, header_from_id, authentication_id, verdict
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = 1 AND day BETWEEN ?2 AND ?3 AND verdict BETWEEN ?4 AND ?5
-        """
-
-    /// Question: messages by source and domain in From. Unit: one row a record and day. Index: as `failuresSQL`.
-    static let messagesSQL = """
-        SELECT source, messages, report_id, header_from_id
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
-        """
-
     /// Asks `store` for the first `limit` rows; nil: all. With `anyVerdict` not only what is held for `unaligned`.
     public static func ask(
         _ store: ReportStore, _ filter: Filter, anyVerdict: Bool, limit: Int?, withTotals: Bool = true
     ) throws(StoreError) -> Unaligned {
         try readingShared(store, "unaligned") { db, shared in
             let scope = try Scope(db, filter)
-            guard let period = scope.period else {
+            guard scope.period != nil else {
                 return Unaligned(coverage: scope.coverage(messages: 0, reports: 0), rows: [], count: 0)
             }
+            let verdicts = anyVerdict ? 0...Int(UInt8.max) : Verdict.unaligned.stored...Verdict.unaligned.stored
             let parts = try shared.split(scope.domains, db) { db, next in
-                var part = Part()
-                var tools = try Tools(db)
-                while let domain = next() { try part.add(db, scope, of: domain, in: period, anyVerdict: anyVerdict, &tools) }
+                var part = SourceRanking<Int>(limit: limit)
+                let scan = try RecordScan(db, scope)
+                var strangers = try Strangers(db)
+                while let domain = next() {
+                    let (groups, failed) = try failures(scan, of: domain, verdicts, &strangers)
+                    part.add(domain, groups, failed)
+                }
                 return part
             }
-            let rows = try rows(db, scope, of: leading(parts, limit: limit), parts, in: period)
+            let rows = try rows(db, shared, scope, verdicts, of: leading(db, parts, limit: limit))
             let coverage = withTotals ? try scope.totals(db) : scope.coverage(messages: 0, reports: 0)
-            return Unaligned(coverage: coverage, rows: rows, count: parts.reduce(0) { $0 + $1.candidates.count })
+            return Unaligned(coverage: coverage, rows: rows, count: parts.reduce(0) { $0 + $1.count })
         }
     }
 
-    /// What is asked again and again.
-    private struct Tools {
-        var names: NameLookup
+    /// As whom sets of results authenticate.
+    private struct Strangers {
         private var results: KeyedResults
         /// The answers by the place of a set, with the name in From that they hold for: a set mostly comes with one only.
         private var known: [(from: Int, proof: Proof?)] = []
 
         init(_ db: Database) throws {
-            names = NameLookup(db)
             results = try KeyedResults(db, .ofVerdicts(db))
         }
 
@@ -139,137 +128,70 @@ public struct Unaligned: Sendable {
         var dkim: Int?
     }
 
-    private struct Candidate: Sendable {
-        let domain: PolicyDomain
-        let source: IPAddress
-        let from: Int
-        let headerFrom: String
-        let failed: Int
-        let last: Int32
-    }
-
-    /// What rows are ranked by.
-    private struct Totals {
-        var failed = 0
-        var last: Int32 = -1
-    }
-
-    /// What one connection finds: the rows that may come to be shown, and their records.
-    private struct Part: Sendable {
-        private(set) var candidates: [Candidate] = []
-        private(set) var kept = KeptRecords()
-
-        mutating func add(
-            _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, anyVerdict: Bool, _ tools: inout Tools
-        ) throws {
-            let (groups, totals) = try failures(db, scope, of: domain, in: period, anyVerdict: anyVerdict, &tools, &kept)
-            for (group, totals) in totals.enumerated() {
-                let from = groups.key(of: group)
-                candidates.append(
-                    Candidate(
-                        domain: domain, source: groups.source(of: group), from: from, headerFrom: try tools.names.name(from) ?? "",
-                        failed: totals.failed, last: totals.last))
-            }
-        }
-    }
-
+    /// By source and name in From.
     private static func failures(
-        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, anyVerdict: Bool, _ tools: inout Tools,
-        _ kept: inout KeptRecords
-    ) throws -> (SourceGroups, [Totals]) {
+        _ scan: RecordScan, of domain: PolicyDomain, _ verdicts: ClosedRange<Int>, _ strangers: inout Strangers
+    ) throws -> (SourceGroups, [Int]) {
         var groups = SourceGroups()
-        var totals: [Totals] = []
-        let verdicts = anyVerdict ? 0...Int(UInt8.max) : Verdict.unaligned.stored...Verdict.unaligned.stored
-        let rows = try SQLRows(
-            db, failuresSQL,
-            [
-                .integer(domain.id), .integer(period.since.number), .integer(period.until.number), .integer(verdicts.lowerBound),
-                .integer(verdicts.upperBound),
-            ])
-        while try rows.next() {
-            let (messages, report, from, authentication) = (rows.int(1), rows.int(2), rows.int(5), rows.int(6))
-            guard messages > 0, scope.includes(report: report), try tools.proof(from: from, authentication) != nil else { continue }
-            let group = groups.number(of: try rows.address(0), from)
-            if group == totals.count { totals.append(Totals()) }
-            totals[group].failed += messages
-            kept.add(
-                RecordSums(
-                    messages: messages, report: report, day: rows.int(3), disposition: AppliedDisposition(stored: rows.int(4)),
-                    dkim: false, spf: false, authentication: authentication), verdict: rows.int(7), after: &totals[group].last)
+        var failed: [Int] = []
+        try scan.forEach(of: domain.id, .failed) { record, _ in
+            guard verdicts.contains(record.verdict), try strangers.proof(from: record.headerFrom, record.authentication) != nil else {
+                return
+            }
+            let group = groups.number(of: record.source, record.headerFrom)
+            if group == failed.count { failed.append(0) }
+            failed[group] += record.messages
         }
-        return (groups, totals)
+        return (groups, failed)
     }
 
-    /// The first rows, and in which part they are.
-    private static func leading(_ parts: [Part], limit: Int?) -> [(candidate: Candidate, part: Int)] {
-        var highest = Highest<Int>(limit)
-        var chosen: [(candidate: Candidate, part: Int)] = []
-        for (number, part) in parts.enumerated() {
-            for candidate in part.candidates where highest.admits(candidate.failed) { chosen.append((candidate, number)) }
+    /// Keys of names depend on the order of arrival: of equal rows the names decide.
+    private static func leading(_ db: Database, _ parts: [SourceRanking<Int>], limit: Int?) throws -> [RankedSource<Int>] {
+        var lookup = NameLookup(db)
+        var names: [Int: String] = [:]
+        for part in parts {
+            for key in Set(part.candidates.map(\.key)) where names[key] == nil { names[key] = try lookup.name(key) ?? "" }
         }
-        chosen.removeAll { !highest.keeps($0.candidate.failed) }
-        let named = chosen.map { (chosen: $0, text: $0.candidate.source.description) }
-        let sorted = named.sorted { a, b in
-            let (first, second) = (a.chosen.candidate, b.chosen.candidate)
-            if first.failed != second.failed { return first.failed > second.failed }
-            if a.text != b.text { return a.text < b.text }
-            return first.domain.name != second.domain.name
-                ? first.domain.name < second.domain.name : first.headerFrom < second.headerFrom
-        }
-        return sorted.prefix(limit ?? .max).map(\.chosen)
+        return SourceRanking.leading(parts, limit: limit) { (names[$0] ?? "") < (names[$1] ?? "") }
     }
 
     private static func rows(
-        _ db: Database, _ scope: Scope, of leading: [(candidate: Candidate, part: Int)], _ parts: [Part], in period: Period
+        _ db: Database, _ shared: SharedReading, _ scope: Scope, _ verdicts: ClosedRange<Int>, of leading: [RankedSource<Int>]
     ) throws -> [UnalignedRow] {
-        var tools = try Tools(db)
+        let details = try RankedSource.details(
+            of: leading, db, shared, scope, initial: (messages: 0, failed: RowFacts()),
+            tools: { (reporterOf: try ReporterLookup($0), strangers: try Strangers($0)) }, key: \.headerFrom
+        ) { detail, record, day, row, tools in
+            detail.messages += record.messages
+            guard record.aligned == 0, verdicts.contains(record.verdict),
+                try tools.strangers.proof(from: row.key, record.authentication) != nil
+            else { return }
+            try detail.failed.add(record, day, &tools.reporterOf)
+        }
+        var strangers = try Strangers(db)
         let book = NameBook(db)
-        var reporterOf = try ReporterLookup(db)
+        var names = NameLookup(db)
         var flows = try FlowLookup(db)
         var authentications = AuthenticationLookup(db)
-        let messages = try messages(db, scope, of: leading.map(\.candidate), in: period)
-        return try zip(leading, messages).map { chosen, messages in
-            let (candidate, domain) = (chosen.candidate, chosen.candidate.domain)
-            var row = RowSums()
-            // Messages by the key of their results, times 16, and the number of their verdict.
-            var verdicts: [Int: Int] = [:]
-            try parts[chosen.part].kept.forEach(from: candidate.last) { record, verdict in
-                try row.add(record, &reporterOf)
-                verdicts[record.authentication << 4 | verdict, default: 0] += record.messages
-            }
-            let (verdict, shares) = FlowShare.ofUsualVerdict(verdicts)
-            let results = try row.usualResults(&authentications)
-            let usual = try results.flatMap { try tools.proof(from: candidate.from, $0) }
+        var rows: [UnalignedRow] = []
+        for (row, (messages, failed)) in zip(leading, details) {
+            guard let days = failed.figures.days else { continue }
+            let verdict = failed.usualVerdict
+            let results = try failed.usualResults(&authentications)
+            let usual = try results.flatMap { try strangers.proof(from: row.key, $0) }
             let set = try results.map { try authentications.set($0) } ?? AuthenticationSet()
-            let spf = try tools.names.name(usual?.spf)
-            let dkim = try tools.names.name(usual?.dkim)
-            return UnalignedRow(
-                source: candidate.source, domain: domain.name, headerFrom: candidate.headerFrom, messages: messages, failed: row.failed,
-                authenticatedAs: spf ?? dkim ?? "", proof: spf == nil ? .dkim : dkim == nil ? .spf : .both,
-                service: ResultView(set, for: candidate.headerFrom, book).service, verdict: verdict,
-                conclusion: try flows.conclusion(candidate.source, domain, shares), reporters: row.reporters.count,
-                firstDay: Day(row.firstDay), lastDay: Day(row.lastDay), delivered: row.delivered, quarantined: row.quarantined,
-                rejected: row.rejected)
+            let spf = try names.name(usual?.spf)
+            let dkim = try names.name(usual?.dkim)
+            let headerFrom = try names.name(row.key) ?? ""
+            rows.append(
+                UnalignedRow(
+                    source: row.source, domain: row.domain.name, headerFrom: headerFrom, messages: messages,
+                    failed: failed.figures.failed, authenticatedAs: spf ?? dkim ?? "",
+                    proof: spf == nil ? .dkim : dkim == nil ? .spf : .both, service: ResultView(set, for: headerFrom, book).service,
+                    verdict: verdict, conclusion: try flows.conclusion(row.source, row.domain, failed.flows(with: verdict)),
+                    reporters: failed.reporters.count, firstDay: days.lowerBound, lastDay: days.upperBound,
+                    delivered: failed.figures.delivered, quarantined: failed.figures.quarantined, rejected: failed.figures.rejected))
         }
-    }
-
-    /// All messages of the pairs of source and domain in From, whatever became of them.
-    private static func messages(_ db: Database, _ scope: Scope, of leading: [Candidate], in period: Period) throws -> [Int] {
-        var messages = [Int](repeating: 0, count: leading.count)
-        for (domain, places) in Dictionary(grouping: leading.indices, by: { leading[$0].domain }) {
-            var groups = SourceGroups()
-            for place in places { _ = groups.number(of: leading[place].source, leading[place].from) }
-            let life = try scope.life(db, of: domain, places.map { leading[$0].source }, in: period)
-            for countedAs in life.mayPass ? [0, 1] : [1] {
-                let rows = try SQLRows(
-                    db, messagesSQL,
-                    [.integer(domain.id), .integer(countedAs), .integer(life.days.since.number), .integer(life.days.until.number)])
-                while try rows.next() {
-                    guard let group = groups.find(try rows.address(0), rows.int(3)), scope.includes(report: rows.int(2)) else { continue }
-                    messages[places[group]] += rows.int(1)
-                }
-            }
-        }
-        return messages
+        return rows
     }
 }

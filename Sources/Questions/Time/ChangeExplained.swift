@@ -101,8 +101,7 @@ public struct ChangeExplained: Sendable {
             var candidates: [Candidate] = []
             candidates.reserveCapacity(compared.reduce(0) { $0 + $1.parts.count })
             for (index, domain) in compared.enumerated() { domain.appendCandidates(Int32(index), change, to: &candidates) }
-            let lowest = lowestOfLeading(candidates.lazy.map(\.weight), limit: limit)
-            let leading = lowest.map { lowest in candidates.filter { $0.weight >= lowest } } ?? candidates
+            let leading = candidates.leading(limit, by: \.weight)
             var names = NameLookup(db)
             var rows = ranked(try leading.map { try compared[Int($0.domain)].row($0, change, &names) })
             if let limit { rows = Array(rows.prefix(limit)) }
@@ -234,26 +233,20 @@ public struct ChangeExplained: Sendable {
     /// Calls `body` with each record and day of a domain in both periods.
     @inline(__always)
     private static func forEachRecord(
-        _ records: PackedRecords, _ scopes: [Scope], of domain: PolicyDomain,
-        _ body: (_ record: PackedRecord, _ isLater: Bool) throws -> Void
+        _ scans: [RecordScan], of domain: PolicyDomain, _ body: (_ record: PackedRecord, _ isLater: Bool) throws -> Void
     ) throws {
-        for (number, scope) in scopes.enumerated() {
-            guard let period = scope.period else { continue }
-            let isFiltered = scope.reports != nil
-            try records.forEach(of: domain.id, in: period) { record, _ in
-                if isFiltered, !scope.includes(report: record.report) { return }
-                try body(record, number == 1)
-            }
+        for (number, scan) in scans.enumerated() {
+            try scan.forEach(of: domain.id) { record, _ in try body(record, number == 1) }
         }
     }
 
     private static func sources(_ db: Database, _ scopes: [Scope], of next: () -> PolicyDomain?) throws -> [Compared] {
-        let records = try PackedRecords(db)
+        let scans = try scopes.map { try RecordScan(db, $0) }
         var compared: [Compared] = []
         while let domain = next() {
             var table = SourceTable()
             var parts = VerdictSlots<Part>()
-            try forEachRecord(records, scopes, of: domain) { record, isLater in
+            try forEachRecord(scans, of: domain) { record, isLater in
                 parts.change(table.number(of: record.source), record.verdict, Part()) {
                     $0.add(record.messages, isLater: isLater, passed: record.aligned != 0)
                 }
@@ -264,13 +257,13 @@ public struct ChangeExplained: Sendable {
     }
 
     private static func services(_ db: Database, _ scopes: [Scope], of next: () -> PolicyDomain?) throws -> [Compared] {
-        let records = try PackedRecords(db)
+        let scans = try scopes.map { try RecordScan(db, $0) }
         var parties = try KeyedParties(db, .ofVerdicts(db))
         var compared: [Compared] = []
         while let domain = next() {
             var parts = VerdictSlots<Part>()
             let own = try parties.organisation(of: domain)
-            try forEachRecord(records, scopes, of: domain) { record, isLater in
+            try forEachRecord(scans, of: domain) { record, isLater in
                 parts.change(try parties.number(ofSet: record.authentication, for: domain, own: own), record.verdict, Part()) {
                     $0.add(record.messages, isLater: isLater, passed: record.aligned != 0)
                 }

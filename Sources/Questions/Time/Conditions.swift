@@ -103,14 +103,6 @@ public struct HeldCondition: Hashable, Sendable {
     /// What made it hold.
     public var finding: Finding
 
-    /// Question: failed messages with a verdict, by what was done with them. Unit: one row a record and day. Index: primary key of `records`,
-    /// one contiguous range.
-    static let failuresSQL = """
-        SELECT messages, report_id, disposition
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = 1 AND day BETWEEN ?2 AND ?3 AND verdict = ?4
-        """
-
     /// Those of `conditions` that hold, in their order. Nothing is read that none of them needs.
     public static func ask(
         _ store: ReportStore, _ filter: Filter, _ conditions: [Condition]
@@ -165,18 +157,12 @@ public struct HeldCondition: Hashable, Sendable {
     ) throws(StoreError) -> Int {
         try reading(store, "conditions") { db in
             let scope = try Scope(db, filter)
-            guard let period = scope.period else { return 0 }
+            let scan = try RecordScan(db, scope)
             var messages = 0
             for domain in scope.domains {
-                let rows = try SQLRows(
-                    db, failuresSQL,
-                    [
-                        .integer(domain.id), .integer(period.since.number), .integer(period.until.number), .integer(verdict.stored),
-                    ])
-                while try rows.next() {
-                    guard scope.includes(report: rows.int(1)) else { continue }
-                    let disposition = AppliedDisposition(stored: rows.int(2))
-                    if !deliveredOnly || disposition == .none || disposition == .pass { messages += rows.int(0) }
+                try scan.forEach(of: domain.id, .failed) { record, _ in
+                    guard record.verdict == verdict.stored else { return }
+                    if !deliveredOnly || AppliedDisposition(stored: record.disposition).isDelivered { messages += record.messages }
                 }
             }
             return messages

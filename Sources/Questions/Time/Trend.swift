@@ -44,14 +44,6 @@ public struct Trend: Sendable {
         ORDER BY day
         """
 
-    /// Question: the sources of chosen reports by day, for `--reporter`. Unit: one row a record and day. Index: primary key of `records`, one
-    /// contiguous range for each of the two values of `counted_as`.
-    static let sourcesAndReportsSQL = """
-        SELECT day, source, messages, report_id
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
-        """
-
     /// Question: how many sources were seen for the first time, by day. Unit: one row a day. Index: `sources_first_day`, covering.
     static let newSourcesSQL = """
         SELECT first_day, count(*)
@@ -134,56 +126,29 @@ public struct Trend: Sendable {
     private static func addSources(
         _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ places: Places, _ rows: inout [TrendRow]
     ) throws {
+        guard scope.reports == nil else { return try addSourcesOfReports(db, scope, of: domain, in: period, places, &rows) }
+        let arguments = [SQLValue.integer(domain.id), .integer(period.since.number), .integer(period.until.number)]
         var counter = SourceCounter()
-        if scope.reports == nil {
-            let days = try SQLRows(
-                db, sourcesSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
-            while try days.next() {
-                let place = places[Day(days.int(0))]
-                try days.forEachAddress(1, width: 4) { counter.note($0, in: place, &rows) }
-                try days.forEachAddress(2, width: 16) { counter.note($0, in: place, &rows) }
-            }
-        } else {
-            try addSourcesOfReports(db, scope, of: domain, in: period, &counter, &rows)
+        let days = try SQLRows(db, sourcesSQL, arguments)
+        while try days.next() {
+            let place = places[Day(days.int(0))]
+            try days.forEachAddress(1, width: 4) { counter.note($0, in: place, &rows) }
+            try days.forEachAddress(2, width: 16) { counter.note($0, in: place, &rows) }
         }
-        try addNewSources(db, scope, of: domain, in: period, places, counter.table, &rows)
+        let new = try SQLRows(db, newSourcesSQL, arguments)
+        while try new.next() { rows[places[Day(new.int(0))]].newSources += new.int(1) }
     }
 
-    /// As `addSources`, from the records. Both ranges of a domain come in the order of days and are read at the same time, hence two statements
-    /// of the same text.
+    /// As `addSources`, from the records. New are those of the sources that nobody reported before.
     private static func addSourcesOfReports(
-        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ counter: inout SourceCounter, _ rows: inout [TrendRow]
+        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ places: Places, _ rows: inout [TrendRow]
     ) throws {
-        let ranges = try (0...1).map { countedAs in
-            try SQLRows(
-                db, sourcesAndReportsSQL,
-                [.integer(domain.id), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)],
-                cached: false)
+        var seen = SourceGroups()
+        try RecordScan(db, scope).forEach(of: domain.id) { record, day in
+            let place = places[Day(day)]
+            let before = seen.count
+            if seen.number(of: record.source, place) == before { rows[place].sources += 1 }
         }
-        var hasRow = try ranges.map { try $0.next() }
-        for place in rows.indices {
-            let last = rows[place].days.until.number
-            for (range, index) in zip(ranges, hasRow.indices) where hasRow[index] {
-                while range.int(0) <= last {
-                    if range.int(2) > 0, scope.includes(report: range.int(3)) { counter.note(try range.address(1), in: place, &rows) }
-                    hasRow[index] = try range.next()
-                    if !hasRow[index] { break }
-                }
-            }
-        }
-    }
-
-    private static func addNewSources(
-        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ places: Places, _ seen: SourceTable,
-        _ rows: inout [TrendRow]
-    ) throws {
-        if scope.reports == nil {
-            let arguments = [SQLValue.integer(domain.id), .integer(period.since.number), .integer(period.until.number)]
-            let new = try SQLRows(db, newSourcesSQL, arguments)
-            while try new.next() { rows[places[Day(new.int(0))]].newSources += new.int(1) }
-            return
-        }
-        // With `--reporter`: those of its sources that nobody reported before.
         for address in seen.addresses {
             let first = try SQLRows(db, firstDaySQL, [.integer(domain.id), .address(address)])
             guard try first.next() else { continue }

@@ -1,5 +1,5 @@
 /// The highest scores so far: what is below the last of them cannot come to be among the first any more.
-public struct Highest<Score: Comparable> {
+public struct Highest<Score: Comparable & Sendable>: Sendable {
     @usableFromInline let limit: Int?
     /// Descending, at most `limit`.
     @usableFromInline var scores: [Score] = []

@@ -90,6 +90,12 @@ package struct OverrideLookup {
 
     package init(_ db: Database) { self.db = db }
 
+    /// Whether one of the reasons is an exception that the receiver made (`PolicyOverride.isException`); false for nil.
+    package mutating func hasException(_ id: Int?) throws -> Bool {
+        guard let id else { return false }
+        return try reasons(id).contains(where: \.isException)
+    }
+
     /// The list with the key `id`; empty for nil.
     package mutating func reasons(_ id: Int?) throws -> [PolicyOverride] {
         guard let id else { return [] }

@@ -4,7 +4,8 @@ import GRDB
 /// A counted record as `packed_records` keeps it: 17 bytes and the address, least significant byte first but for the address.
 ///
 /// - 0: report; 4: set of authentication results; 8: domain in From; 12: messages of the day (30 bits), aligned SPF (bit 30) and DKIM (bit 31);
-///   16: verdict (4 bits) and disposition (bits 4 and 5); 17: the source, 4 or 16 bytes in network order.
+///   16: verdict (4 bits), disposition (bits 4 and 5), whether it is the first share of its record (bit 6), whether the receiver made an exception
+///   (bit 7); 17: the source, 4 or 16 bytes in network order.
 ///
 /// It looks at memory that belongs to somebody else, and is valid during the call only that it is given to.
 public struct PackedRecord {
@@ -45,6 +46,10 @@ public struct PackedRecord {
     @inlinable @inline(__always) public var verdict: Int { Int(bytes.load(fromByteOffset: 16, as: UInt8.self) & 15) }
     /// As stored.
     @inlinable @inline(__always) public var disposition: Int { Int(bytes.load(fromByteOffset: 16, as: UInt8.self) >> 4 & 3) }
+    /// A record of a long window has a share on several days, and counts as a record on the first of them.
+    @inlinable @inline(__always) public var isFirstShare: Bool { bytes.load(fromByteOffset: 16, as: UInt8.self) & 64 != 0 }
+    /// The receiver did otherwise than the policy says, by its own judgement (`PolicyOverride.isException`).
+    @inlinable @inline(__always) public var hasException: Bool { bytes.load(fromByteOffset: 16, as: UInt8.self) & 128 != 0 }
     /// The connecting address.
     @inlinable @inline(__always) public var source: IPAddress {
         if isIPv4 { return IPAddress(ipv4: UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 17, as: UInt32.self))) }
@@ -53,21 +58,48 @@ public struct PackedRecord {
             low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 25, as: UInt64.self)))
     }
 
+    /// What a packed record is made of, and says.
+    package struct Fields {
+        package var source: IPAddress
+        package var report: Int
+        package var authentication: Int
+        package var headerFrom: Int
+        /// At most 1,000,000,000, as the table of records demands.
+        package var messages: Int
+        package var aligned: Int
+        package var disposition: Int
+        package var isFirstShare: Bool
+        package var hasException: Bool
+        package var verdict: Int
+
+        package init(
+            source: IPAddress, report: Int, authentication: Int, headerFrom: Int, messages: Int, aligned: Int, disposition: Int,
+            isFirstShare: Bool, hasException: Bool, verdict: Int
+        ) {
+            self.source = source
+            self.report = report
+            self.authentication = authentication
+            self.headerFrom = headerFrom
+            self.messages = messages
+            self.aligned = aligned
+            self.disposition = disposition
+            self.isFirstShare = isFirstShare
+            self.hasException = hasException
+            self.verdict = verdict
+        }
+    }
+
     /// Appends a record to others of sources with as many bytes.
-    ///
-    /// - Parameter messages: at most 1,000,000,000, as the table of records demands.
-    package static func append(
-        source: IPAddress, report: Int, authentication: Int, headerFrom: Int, messages: Int, aligned: Int, disposition: Int, verdict: Int,
-        to output: inout [UInt8]
-    ) {
+    package static func append(_ fields: Fields, to output: inout [UInt8]) {
         func append(_ word: UInt32) { withUnsafeBytes(of: word.littleEndian) { output.append(contentsOf: $0) } }
         // What no sound database holds is cut to what fits, and found by `doctor`.
-        append(UInt32(clamping: report))
-        append(UInt32(clamping: authentication))
-        append(UInt32(clamping: headerFrom))
-        append(UInt32(min(max(messages, 0), 1_000_000_000)) | UInt32(aligned & 3) << 30)
-        output.append(UInt8(verdict & 15 | (disposition & 3) << 4))
-        source.withBytes { output.append(contentsOf: $0) }
+        append(UInt32(clamping: fields.report))
+        append(UInt32(clamping: fields.authentication))
+        append(UInt32(clamping: fields.headerFrom))
+        append(UInt32(min(max(fields.messages, 0), 1_000_000_000)) | UInt32(fields.aligned & 3) << 30)
+        let marks: UInt8 = (fields.isFirstShare ? 64 : 0) | (fields.hasException ? 128 : 0)
+        output.append(UInt8(fields.verdict & 15 | (fields.disposition & 3) << 4) | marks)
+        fields.source.withBytes { output.append(contentsOf: $0) }
     }
 
     /// Puts another verdict on the record that begins at `place`.
@@ -87,88 +119,6 @@ public struct PackedRecord {
         while offset < bytes.count {
             try body(PackedRecord(bytes: start + offset, isIPv4: isIPv4))
             offset += width
-        }
-    }
-}
-
-/// All counted records of a domain in a period, for questions that read them all: packed, which is ten times quicker than row by row; or row by
-/// row, while there are reports that the verdicts, and so the packed records, do not know yet.
-public struct PackedRecords {
-    /// Question: does every counted record stand in `packed_records`. Unit: at most one row. Index: rowids.
-    static let currentSQL = """
-        SELECT 1 FROM verdict_state
-        WHERE id = 1 AND is_stale = 0 AND report_id = (SELECT max(id) FROM reports)
-            AND NOT EXISTS (SELECT 1 FROM recounted_reports WHERE report_id > 0)
-        """
-
-    /// Question: the records of some days. Unit: one row a piece. Index: primary key of `packed_records`, one contiguous range.
-    package static let piecesSQL = """
-        SELECT day, ipv4, ipv6
-        FROM packed_records
-        WHERE domain_id = ?1 AND day BETWEEN ?2 AND ?3 AND counted_as BETWEEN ?4 AND ?5
-        """
-
-    /// Question: the same. Unit: one row a record and day. Index: primary key of `records`, one contiguous range.
-    package static let recordsSQL = """
-        SELECT day, source, report_id, authentication_id, header_from_id, messages, dkim, spf, disposition, verdict
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
-        """
-
-    @usableFromInline let db: Database
-    @usableFromInline let isCurrent: Bool
-
-    package init(_ db: Database) throws {
-        self.db = db
-        isCurrent = try SQLRows(db, Self.currentSQL).next()
-    }
-
-    /// Calls `body` with each record of `domain`, and its day, in no order but of days.
-    ///
-    /// - Parameter outcomes: 0 what passed, 1 what failed.
-    @inlinable @inline(__always)
-    public func forEach(
-        of domain: Int, in period: Period, outcomes: ClosedRange<Int> = 0...1, _ body: (PackedRecord, Int) throws -> Void
-    ) throws {
-        if isCurrent {
-            let rows = try pieces(of: domain, in: period, outcomes: outcomes)
-            while try rows.next() {
-                let day = rows.int(0)
-                for column in 1...2 as ClosedRange<Int32> {
-                    try rows.withBytes(column) { try PackedRecord.forEach($0, isIPv4: column == 1) { try body($0, day) } }
-                }
-            }
-        } else {
-            try forEachRow(of: domain, in: period, outcomes: outcomes) { try body($0, $1) }
-        }
-    }
-
-    @usableFromInline
-    func pieces(of domain: Int, in period: Period, outcomes: ClosedRange<Int>) throws -> SQLRows {
-        try SQLRows(
-            db, Self.piecesSQL,
-            [
-                .integer(domain), .integer(period.since.number), .integer(period.until.number), .integer(outcomes.lowerBound),
-                .integer(outcomes.upperBound),
-            ])
-    }
-
-    @inline(never) @usableFromInline
-    func forEachRow(
-        of domain: Int, in period: Period, outcomes: ClosedRange<Int>, _ body: (PackedRecord, Int) throws -> Void
-    ) throws {
-        var bytes: [UInt8] = []
-        for countedAs in outcomes {
-            let rows = try SQLRows(
-                db, Self.recordsSQL, [.integer(domain), .integer(countedAs), .integer(period.since.number), .integer(period.until.number)])
-            while try rows.next() {
-                let source = try rows.address(1)
-                bytes.removeAll(keepingCapacity: true)
-                PackedRecord.append(
-                    source: source, report: rows.int(2), authentication: rows.int(3), headerFrom: rows.int(4), messages: rows.int(5),
-                    aligned: rows.int(6) << 1 | rows.int(7), disposition: rows.int(8), verdict: rows.int(9), to: &bytes)
-                try bytes.withUnsafeBytes { try PackedRecord.forEach($0, isIPv4: source.isIPv4) { try body($0, rows.int(0)) } }
-            }
         }
     }
 }

@@ -56,6 +56,22 @@ package struct RecordReader {
             authentication_id, override_id, day
         """
 
+    /// Question: the records of a domain. Unit: one row a record and day. Index: primary key of `records`, one contiguous range for each of
+    /// the two values of `counted_as`, each in the order of days, reports and places in the report.
+    package static let periodSQL = """
+        SELECT \(columns)
+        FROM records
+        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4
+        ORDER BY day, report_id, sequence
+        """
+
+    /// Question: a report's records, or their shares, on one day. Unit: one row a record. Index: primary key of `records`, one range.
+    package static let reportDaySQL = """
+        SELECT \(columns)
+        FROM records
+        WHERE domain_id = ?1 AND counted_as = ?2 AND day = ?3 AND report_id = ?4
+        """
+
     private var names: NameLookup
     private var authentications: AuthenticationLookup
     private var overrides: OverrideLookup

@@ -10,7 +10,8 @@ package struct PolicyDomain: Hashable, Sendable {
 /// What a filter means in one state of the database: domains, days, and, with `--reporter` or `--only-verified`, the reports.
 public struct Scope: Sendable {
     package let domains: [PolicyDomain]
-    package let period: Period?
+    /// The days; nil: there are none.
+    public let period: Period?
     /// Keys of the counted reports asked for that touch the period; nil: all reports.
     public let reports: Set<Int>?
     /// Keys of reports that are left out, whenever they are from: those that are not heard, where only what is heard is asked for.

@@ -12,13 +12,6 @@ extension Scope {
         WHERE domain_id = ?1 AND verdict = ?2 AND day BETWEEN ?3 AND ?4
         """
 
-    /// As `dailyVerdictsSQL`, for some reports only. Unit: one row a record and day. Index: primary key of `records`, one contiguous range.
-    static let recordVerdictsSQL = """
-        SELECT day, messages, report_id
-        FROM records
-        WHERE domain_id = ?1 AND counted_as = ?2 AND day BETWEEN ?3 AND ?4 AND verdict = ?5
-        """
-
     /// Whether there are verdicts at all: before the first of them nothing can be said about forwarding.
     package func hasVerdicts(_ db: Database) throws -> Bool { try SQLRows(db, Self.verdictStateSQL).next() }
 
@@ -33,13 +26,9 @@ extension Scope {
             while try rows.next() { try body(Day(rows.int(0)), Rate(messages: rows.int(1), passed: rows.int(2))) }
             return
         }
-        for countedAs in 0...1 {
-            let rows = try SQLRows(
-                db, Self.recordVerdictsSQL, [.integer(domain.id), .integer(countedAs)] + days + [.integer(verdict.stored)])
-            while try rows.next() {
-                guard includes(report: rows.int(2)) else { continue }
-                try body(Day(rows.int(0)), Rate(messages: rows.int(1), passed: countedAs == 0 ? rows.int(1) : 0))
-            }
+        try RecordScan(db, self).forEach(of: domain.id) { record, day in
+            guard record.verdict == verdict.stored else { return }
+            try body(Day(day), Rate(messages: record.messages, passed: record.aligned != 0 ? record.messages : 0))
         }
     }
 

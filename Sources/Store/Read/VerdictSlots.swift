@@ -61,18 +61,3 @@ public struct VerdictSlots<Value: Sendable>: Sendable {
         }
     }
 }
-
-/// The lowest of the `limit` highest weights: what is below cannot come to be among the first. Nil: everything can.
-@inlinable
-public func lowestOfLeading<Weight: Comparable>(_ weights: some Sequence<Weight>, limit: Int?) -> Weight? {
-    guard let limit, limit > 0 else { return nil }
-    var leading: [Weight] = []
-    for weight in weights {
-        if leading.count == limit {
-            guard let lowest = leading.last, weight > lowest else { continue }
-            leading.removeLast()
-        }
-        leading.insert(weight, at: leading.firstIndex { $0 < weight } ?? leading.count)
-    }
-    return leading.count == limit ? leading.last : nil
-}

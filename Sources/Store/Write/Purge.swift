@@ -250,8 +250,10 @@ private final class Purge {
         var sources: [SourceKey: (messages: Int, passed: Int)] = [:]
         let statement = try db.makeStatement(
             sql: """
-                SELECT source, messages, disposition, dkim, spf, verdict, sequence FROM records
-                WHERE domain_id = ? AND counted_as = ? AND day = ? AND report_id = ?
+                SELECT r.source, r.messages, r.disposition, r.dkim, r.spf, coalesce(f.verdict, 2), r.sequence
+                FROM records r LEFT JOIN flows f ON f.source = r.source AND f.domain_id = r.domain_id
+                    AND f.authentication_id = r.authentication_id AND f.aligned = r.dkim * 2 + r.spf
+                WHERE r.domain_id = ? AND r.counted_as = ? AND r.day = ? AND r.report_id = ?
                 """)
         for report in reports where report.isCounted {
             for countedAs in 0...1 {

@@ -15,6 +15,9 @@ struct SourceGroups: Sendable {
     /// How many there are.
     var count: Int { groups.count }
 
+    /// The addresses of all pairs, each once.
+    var addresses: [IPAddress] { table.addresses }
+
     /// The address of a pair.
     func source(of group: Int) -> IPAddress { table.addresses[Int(groups[group].source)] }
 
