@@ -122,7 +122,9 @@ class World:
             keys[key] = report
             by_name[reporter, report_id, domain, begin] = key
         place = {(key, sequence): (verdict, authentication) for key, sequence, authentication, verdict in db.execute(
-            "SELECT report_id, sequence, authentication_id, verdict FROM records WHERE counted_as < 2")}
+            "SELECT r.report_id, r.sequence, r.authentication_id, f.verdict FROM records r JOIN flows f ON f.source = r.source"
+            " AND f.domain_id = r.domain_id AND f.authentication_id = r.authentication_id AND f.aligned = r.dkim * 2 + r.spf"
+            " WHERE r.counted_as < 2")}
         db.close()
         self.records = defaultdict(list)
         window = ["--since", self.period["since"], "--until", self.period["until"]]
