@@ -52,7 +52,7 @@ let package = Package(
         .target(name: "Refresh", dependencies: ["DMARC", "Organisations", "Inference", "Store", grdb], swiftSettings: strict),
         .target(name: "Advice", dependencies: ["DMARC", "Organisations", "Inference"], swiftSettings: strict),
         .target(
-            name: "Questions", dependencies: ["DMARC", "Organisations", "Inference", "Store", "Advice", grdb], swiftSettings: strict),
+            name: "Questions", dependencies: ["DMARC", "Organisations", "Inference", "Store", "Advice"], swiftSettings: strict),
         .target(
             name: "Doctor", dependencies: ["DMARC", "Organisations", "Inference", "Store", "Refresh", grdb], swiftSettings: strict),
         .target(name: "Rendering", swiftSettings: strict),

@@ -5,7 +5,8 @@
 #   scripts/check-imports.sh --self-test   plants wrong imports in a copy and expects each to be found
 #
 # The compiler checks that an imported Swift target is declared in Package.swift. It checks neither C modules reached through
-# another target, nor that Package.swift itself declares no arrow that the architecture does not have. This does both.
+# another target, nor that Package.swift itself declares no arrow that the architecture does not have. This does both, and sees that no question
+# holds SQL.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -22,7 +23,7 @@ Inference: DMARC Organisations Glibc
 Store: CLinux DMARC Organisations Inference Migrations GRDB GRDBSQLite Foundation Glibc Dispatch Synchronization
 Refresh: DMARC Organisations Inference Store GRDB
 Advice: DMARC Organisations Inference
-Questions: DMARC Organisations Inference Store Advice GRDB Glibc
+Questions: DMARC Organisations Inference Store Advice Glibc
 Doctor: DMARC Organisations Inference Store Refresh GRDB Glibc
 Rendering: Glibc
 Ingest: CLinux DMARC ReportXML Unpacking Mail Store Foundation Glibc Dispatch Synchronization
@@ -107,9 +108,15 @@ wrong_declarations() {
     }' "$root/Package.swift"
 }
 
+# Questions fold facts: SQL, and what runs it, stay below them.
+wrong_statements() {
+    (cd "$1" && grep -rnE 'SQLRows|"SELECT |^ *SELECT ' Sources/Questions 2>/dev/null) |
+        sed -E 's/^([^:]*:[0-9]*):.*/\1: Questions must not hold SQL/' || true
+}
+
 check() {
     local found
-    found=$(wrong_imports "$1"; wrong_declarations "$1")
+    found=$(wrong_imports "$1"; wrong_declarations "$1"; wrong_statements "$1")
     if [[ -n $found ]]; then
         echo "$found"
         return 1
@@ -142,6 +149,8 @@ self_test() {
     expect_found Sources/Unpacking/Planted.swift 'import Glibc; import CLibXML2 // for later' 'Unpacking must not import CLibXML2'
     expect_found Sources/Questions/Planted.swift '/* a */ @_implementationOnly import Rendering' 'Questions must not import Rendering'
     expect_found Sources/Inference/Planted.swift 'import GRDB' 'Inference must not import GRDB'
+    expect_found Sources/Questions/Planted.swift 'import GRDB' 'Questions must not import GRDB'
+    expect_found Sources/Questions/Planted.swift 'let sql = "SELECT 1"' 'Planted.swift:1: Questions must not hold SQL'
     expect_found Sources/Advice/Planted.swift 'import Store' 'Advice must not import Store'
     expect_found Sources/ReportXML/Planted.swift '@_spi(Testing) import Unpacking' 'ReportXML must not import Unpacking'
     expect_found Sources/Novelty/Planted.swift 'let x = 1' 'the target Novelty is not in the table'

@@ -17,7 +17,7 @@ public struct ContentDamage: Sendable {
 
     /// Looks at everything. Reads `records` once, report by report; memory does not grow with their number.
     public static func find(_ store: ReportStore) throws(StoreError) -> ContentDamage {
-        try reading(store, "doctor") { try ContentCheck($0).run() }
+        try reading(store, "doctor") { try ContentCheck($0.db).run() }
     }
 }
 

@@ -74,12 +74,13 @@ public struct DatabaseCheck: Sendable {
     }
 
     private func findings(_ store: ReportStore) throws(StoreError) -> [DatabaseFinding] {
-        let integrity = try reading(store, "doctor") { Self.integrity($0) }
+        let integrity = try reading(store, "doctor") { Self.integrity($0.db) }
         guard integrity.isFine else { return [integrity] }
-        let schema = try reading(store, "doctor") { try Self.schema($0) }
+        let schema = try reading(store, "doctor") { try Self.schema($0.db) }
         guard schema.isFine else { return [integrity, schema] }
         let verdictsLag = try VerdictRefresh(suffixFile: suffixFile).isNeeded(store)
-        var findings = try reading(store, "doctor") { db in
+        var findings = try reading(store, "doctor") { facts in
+            let db = facts.db
             var findings = [integrity, schema, try Self.references(db)]
             findings.append(try Self.compared(db, .ledger, Self.ledgerSQL))
             findings.append(Self.contents(try ContentCheck(db).run()))
@@ -118,9 +119,9 @@ public struct DatabaseCheck: Sendable {
     /// are not those of their rows, can.
     public static func damagedPage(_ store: ReportStore) throws(StoreError) -> String? {
         let mendable = ["CHECK constraint failed in ", "NULL value in ", "wrong # of entries in index ", "non-unique entry in index "]
-        return try reading(store, "doctor") { db in
-            try String.fetchAll(db, sql: "PRAGMA integrity_check(1000)").flatMap { $0.split(separator: "\n").map(String.init) }.first {
-                line in
+        return try reading(store, "doctor") { facts in
+            let found = try String.fetchAll(facts.db, sql: "PRAGMA integrity_check(1000)")
+            return found.flatMap { $0.split(separator: "\n").map(String.init) }.first { line in
                 line != "ok" && !mendable.contains { line.hasPrefix($0) }
                     && !(line.hasPrefix("row ") && line.contains(" missing from index "))
             }
@@ -391,7 +392,7 @@ public struct DatabaseCheck: Sendable {
         var finding = DatabaseFinding(check: .packedRecords, examined: 0, wrong: 0)
         let days = try SQLRows(db, packedDaysSQL)
         let pieces = try SQLRows(db, RecordScan.piecesSQL)
-        var rows = try PackedRows(db)
+        var rows = try PackedRows(Facts(db))
         var bytes: [UInt8] = []
         while try days.next() {
             let (domain, day, countedAs) = (days.int(0), days.int(1), days.int(2))

@@ -308,7 +308,7 @@ final class History {
     private func findHomes() throws {
         let rows = try SQLRows(db, Self.placesSQL)
         let old = try SQLRows(db, StoredKnowledge.selectorSQL)
-        var names = NameLookup(db)
+        var names = NameLookup(Facts(db))
         let insert = try HotStatement(
             db,
             """

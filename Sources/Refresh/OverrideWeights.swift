@@ -11,7 +11,7 @@ struct OverrideWeights {
     private var lookup: OverrideLookup
     private var known: [Int: Weight] = [:]
 
-    init(_ db: Database) { lookup = OverrideLookup(db) }
+    init(_ db: Database) { lookup = OverrideLookup(Facts(db)) }
 
     mutating func weight(_ id: Int) throws -> Weight {
         if let weight = known[id] { return weight }

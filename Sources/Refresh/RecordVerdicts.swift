@@ -79,7 +79,7 @@ final class RecordVerdicts {
         var sets = KeyedPlaces()
         for key in changed.keys { sets[key.authentication] = 1 }
         for (part, days) in spans {
-            for span in Witnesses.merged(days + (try Witnesses.otherDays(db, of: part.domain))) {
+            for span in Witnesses.merged(days + (try Witnesses.otherDays(Facts(db), of: part.domain))) {
                 try packing.correct(part.domain, countedAs: part.countedAs, days: span) {
                     sets[$0.authentication] == nil ? nil : changed[$0]?.verdict
                 } _: { record, day, verdict in

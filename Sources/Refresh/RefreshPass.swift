@@ -31,7 +31,7 @@ final class RefreshPass {
         self.known = known
         self.recordsInMemory = recordsInMemory
         self.services = services
-        outcomes = try Outcomes(db, suffixes, isWriting: true)
+        outcomes = try Outcomes(Facts(db), suffixes, isWriting: true)
         voices = try Voices(db, outcomes)
         history = History(db)
     }
@@ -131,7 +131,7 @@ final class RefreshPass {
         try verdicts.takeOut(taken.records)
         let flows = try taken.restoreFlows(voices, outcomes)
         try history.takeOut(flows) { body in
-            try FlowTable.forEachNetwork(db, outcomes) { flows in
+            try FlowTable.forEachNetwork(Facts(db), outcomes) { flows in
                 for stored in flows { try body(stored.flow.key, stored.flow.sums, stored.flow.shape) }
             }
         }
@@ -190,7 +190,7 @@ final class RefreshPass {
             while let new = chunk.flow(at: place) { try settle(Network(new.key.source), []) }
         } else {
             try TouchedNetworks(db, outcomes).find(history, &touched)
-            for network in touched.sorted() { try settle(network, try FlowTable.flows(db, outcomes, of: network)) }
+            for network in touched.sorted() { try settle(network, try FlowTable.flows(Facts(db), outcomes, of: network)) }
         }
         return verdicts
     }
@@ -199,10 +199,10 @@ final class RefreshPass {
     private func judgeStaged() throws {
         let judging = try Judging(db, services, outcomes)
         if known == 0 {
-            try FlowTable.forEachNetwork(db, outcomes) { try settle($0, judging) { _, _ in } }
+            try FlowTable.forEachNetwork(Facts(db), outcomes) { try settle($0, judging) { _, _ in } }
         } else {
             try TouchedNetworks(db, outcomes).find(history, &touched)
-            for network in touched.sorted() { try settle(try FlowTable.flows(db, outcomes, of: network), judging) { _, _ in } }
+            for network in touched.sorted() { try settle(try FlowTable.flows(Facts(db), outcomes, of: network), judging) { _, _ in } }
         }
     }
 
@@ -236,7 +236,7 @@ final class RefreshPass {
         let write: HotStatement
 
         init(_ db: Database, _ services: Services, _ outcomes: Outcomes) throws {
-            judge = Judge(knowledge: try StoredKnowledge(db, services, outcomes))
+            judge = Judge(knowledge: try StoredKnowledge(Facts(db), services, outcomes))
             write = try HotStatement(
                 db,
                 """

@@ -96,7 +96,7 @@ final class TakenOut {
         }
         for domain in Set(reports.map(\.domain)) {
             let unheard = try Int.fetchAll(db, sql: "SELECT report_id FROM unheard_reports WHERE domain_id = ?", arguments: [domain])
-            others[domain] = (try Witnesses.otherDays(db, of: domain), Set(unheard))
+            others[domain] = (try Witnesses.otherDays(Facts(db), of: domain), Set(unheard))
         }
         return true
     }

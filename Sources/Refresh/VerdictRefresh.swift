@@ -43,7 +43,8 @@ public struct VerdictRefresh: Sendable {
     /// Whether there are reports that the verdicts do not know, or rules that they were not made by.
     public func isNeeded(_ store: ReportStore) throws(StoreError) -> Bool {
         let rules = try rules()
-        return try reading(store, "verdicts") { db in
+        return try reading(store, "verdicts") { facts in
+            let db = facts.db
             let (known, isStale) = try Self.state(db, rules.text)
             let last = try Int.fetchOne(db, sql: "SELECT max(id) FROM reports") ?? 0
             return try isStale || known < last || Int.fetchOne(db, sql: "SELECT 1 FROM recounted_reports") != nil

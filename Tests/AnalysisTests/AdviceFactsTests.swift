@@ -46,9 +46,9 @@ struct AdviceFactsTests {
         let period = Period(since: Day(20620), until: Day(20680))
         try fixture.store.reader.read { db in
             let request = PeriodRequest(since: .days(period.since, period.since), until: .days(period.until, period.until))
-            let scope = try Scope(db, Filter(period: request, today: FactsFixture.today))
+            let scope = try Scope(Facts(db), Filter(period: request, today: FactsFixture.today))
             let suffixes = try #require(PublicSuffixes())
-            let reader = try DomainFactsReader(db, scope, period, today: FactsFixture.today, suffixes)
+            let reader = try DomainFactsReader(Facts(db), scope, period, today: FactsFixture.today, suffixes)
             try reader.findLastDataDay()
             for domain in scope.domains {
                 let shares = fixture.shares.filter { $0.report.domain == domain.name && period.contains($0.day) && $0.messages > 0 }
@@ -118,8 +118,8 @@ struct AdviceFactsTests {
             try fixture.store.reader.read { db in
                 let period = Period(since: Day(since), until: Day(20700))
                 let request = PeriodRequest(since: .days(period.since, period.since), until: .days(period.until, period.until))
-                let scope = try Scope(db, Filter(period: request, today: FactsFixture.today))
-                let reader = try DomainFactsReader(db, scope, period, today: FactsFixture.today, try #require(PublicSuffixes()))
+                let scope = try Scope(Facts(db), Filter(period: request, today: FactsFixture.today))
+                let reader = try DomainFactsReader(Facts(db), scope, period, today: FactsFixture.today, try #require(PublicSuffixes()))
                 try reader.findLastDataDay()
                 let domain = try #require(scope.domains.first { $0.id == 1 })
                 var seen = try SeenRecords(reader, domain, HeardReports([:]))

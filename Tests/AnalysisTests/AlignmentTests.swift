@@ -135,7 +135,7 @@ private final class StoredResults {
             for (position, result) in set.spf.enumerated() {
                 try add(db, id, set.dkim.count + position, "spf", result.domain, scope: result.scope, result.result)
             }
-            var keyed = try KeyedResults(db, suffixes)
+            var keyed = try KeyedResults(Facts(db), suffixes)
             return try keyed.alignment(keyed.place(id), from: try key(db, from), dkim: dkim, spf: spf)
         }
     }

@@ -51,7 +51,7 @@ struct QueryPlanTests {
         #expect(try plan(Scope.dailySQL) == ["SEARCH daily USING PRIMARY KEY (domain_id=? AND day>? AND day<?)"])
         let verdicts = "SEARCH daily_verdicts USING PRIMARY KEY (domain_id=? AND verdict=? AND day>? AND day<?)"
         #expect(try plan(Scope.dailyVerdictsSQL) == [verdicts])
-        #expect(try plan(Trend.sourcesSQL) == ["SEARCH daily_sources USING PRIMARY KEY (domain_id=? AND day>? AND day<?)"])
+        #expect(try plan(SourceSQL.days) == ["SEARCH daily_sources USING PRIMARY KEY (domain_id=? AND day>? AND day<?)"])
     }
 
     @Test("reports that are no witnesses are found without looking at the others")
@@ -66,7 +66,7 @@ struct QueryPlanTests {
             ])
         #expect(try plan(Voices.unheardSQL) == ["SEARCH unheard_reports USING COVERING INDEX unheard_reports_voice (voice_id=?)"])
         #expect(try plan(Voices.speakersSQL) == ["SEARCH voice_organisations USING PRIMARY KEY (organisation_id=?)"])
-        let first = try plan(DomainFactsReader.firstWitnessedSQL)
+        let first = try plan(ReportSQL.firstWitnessed)
         #expect(first.contains { $0.contains("reports_domain_day") } && first.contains { $0.contains("PRIMARY KEY") }, "\(first)")
         let unheard = try plan(Scope.unheardSQL)
         #expect(unheard.contains { $0.contains("SEARCH unheard_reports USING PRIMARY KEY (domain_id=?)") }, "\(unheard)")
@@ -77,15 +77,16 @@ struct QueryPlanTests {
     @Test(
         "no hot question scans a table of facts or sorts",
         arguments: [
-            Scope.everPassedSQL, ReporterLookup.reporterSQL, Trend.newSourcesSQL, Trend.firstDaySQL,
-            Summary.policySQL, Scope.reportsOfPeriodSQL, Scope.spreadReportsSQL, Scope.extentSQL, ReportList.reportsSQL,
-            RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, FlowLookup.flowSQL, SourceList.newSQL,
-            Forwarding.signaturesSQL, Forwarding.homesSQL, KeyedResults.keyedSQL, Scope.verdictStateSQL, SilentReporter.reportsSQL,
-            RecordExport.reportSQL, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, SourceServices.flowsSQL, KeyedResults.resultsSQL,
-            WhatIf.policiesSQL, WhatIf.spreadPoliciesSQL, WhatIf.policySQL, Reporters.reportsSQL, Reporters.spreadReportsSQL,
-            DomainFactsReader.reportsSQL, DomainFactsReader.flowsSQL, DomainFactsReader.lastSetSQL,
-            DomainFactsReader.passedSQL, DomainFactsReader.knownSQL, DomainFactsReader.daysSQL, DomainFactsReader.firstWitnessedSQL,
-            DomainFactsReader.standingsSQL, OutlyingReport.sizesSQL, OutlyingReport.reporterSQL,
+            ReporterLookup.reporterSQL, SourceSQL.newCounts, SourceSQL.life,
+            ReportSQL.latestPolicies, Scope.reportsOfPeriodSQL, Scope.spreadReportsSQL, Scope.extentSQL, ReportSQL.list,
+            ReportSQL.besideRecords, AuthenticationLookup.resultsSQL, NameLookup.nameSQL, FlowLookup.flowSQL, SourceSQL.new,
+            KnowledgeSQL.signatures, KnowledgeSQL.homes, KeyedResults.keyedSQL, Scope.verdictStateSQL, ReportSQL.days,
+            ReportSQL.header, KnowledgeSQL.habits, KnowledgeSQL.home, KnowledgeSQL.organisation, SourceServices.flowsSQL,
+            KeyedResults.resultsSQL, KnowledgeSQL.placesOfKey, KnowledgeSQL.placesOfSelector, KnowledgeSQL.flowsOfSet,
+            ReportSQL.policyKeys, ReportSQL.spreadPolicyKeys, ReportSQL.policy, ReportSQL.known, ReportSQL.knownSpread,
+            ReportSQL.heard, KnowledgeSQL.judgements, KnowledgeSQL.lastSet,
+            KnowledgeSQL.everPassed, KnowledgeSQL.everKnown, SourceSQL.latestDays, ReportSQL.firstWitnessed,
+            KnowledgeSQL.standings, OutlyingReport.sizesSQL, OutlyingReport.reporterSQL,
         ])
     func noScan(sql: String) throws {
         let plan = try plan(sql)

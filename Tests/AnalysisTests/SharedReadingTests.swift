@@ -14,10 +14,10 @@ struct SharedReadingTests {
         try SharedReading.$leastBytes.withValue(0) {
             let shared = SharedReading(store)
             try between()
-            return try reading(store, "test") { db in
-                let scope = try Scope(db, Filter(today: FactsFixture.today))
+            return try reading(store, "test") { facts in
+                let scope = try Scope(facts, Filter(today: FactsFixture.today))
                 let begun = Mutex(0)
-                return try shared.split(scope.domains, db) { _, next in
+                return try shared.split(scope.domains, facts) { _, next in
                     var given: [String] = []
                     begun.withLock { $0 += 1 }
                     while let domain = next() {

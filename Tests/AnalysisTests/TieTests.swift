@@ -44,7 +44,7 @@ struct TieTests {
                         arguments: [place + 1, key(result.domain), result.result.rawValue])
                 }
             }
-            var lookup = AuthenticationLookup(db)
+            var lookup = AuthenticationLookup(Facts(db))
             let usual = try lookup.usual(of: votes)
             return try usual.map { try lookup.set($0) } ?? AuthenticationSet()
         }

@@ -1,5 +1,4 @@
 import Advice
-import GRDB
 import Organisations
 import Store
 
@@ -35,24 +34,24 @@ public struct Advisory: Sendable {
     /// Asks `store`. Figures in messages are those of the period (30 days unless asked otherwise); how regular reporters are, which policies were
     /// seen and who sends once a month is looked up in what lies before it, too.
     public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> Advisory {
-        try readingShared(store, "advise") { db, shared in
-            let scope = try Scope(db, filter, onlyHeard: true)
+        try readingShared(store, "advise") { stored, shared in
+            let scope = try Scope(stored, filter, onlyHeard: true)
             guard let period = scope.period else {
                 return Advisory(coverage: scope.coverage(messages: 0, reports: 0), domains: [])
             }
-            var domains = try shared.split(scope.domains, db) { db, next -> [DomainAdvice] in
+            var domains = try shared.split(scope.domains, stored) { stored, next -> [DomainAdvice] in
                 guard let suffixes = PublicSuffixes() else { return [] }
-                let reader = try DomainFactsReader(db, scope, period, today: filter.today, suffixes)
+                let reader = try DomainFactsReader(stored, scope, period, today: filter.today, suffixes)
                 try reader.findLastDataDay()
                 var found: [DomainAdvice] = []
                 while let domain = next() {
                     let facts = try reader.facts(of: domain)
-                    let newcomers = try scope.newcomers(db, of: domain)
+                    let newcomers = try scope.newcomers(stored, of: domain)
                     var advice = DomainAdvice(
                         domain: domain.name, organisation: suffixes.organisation(of: domain.name), messages: facts?.messages ?? 0,
                         reports: facts?.reporters.reduce(0) { $0 + $1.reports } ?? 0,
-                        unverifiedMessages: try scope.distrustedMessages(db, of: domain), newcomerMessages: newcomers.messages,
-                        newcomers: newcomers.voices, outliers: try OutlyingReport.find(db, of: domain, scope), findings: [])
+                        unverifiedMessages: try scope.distrustedMessages(stored, of: domain), newcomerMessages: newcomers.messages,
+                        newcomers: newcomers.voices, outliers: try OutlyingReport.find(stored, of: domain, scope), findings: [])
                     guard advice.messages + advice.reports + advice.newcomers > 0 || facts?.reporters.isEmpty == false else { continue }
                     if let facts { advice.findings = Advisor.findings(facts) }
                     found.append(advice)

@@ -1,6 +1,5 @@
 import Advice
 import DMARC
-import GRDB
 import Store
 
 extension DomainFactsReader {
@@ -10,13 +9,11 @@ extension DomainFactsReader {
         var networks = NetworkDays()
         for address in seen.table.addresses { networks.leaveOut(address) }
         let first = period.since.number - Self.rhythmDays
-        let rows = try SQLRows(db, Self.daysSQL, [.integer(domain.id), .integer(first), .integer(period.since.number - 1)])
-        while try rows.next() {
-            let bit = UInt128(1) << UInt128(rows.int(0) - first)
+        let before = Period(since: Day(first), until: period.since.advanced(by: -1))
+        try stored.forEachSourceDay(of: domain, in: before, latestFirst: true) { source, day in
             // The latest days come first. Who was not seen for two months is not waited for, so is not worth a place.
-            let isRecent = period.since.number - rows.int(0) <= 2 * Rhythm.monthly.upperBound + 1
-            try rows.forEachAddress(1, width: 4) { networks.note($0, bit, isRecent) }
-            try rows.forEachAddress(2, width: 16) { networks.note($0, bit, isRecent) }
+            let isRecent = day.distance(to: period.since) <= 2 * Rhythm.monthly.upperBound + 1
+            networks.note(source, UInt128(1) << UInt128(day.number - first), isRecent)
         }
         var candidates: [(address: IPAddress, rhythm: Rhythm)] = []
         networks.forEach { address, days in
@@ -34,10 +31,9 @@ extension DomainFactsReader {
         for look in seen.looks { if let look, look.isSigned { presentNames.formUnion(look.signatures.map(\.selector)) } }
         var late: [String: DomainFacts.LateSender] = [:]
         for (address, rhythm) in candidates.prefix(Self.mostCandidates) {
-            let rows = try SQLRows(db, Self.flowsSQL, [.address(address), .integer(domain.id), .integer(0), .integer(.max)])
-            while try rows.next() {
-                let verdict = Verdict(stored: rows.int(0))
-                let set = rows.int(4)
+            for judgement in try stored.judgements(of: address, for: domain) {
+                let verdict = Verdict(stored: judgement.verdict)
+                let set = judgement.authentication
                 guard known.contains(UInt8(verdict.stored)), !presentSets.contains(set) else { continue }
                 let look = look(try authentications.set(set), facts.organisation)
                 if look.signatures.contains(where: { $0.result == .pass && presentNames.contains($0.selector) }) { continue }

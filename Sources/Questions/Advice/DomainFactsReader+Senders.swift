@@ -1,6 +1,5 @@
 import Advice
 import DMARC
-import GRDB
 import Organisations
 import Store
 
@@ -188,15 +187,20 @@ extension DomainFactsReader {
     private func judge(_ sum: inout SenderSum, _ domain: PolicyDomain, _ seen: SeenRecords) throws {
         guard let largest = sum.flows.max(by: { (seen.flows[Int($0)].messages, $1) < (seen.flows[Int($1)].messages, $0) }) else { return }
         let flow = seen.flows[Int(largest)]
-        let set = SQLValue.integer(seen.setKeys[Int(flow.set)])
-        let rows = try SQLRows(db, Self.flowsSQL, [.address(seen.table.addresses[Int(flow.source)]), .integer(domain.id), set, set])
-        while try rows.next() {
-            guard rows.int(0) == Int(flow.number) else { continue }
-            sum.sender.confidence = Double(rows.int(2)) / 1000
-            sum.sender.notes = VerdictNotes(rawValue: rows.int(3))
+        for judgement in try judgements(of: flow, domain, seen) {
+            sum.sender.confidence = Double(judgement.confidence) / 1000
+            sum.sender.notes = judgement.notes
         }
         if sum.sender.isQuestion, sum.address == nil {
             sum.sender.isSister = try standings(of: sum.sender.name).values.count { $0 == 2 } >= Readiness.reportersNeeded
+        }
+    }
+
+    /// What is concluded about the stored flows of the same verdict.
+    private func judgements(of flow: SeenFlow, _ domain: PolicyDomain, _ seen: SeenRecords) throws -> [FlowJudgement] {
+        let source = seen.table.addresses[Int(flow.source)]
+        return try stored.judgements(of: source, for: domain, authentication: seen.setKeys[Int(flow.set)]).filter {
+            $0.verdict == Int(flow.number)
         }
     }
 
@@ -251,8 +255,9 @@ extension DomainFactsReader {
         }.prefix(5).map(\.address)
         if sender.isQuestion {
             for address in sender.addresses {
-                let ever = try SQLRows(db, Scope.everPassedSQL, [.integer(domain.id), .address(address)])
-                if try ever.next() { sender.knownSince = min(sender.knownSince ?? Day(ever.int(1)), Day(ever.int(1))) }
+                if let first = try stored.life(of: address, for: domain)?.firstDay {
+                    sender.knownSince = min(sender.knownSince ?? first, first)
+                }
             }
         }
         guard asked > 0 else { return sender }
@@ -261,15 +266,11 @@ extension DomainFactsReader {
         var (weight, confidence) = (0, 0)
         for (rank, index) in largest.enumerated() {
             let flow = seen.flows[Int(index)]
-            let set = SQLValue.integer(seen.setKeys[Int(flow.set)])
-            let rows = try SQLRows(
-                db, Self.flowsSQL, [.address(seen.table.addresses[Int(flow.source)]), .integer(domain.id), set, set])
-            while try rows.next() {
-                guard rows.int(0) == Int(flow.number) else { continue }
+            for judgement in try judgements(of: flow, domain, seen) {
                 weight += flow.messages
-                confidence += flow.messages * rows.int(2)
-                if rank == 0 { sender.notes = VerdictNotes(rawValue: rows.int(3)) }
-                let evidence = EvidenceCodes(bits: rows.int(5))
+                confidence += flow.messages * judgement.confidence
+                if rank == 0 { sender.notes = judgement.notes }
+                let evidence = judgement.evidence
                 let isRelay = [.knownForwarder, .knownGateway, .nameRelays, .scattered].contains { evidence.contains($0) }
                 sender.isRelayOrScattered = sender.isRelayOrScattered || isRelay
             }
@@ -344,8 +345,7 @@ extension DomainFactsReader {
         var candidates: [IPAddress: [(voice: Int, day: Int)]] = [:]
         for sender in facts.senders(.misconfigured) {
             for address in sender.addresses {
-                let ever = try SQLRows(db, Scope.everPassedSQL, [.integer(domain.id), .address(address)])
-                if try ever.next(), ever.int(0) > 0 { candidates[address] = [] }
+                if let ever = try stored.life(of: address, for: domain), ever.passed > 0 { candidates[address] = [] }
             }
         }
         guard !candidates.isEmpty else { return }

@@ -1,6 +1,5 @@
 import Advice
 import DMARC
-import GRDB
 import Organisations
 import Store
 
@@ -21,58 +20,7 @@ final class DomainFactsReader {
     /// Candidates for a regular sender that are looked up in the flows.
     static let mostCandidates = 24
 
-    /// Question: who reported when, whose word it is, when it came, and which policy. Unit: one row a counted report, in the order of days. Index:
-    /// `reports_domain_day`.
-    static let reportsSQL = """
-        SELECT id, reporter_id, day, policy_id, voice_id, coalesce(arrived_utc, end_utc)
-        FROM reports
-        WHERE domain_id = ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
-        ORDER BY day
-        """
-
-    /// Question: the largest key of a set of results. Unit: one row. Index: rowid, one seek.
-    static let lastSetSQL = "SELECT max(id) FROM authentication_sets"
-
-    /// Question: the published policies. Unit: one row a policy. Index: none; a small table.
-    static let policiesSQL = "SELECT id, p, sp, np, pct, testing FROM policies"
-
-    /// Question: how sure is the verdict about a flow. Unit: one row a flow. Index: primary key of `flows`, one range.
-    static let flowsSQL = """
-        SELECT verdict, messages, confidence, notes, authentication_id, evidence
-        FROM flows
-        WHERE source = ?1 AND domain_id = ?2 AND authentication_id BETWEEN ?3 AND ?4
-        """
-
-    /// Question: the first day with a report that is heard. Unit: at most one row. Index: `reports_domain_day`, left at the first row that fits;
-    /// primary key of `unheard_reports`.
-    static let firstWitnessedSQL = """
-        SELECT day FROM reports r
-        WHERE domain_id = ?1 AND is_counted = 1
-            AND NOT EXISTS (SELECT 1 FROM unheard_reports u WHERE u.domain_id = ?1 AND u.report_id = r.id)
-        ORDER BY day LIMIT 1
-        """
-
-    /// Question: who may be believed about the domains of an organisation. Unit: one row a voice. Index: `names` by name; primary key of
-    /// `voice_organisations`, one range.
-    static let standingsSQL = """
-        SELECT v.voice_id, v.standing
-        FROM names n JOIN voice_organisations v ON v.organisation_id = n.id
-        WHERE n.name = ?1
-        """
-
-    /// Question: was there ever a message that passed. Unit: at most one row. Index: primary key of `daily`, left at the first row.
-    static let passedSQL = "SELECT 1 FROM daily WHERE domain_id = ?1 AND dkim + spf > 0 AND messages > 0 LIMIT 1"
-
-    /// Question: was there ever a message of somebody who is not a stranger. Unit: at most one row. Index: primary key of `daily_verdicts`,
-    /// left at the first row. Verdicts 3 to 8: from authorized to unaligned.
-    static let knownSQL = "SELECT 1 FROM daily_verdicts WHERE domain_id = ?1 AND verdict BETWEEN 3 AND 8 AND messages > 0 LIMIT 1"
-
-    /// Question: which sources were seen on which days. Unit: one row a day, the latest first. Index: primary key of `daily_sources`, one range.
-    static let daysSQL = """
-        SELECT day, ipv4, ipv6 FROM daily_sources WHERE domain_id = ?1 AND day BETWEEN ?2 AND ?3 ORDER BY day DESC
-        """
-
-    let db: Database
+    let stored: Facts
     let records: RecordScan
     let scope: Scope
     let period: Period
@@ -90,52 +38,43 @@ final class DomainFactsReader {
     /// The place of each set of results among those of the domain being read; -1: none yet.
     var setPlaces: [Int32] = []
 
-    init(_ db: Database, _ scope: Scope, _ period: Period, today: Day, _ suffixes: PublicSuffixes) throws {
-        self.db = db
-        records = try RecordScan(db, scope)
+    init(_ stored: Facts, _ scope: Scope, _ period: Period, today: Day, _ suffixes: PublicSuffixes) throws {
+        self.stored = stored
+        records = try RecordScan(stored, scope)
         self.scope = scope
         self.period = period
         self.today = today
         self.suffixes = suffixes
-        authentications = AuthenticationLookup(db)
-        names = NameLookup(db)
+        authentications = AuthenticationLookup(stored)
+        names = NameLookup(stored)
         lastDataDay = period.since
     }
 
     /// The last day with data of any domain in scope, not after the period; also what is read once for all domains.
     func findLastDataDay() throws {
-        let rows = try SQLRows(db, Scope.extentSQL)
         for domain in scope.domains {
-            try rows.restart(domain.id)
-            if try rows.next(), let last = rows.optionalInt(1) { lastDataDay = max(lastDataDay, min(Day(last), period.until)) }
+            if let last = try stored.extent(of: domain)?.until { lastDataDay = max(lastDataDay, min(last, period.until)) }
         }
-        let policies = try SQLRows(db, Self.policiesSQL)
-        while try policies.next() {
-            self.policies[policies.int(0)] = DomainFacts.PolicyRun(
-                reporter: "", since: period.since, until: period.since, p: policies.optionalText(1), sp: policies.optionalText(2),
-                np: policies.optionalText(3), pct: policies.optionalText(4), testing: policies.optionalText(5))
+        policies = try stored.policies().mapValues {
+            DomainFacts.PolicyRun(
+                reporter: "", since: period.since, until: period.since, p: $0.p, sp: $0.sp, np: $0.np, pct: $0.pct, testing: $0.testing)
         }
-        policyTags = self.policies.mapValues(\.tags)
-        let reporters = try SQLRows(db, Scope.reportersSQL)
-        while try reporters.next() { reporterNames[reporters.int(0)] = reporters.text(1) }
-        let sets = try SQLRows(db, Self.lastSetSQL)
-        setPlaces = [Int32](repeating: -1, count: try sets.next() ? sets.int(0) + 1 : 1)
+        policyTags = policies.mapValues(\.tags)
+        reporterNames = try stored.reporterNames()
+        setPlaces = [Int32](repeating: -1, count: try stored.lastSet() + 1)
     }
 
     /// The facts of a domain; nil if there is no day with data.
     func facts(of domain: PolicyDomain) throws -> DomainFacts? {
-        let extent = try SQLRows(db, Scope.extentSQL)
-        try extent.restart(domain.id)
-        guard try extent.next(), let first = extent.optionalInt(0), let last = extent.optionalInt(1) else { return nil }
+        guard let extent = try stored.extent(of: domain) else { return nil }
         // A period that ends before the data do is looked at as from its own last day.
         var facts = DomainFacts(
             domain: domain.name, organisation: suffixes.organisation(of: domain.name), period: period, lastDataDay: lastDataDay,
-            today: last > period.until.number ? period.until : today, firstDay: Day(first))
+            today: extent.until > period.until ? period.until : today, firstDay: extent.since)
         // How long a domain is known may not rest on who is no witness.
         if !scope.leftOut.isEmpty {
-            let witnessed = try SQLRows(db, Self.firstWitnessedSQL, [.integer(domain.id)])
-            guard try witnessed.next() else { return nil }
-            facts.firstDay = Day(witnessed.int(0))
+            guard let witnessed = try stored.firstWitnessedDay(of: domain) else { return nil }
+            facts.firstDay = witnessed
         }
         let reports = try addReports(of: domain, to: &facts)
         var seen = try SeenRecords(self, domain, reports, policySince: facts.policy?.since)
@@ -158,11 +97,9 @@ final class DomainFactsReader {
         return facts
     }
 
-    private func exists(_ sql: String, _ domain: PolicyDomain) throws -> Bool { try SQLRows(db, sql, [.integer(domain.id)]).next() }
-
     /// Whether anything in the whole history shows a sender that is not a stranger. Rollups do not know whose word they are.
     private func everSent(_ domain: PolicyDomain, _ firstDay: Day) throws -> Bool {
-        guard try exists(Self.passedSQL, domain) || exists(Self.knownSQL, domain) else { return false }
+        guard try stored.everSent(domain) else { return false }
         guard !scope.leftOut.isEmpty, firstDay <= period.until else { return true }
         var everSent = false
         try records.forEach(of: domain.id, in: Period(since: firstDay, until: period.until)) { record, _ in
@@ -186,18 +123,17 @@ final class DomainFactsReader {
         var places: [[Int]: Int] = [:]
         var seen: [Seen] = []
         var reports = HeardReports(try standings(of: facts.organisation))
-        let rows = try SQLRows(
-            db, Self.reportsSQL,
-            [.integer(domain.id), .integer(period.since.number - DomainFacts.historyDays), .integer(period.until.number)])
-        while try rows.next() {
-            let (report, reporter, day, policy) = (rows.int(0), rows.int(1), rows.int(2), rows.int(3))
+        let history = Period(since: period.since.advanced(by: -DomainFacts.historyDays), until: period.until)
+        try stored.forEachHeardReport(of: domain, in: history) { report in
+            let (reporter, day, policy) = (report.reporter, report.day, report.policy)
             // `scope.reports` holds reports of the period only: with `--reporter` there is no look before it.
-            guard scope.includes(report: report) else { continue }
+            guard scope.includes(report: report.id) else { return }
             // Nobody has the key 0.
-            let voice = rows.optionalInt(4) ?? 0
-            let arrived = Day(containing: rows.int(5))
+            let voice = report.voice ?? 0
+            let arrived = Day(containing: report.arrived)
             reports.add(
-                report, voice: voice, day: day, arrived: arrived.number, isSettled: arrived.distance(to: today) >= Advisor.settlingDays)
+                report.id, voice: voice, day: day, arrived: arrived.number,
+                isSettled: arrived.distance(to: today) >= Advisor.settlingDays)
             let place = places[[reporter, voice]] ?? seen.count
             if place == seen.count {
                 places[[reporter, voice]] = place
@@ -250,9 +186,7 @@ final class DomainFactsReader {
     /// Of each voice that reports about the organisation's domains: 0 newcomer, 1 believed with others while the store is young, 2 witness.
     func standings(of organisation: String) throws -> [Int: Int] {
         if let known = knownStandings[organisation] { return known }
-        var standings: [Int: Int] = [:]
-        let rows = try SQLRows(db, Self.standingsSQL, [.text(organisation)])
-        while try rows.next() { standings[rows.int(0)] = rows.int(1) }
+        let standings = try stored.standings(of: organisation)
         knownStandings[organisation] = standings
         return standings
     }

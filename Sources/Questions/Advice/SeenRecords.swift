@@ -1,6 +1,5 @@
 import Advice
 import DMARC
-import GRDB
 import Store
 
 /// What a set of results says about a domain.
@@ -220,7 +219,7 @@ struct SeenRecords {
     private mutating func setNumber(of key: Int, _ reader: DomainFactsReader) throws -> Int32 {
         // A packed record may name anything once it is damaged.
         guard reader.setPlaces.indices.contains(key) else {
-            throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a record of a set of results that is not there")
+            throw Facts.damage("a record of a set of results that is not there")
         }
         let known = reader.setPlaces[key]
         if known >= 0 { return known }

@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Store
 
 /// Something that was not stored, and why.
@@ -33,24 +32,12 @@ public struct RefusalList: Sendable {
     /// Whether any message was ever read.
     public var isLedgerEmpty: Bool
 
-    /// Question: what was not stored. Unit: one row a refusal. Index: rowid of `messages`; `refusals` is short and read as a whole.
-    static let refusalsSQL = """
-        SELECT m.seen_utc, m.outcome, f.scope, f.code, f.place, f.member, f.detail, f.records
-        FROM refusals f JOIN messages m ON m.id = f.message_id
-        ORDER BY m.seen_utc, f.id
-        """
-
-    /// Question: was anything ever read. Unit: one row. Index: any of `messages`.
-    static let anySQL = "SELECT EXISTS (SELECT 1 FROM messages)"
-
     /// Asks `store` for the newest `limit`; nil: all. Domains and reporters of what was not stored are not known, so a filter has none.
     public static func ask(
         _ store: ReportStore, period request: PeriodRequest, today: Day, limit: Int?
     ) throws(StoreError) -> RefusalList {
-        try reading(store, "refused") { db in
+        try reading(store, "refused") { facts in
             let isAsked = request.since != nil || request.until != nil
-            let any = try SQLRows(db, anySQL)
-            let isEmpty = try !any.next() || any.int(0) == 0
             // The days are those on which messages were read: a period without an end reaches to today, one without a beginning to the
             // first of them.
             var request = request
@@ -58,20 +45,18 @@ public struct RefusalList: Sendable {
             let period = isAsked ? request.resolve(data: nil, today: today) : nil
             var found: [RefusalRow] = []
             var count = 0
-            let rows = try SQLRows(db, refusalsSQL)
-            while try rows.next() {
-                let time = rows.int(0)
-                guard period?.contains(Day(containing: time)) ?? true else { continue }
+            try facts.forEachRefusal { refusal in
+                guard period?.contains(Day(containing: refusal.time)) ?? true else { return }
                 count += 1
                 found.append(
                     RefusalRow(
-                        time: time, outcome: MessageOutcome(rawValue: rows.int(1)) ?? .refused, scope: rows.text(2), code: rows.text(3),
-                        place: rows.text(4), member: rows.text(5), detail: rows.text(6), records: rows.int(7)))
+                        time: refusal.time, outcome: refusal.outcome, scope: refusal.scope, code: refusal.code, place: refusal.place,
+                        member: refusal.member, detail: refusal.detail, records: refusal.records))
                 // The rows before the last `limit` are let go now and then, so that a long ledger needs no more memory than the answer.
                 if let limit, found.count > 2 * limit + 1024 { found.removeFirst(found.count - limit) }
             }
             if let limit, found.count > limit { found.removeFirst(found.count - limit) }
-            return RefusalList(period: period, rows: found, count: count, isLedgerEmpty: isEmpty)
+            return RefusalList(period: period, rows: found, count: count, isLedgerEmpty: try facts.isLedgerEmpty())
         }
     }
 }

@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Inference
 import Organisations
 import Store
@@ -182,18 +181,18 @@ public struct SourceExplanation: Sendable {
 
     /// The source, for the policy domains of `filter` (days and reporters play no part: verdicts are about all that is known).
     public static func ask(_ store: ReportStore, source: IPAddress, domains: [String]) throws(StoreError) -> SourceExplanation {
-        try reading(store, "explain") { db in
-            let suffixes = try PublicSuffixes.ofVerdicts(db)
+        try reading(store, "explain") { facts in
+            let suffixes = try PublicSuffixes.ofVerdicts(facts)
             let filter = Filter(domains: domains, today: Day(0))
             let services = Services.known
-            let outcomes = try Outcomes(db, suffixes, isWriting: false)
-            let knowledge = try StoredKnowledge(db, services, outcomes)
+            let outcomes = try Outcomes(facts, suffixes, isWriting: false)
+            let knowledge = try StoredKnowledge(facts, services, outcomes)
             let reasoning = Reasoning()
             let judge = Judge(knowledge: knowledge, reasoning: reasoning)
-            let network = try FlowTable.flows(db, outcomes, of: Network(source))
+            let network = try FlowTable.flows(facts, outcomes, of: Network(source))
             let survey = try judge.survey(network.map(\.flow))
             _ = try judge.judge(network.map(\.flow))
-            var builder = try Builder(db, services, outcomes)
+            var builder = try Builder(facts, services, outcomes)
             var stories: [StoryKey: [StoredFlow]] = [:]
             var weighings: [FlowKey: Reasoning.Weighing] = [:]
             for (index, stored) in network.enumerated() where stored.flow.source == source {
@@ -218,7 +217,7 @@ public struct SourceExplanation: Sendable {
 
     /// Turns flows into stories.
     private struct Builder {
-        private let db: Database
+        private let facts: Facts
         private let services: Services
         private let outcomes: Outcomes
         private var authentications: AuthenticationLookup
@@ -226,16 +225,16 @@ public struct SourceExplanation: Sendable {
         private var seals: [SelectorKey: Seal] = [:]
         private var strangers: [Int: Stranger?] = [:]
 
-        init(_ db: Database, _ services: Services, _ outcomes: Outcomes) throws {
-            self.db = db
+        init(_ facts: Facts, _ services: Services, _ outcomes: Outcomes) throws {
+            self.facts = facts
             self.services = services
             self.outcomes = outcomes
-            authentications = AuthenticationLookup(db)
-            names = NameLookup(db)
+            authentications = AuthenticationLookup(facts)
+            names = NameLookup(facts)
         }
 
         func domain(_ id: Int) throws -> String {
-            try String.fetchOne(db, sql: "SELECT name FROM domains WHERE id = ?", arguments: [id]) ?? ""
+            try facts.domainName(id)
         }
 
         mutating func story(
@@ -296,9 +295,9 @@ public struct SourceExplanation: Sendable {
             counts.domains = around.total.domains
             counts.neighbours = (around.network.authorized[flow.domain]?.sources ?? 0) - (tally.aligned > 0 ? 1 : 0)
             counts.networkDomains = around.network.domains.count
-            let habits = try Row.fetchOne(
-                db, sql: "SELECT aligned, signed FROM domain_habits WHERE domain_id = ?", arguments: [flow.domain])
-            if let habits, (habits[0] as Int) > 0 { counts.signedPercent = (habits[1] as Int) * 100 / (habits[0] as Int) }
+            if let habits = try facts.habits(ofDomain: flow.domain), habits.aligned > 0 {
+                counts.signedPercent = habits.signed * 100 / habits.aligned
+            }
         }
 
         private mutating func seal(_ signature: Outcome.Signature, for policy: Int, _ domain: String) throws -> Seal {
@@ -306,23 +305,16 @@ public struct SourceExplanation: Sendable {
             if let known = seals[selector] { return known }
             var seal = Seal(domain: try names.name(signature.domain) ?? "", selector: nil)
             if signature.selector > 0 { seal.selector = try names.name(signature.selector) }
-            let key: StatementArguments = [signature.domain, signature.selector, policy]
-            let home =
-                try Int.fetchOne(
-                    db, sql: "SELECT home FROM selectors WHERE domain_id = ? AND selector_id = ? AND policy_id = ?", arguments: key) ?? -1
+            let (home, places) = try facts.home(of: selector)
             if home == 0 {
                 seal.home = domain
                 seal.isHomeOwn = true
             } else if let organisation = Beside.organisation(home) {
                 seal.home = try names.name(organisation)
             }
-            let places = try SQLRows(
-                db, "SELECT beside, verified, records FROM selector_places WHERE domain_id = ?1 AND selector_id = ?2 AND policy_id = ?3",
-                [.integer(signature.domain), .integer(signature.selector), .integer(policy)])
-            while try places.next() {
-                let records = places.int(2)
-                if places.int(1) == 1 { seal.verified += records } else { seal.broken += records }
-                if places.int(1) == 1, places.int(0) == home { seal.atHome += records }
+            for place in places {
+                if place.isVerified { seal.verified += place.records } else { seal.broken += place.records }
+                if place.isVerified, place.beside == home { seal.atHome += place.records }
             }
             seals[selector] = seal
             return seal
@@ -336,24 +328,23 @@ public struct SourceExplanation: Sendable {
         }
 
         private mutating func readStranger(_ id: Int) throws -> Stranger? {
-            let row = try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT surviving, broken, unsigned, relayed, reporter_bits, day_bits, source_bits, domain_bits
-                    FROM organisations WHERE name_id = ?
-                    """, arguments: [id])
             guard let name = try names.name(id) else { return nil }
             var stranger = Stranger(name: name, service: services.service(of: name))
-            guard let row else { return stranger }
-            stranger.surviving = row[0]
-            stranger.broken = row[1]
-            stranger.unsigned = row[2]
-            stranger.relayed = row[3]
-            stranger.reporters = Levels.count(row[4])
-            stranger.days = Levels.count(row[5])
-            stranger.sources = Levels.count(row[6])
-            stranger.domains = Levels.count(row[7])
+            if let known = try facts.organisation(id) { stranger.add(known) }
             return stranger
         }
+    }
+}
+
+extension SourceExplanation.Stranger {
+    mutating func add(_ known: KnownOrganisation) {
+        surviving = known.surviving
+        broken = known.broken
+        unsigned = known.unsigned
+        relayed = known.relayed
+        reporters = Levels.count(known.reporterBits)
+        days = Levels.count(known.dayBits)
+        sources = Levels.count(known.sourceBits)
+        domains = Levels.count(known.domainBits)
     }
 }

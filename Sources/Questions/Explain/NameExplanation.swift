@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Inference
 import Organisations
 import Store
@@ -66,7 +65,7 @@ public struct NameExplanation: Sendable {
     ///
     /// - Parameter limit: how many places; nil: all.
     public static func ask(_ store: ReportStore, name: String, limit: Int? = nil) throws(StoreError) -> NameExplanation {
-        try readingShared(store, "explain") { db, shared in
+        try readingShared(store, "explain") { facts, shared in
             var selector: String?
             var domain: String? = name
             if let range = name.firstRange(of: "._domainkey.") {
@@ -76,18 +75,18 @@ public struct NameExplanation: Sendable {
                 selector = name
                 domain = nil
             }
-            let organisation = try domain.flatMap { try Self.organisation(db, $0) }
-            let isMet = try [domain, selector].compactMap(\.self).allSatisfy { try Self.isMet(db, $0) }
-            let tasks = [Task.places] + (selector == nil ? try Self.setRanges(db).map(Task.senders) : [])
-            let parts = try shared.split(tasks, db) { [domain, selector] db, next in
+            let organisation = try domain.flatMap { try Self.organisation(facts, $0) }
+            let isMet = try [domain, selector].compactMap(\.self).allSatisfy { try Self.isMet(facts, $0) }
+            let tasks = [Task.places] + (selector == nil ? try Self.setRanges(facts).map(Task.senders) : [])
+            let parts = try shared.split(tasks, facts) { [domain, selector] facts, next in
                 var part = Part()
-                while let task = next() { try part.add(db, task, domain: domain, selector: selector, limit: limit) }
+                while let task = next() { try part.add(facts, task, domain: domain, selector: selector, limit: limit) }
                 return part
             }
             let (places, others) = parts.compactMap(\.places).first ?? ([], 0)
             return NameExplanation(
                 organisation: organisation, places: places, otherPlaces: others, isMet: isMet,
-                sources: try leading(db, parts.map(\.senders)))
+                sources: try leading(facts, parts.map(\.senders)))
         }
     }
 
@@ -103,60 +102,31 @@ public struct NameExplanation: Sendable {
         private(set) var places: (places: [Place], others: Int)?
         private(set) var senders = Senders()
 
-        mutating func add(_ db: Database, _ task: Task, domain: String?, selector: String?, limit: Int?) throws {
+        mutating func add(_ facts: Facts, _ task: Task, domain: String?, selector: String?, limit: Int?) throws {
             switch task {
-            case .places: places = try SelectorPlaces.leading(db, domain: domain, selector: selector, limit: limit)
-            case .senders(let range): if let domain { try senders.add(db, domain, range) }
+            case .places: places = try SelectorPlaces.leading(facts, domain: domain, selector: selector, limit: limit)
+            case .senders(let range): if let domain { try senders.add(facts, domain, range) }
             }
         }
     }
 
     /// Pieces that two connections take in turn.
-    private static func setRanges(_ db: Database) throws -> [Range<Int>] {
-        let end = (try Int.fetchOne(db, sql: "SELECT max(id) FROM authentication_sets") ?? 0) + 1
+    private static func setRanges(_ facts: Facts) throws -> [Range<Int>] {
+        let end = try facts.lastSet() + 1
         let count = 16
         return (0..<count).map { end * $0 / count..<end * ($0 + 1) / count }
     }
 
-    private static func isMet(_ db: Database, _ name: String) throws -> Bool {
-        let sql = "SELECT EXISTS (SELECT 1 FROM names WHERE name = ?1) OR EXISTS (SELECT 1 FROM domains WHERE name = ?1)"
-        return try Bool.fetchOne(db, sql: sql, arguments: [name]) ?? false
+    private static func isMet(_ facts: Facts, _ name: String) throws -> Bool {
+        try facts.key(ofName: name) != nil || facts.key(ofDomain: name) != nil
     }
 
-    private static func organisation(_ db: Database, _ name: String) throws -> SourceExplanation.Stranger? {
-        let row = try Row.fetchOne(
-            db,
-            sql: """
-                SELECT o.surviving, o.broken, o.unsigned, o.relayed, o.reporter_bits, o.day_bits, o.source_bits, o.domain_bits
-                FROM organisations o JOIN names n ON n.id = o.name_id WHERE n.name = ?
-                """, arguments: [name])
-        guard let row else { return nil }
+    private static func organisation(_ facts: Facts, _ name: String) throws -> SourceExplanation.Stranger? {
+        guard let key = try facts.key(ofName: name), let known = try facts.organisation(key) else { return nil }
         var stranger = SourceExplanation.Stranger(name: name, service: Services.known.service(of: name))
-        stranger.surviving = row[0]
-        stranger.broken = row[1]
-        stranger.unsigned = row[2]
-        stranger.relayed = row[3]
-        stranger.reporters = Levels.count(row[4])
-        stranger.days = Levels.count(row[5])
-        stranger.sources = Levels.count(row[6])
-        stranger.domains = Levels.count(row[7])
+        stranger.add(known)
         return stranger
     }
-
-    /// Question: the sets of results in which an organisation authenticates. Unit: one row a set and name. Index: primary key of
-    /// `organisation_names`; `authentication_results_domain`.
-    static let setsSQL = """
-        SELECT a.set_id
-        FROM names n
-            JOIN organisation_names o ON o.organisation_id = n.id
-            JOIN authentication_results a ON a.domain_id = o.name_id
-        WHERE n.name = ?1 AND a.set_id BETWEEN ?2 AND ?3 AND a.result = 'pass'
-        """
-
-    /// Question: who sends with a set of results, without aligned SPF. Unit: one row a flow. Index: `flows_authentication`, covering.
-    package static let flowsSQL = """
-        SELECT source, domain_id, verdict, messages FROM flows WHERE authentication_id = ?1 AND aligned IN (0, 2)
-        """
 
     private struct Sender {
         var source: IPAddress
@@ -170,16 +140,10 @@ public struct NameExplanation: Sendable {
         private(set) var groups = SourceGroups()
         private(set) var messages: [Int] = []
 
-        mutating func add(_ db: Database, _ name: String, _ range: Range<Int>) throws {
-            var sets: Set<Int> = []
-            let found = try SQLRows(db, setsSQL, [.text(name), .integer(range.lowerBound), .integer(range.upperBound - 1)])
-            while try found.next() { sets.insert(found.int(0)) }
-            let flows = try SQLRows(db, flowsSQL)
+        mutating func add(_ facts: Facts, _ name: String, _ range: Range<Int>) throws {
             // In the order in which they lie in the index.
-            for set in sets.sorted() {
-                try flows.restart(set)
-                while try flows.next() { add(flows.int(3), of: try flows.address(0), flows.int(1) << 8 | flows.int(2)) }
-            }
+            let sets = try facts.sets(of: name, in: range).sorted()
+            try facts.forEachFlow(ofSets: sets) { source, domain, verdict, messages in add(messages, of: source, domain << 8 | verdict) }
         }
 
         mutating func add(_ count: Int, of source: IPAddress, _ key: Int) {
@@ -190,7 +154,7 @@ public struct NameExplanation: Sendable {
     }
 
     /// The first of them, most messages first.
-    private static func leading(_ db: Database, _ parts: [Senders]) throws -> [(
+    private static func leading(_ facts: Facts, _ parts: [Senders]) throws -> [(
         source: IPAddress, domain: String, verdict: Verdict, messages: Int
     )] {
         var senders = parts[0]
@@ -206,7 +170,7 @@ public struct NameExplanation: Sendable {
         }
         var domains: [Int: String] = [:]
         for domain in Set(leading.map(\.domain)) {
-            domains[domain] = try String.fetchOne(db, sql: "SELECT name FROM domains WHERE id = ?", arguments: [domain]) ?? ""
+            domains[domain] = try facts.domainName(domain)
         }
         let rows = leading.map { ($0.source, domains[$0.domain] ?? "", Verdict(stored: $0.verdict), $0.messages) }
         return Array(

@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Inference
 import Organisations
 import Store
@@ -92,36 +91,23 @@ public struct WhatIf: Sendable {
     /// The sum.
     public var total: WhatIfFigures
 
-    /// Question: the policy that each report of a domain shows. Unit: one row a report. Index: `reports_domain_day`.
-    static let policiesSQL = """
-        SELECT id, policy_id FROM reports WHERE domain_id = ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3
-        """
-
-    /// As `policiesSQL`, for reports with a long window whose middle lies elsewhere. Index: `reports_spread`.
-    static let spreadPoliciesSQL = """
-        SELECT id, policy_id FROM reports WHERE domain_id = ?1 AND is_spread = 1 AND is_counted = 1 AND day BETWEEN ?2 - 184 AND ?3 + 184
-        """
-
-    /// Question: a policy. Unit: one row. Index: rowid of `policies`.
-    static let policySQL = "SELECT p, sp, np, adkim, aspf, pct, fo, testing, discovery_method FROM policies WHERE id = ?1"
-
     /// Asks `store`.
     ///
     /// - Parameter sources: how many of the leading sources are given, with their service; nil: all, also those for which nothing changes.
     public static func ask(
         _ store: ReportStore, _ filter: Filter, _ settings: WhatIfSettings, sources limit: Int? = nil, withTotals: Bool = true
     ) throws(StoreError) -> WhatIf {
-        try readingShared(store, "what-if") { db, shared in
-            let scope = try Scope(db, filter)
+        try readingShared(store, "what-if") { facts, shared in
+            let scope = try Scope(facts, filter)
             var answer = WhatIf(
                 coverage: scope.coverage(messages: 0, reports: 0), verdicts: [], sources: [], affectedSources: 0, total: WhatIfFigures())
             guard let period = scope.period else { return answer }
-            let parts = try shared.split(scope.domains, db) { db, next in
+            let parts = try shared.split(scope.domains, facts) { facts, next in
                 var part = Part()
-                let scan = try RecordScan(db, scope)
-                var outcomes = try OutcomeLookup(db, scope.domains, settings, .ofVerdicts(db))
+                let scan = try RecordScan(facts, scope)
+                var outcomes = try OutcomeLookup(facts, scope.domains, settings, .ofVerdicts(facts))
                 while let domain = next() {
-                    let (table, slots) = try outcomeSums(db, scan, of: domain, in: period, settings, &outcomes)
+                    let (table, slots) = try outcomeSums(facts, scan, of: domain, in: period, settings, &outcomes)
                     part.add(domain, table, slots, onlyAffected: limit != nil)
                 }
                 return part
@@ -140,8 +126,8 @@ public struct WhatIf: Sendable {
             for figures in verdicts.values { answer.total.add(figures) }
             answer.verdicts = ranked(verdicts.map { WhatIfRow(verdict: Verdict(stored: $0), figures: $1) })
             answer.sources = Array(ranked(sources.leading(limit, by: \.figures.weight).map(\.row)).prefix(limit ?? .max))
-            try nameServices(db, scope, .ofVerdicts(db), &answer.sources)
-            if withTotals { answer.coverage = try scope.totals(db) }
+            try nameServices(facts, scope, .ofVerdicts(facts), &answer.sources)
+            if withTotals { answer.coverage = try scope.totals(facts) }
             return answer
         }
     }
@@ -202,12 +188,12 @@ public struct WhatIf: Sendable {
 
     /// Messages of each source of a domain by verdict and outcome, in one number: the verdict as stored, times 256, and the outcome.
     private static func outcomeSums(
-        _ db: Database, _ scan: RecordScan, of domain: PolicyDomain, in period: Period, _ settings: WhatIfSettings,
+        _ facts: Facts, _ scan: RecordScan, of domain: PolicyDomain, in period: Period, _ settings: WhatIfSettings,
         _ outcomes: inout OutcomeLookup
     ) throws -> (SourceTable, VerdictSlots<Int>) {
         var table = SourceTable()
         var sums = VerdictSlots<Int>()
-        let policies = settings.readsPolicy ? try policies(db, of: domain, in: period) : [:]
+        let policies = settings.readsPolicy ? try facts.policyKeys(of: domain, in: period) : [:]
         var (report, policy) = (-1, 0)
         var kind: Kind?
         var outcome = WhatIfOutcome()
@@ -238,21 +224,11 @@ public struct WhatIf: Sendable {
         return (table, sums)
     }
 
-    /// The key of the policy of each report, by the key of the report.
-    private static func policies(_ db: Database, of domain: PolicyDomain, in period: Period) throws -> [Int: Int] {
-        var policies: [Int: Int] = [:]
-        for sql in [policiesSQL, spreadPoliciesSQL] {
-            let rows = try SQLRows(db, sql, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
-            while try rows.next() { policies[rows.int(0)] = rows.int(1) }
-        }
-        return policies
-    }
-
     /// Outcomes, each worked out once: the same few kinds of records repeat endlessly.
     private struct OutcomeLookup {
         private let settings: WhatIfSettings
         private let domains: [Int: String]
-        private let db: Database
+        private let facts: Facts
         private var results: KeyedResults
         private var names: NameLookup
         private var policies: [Int: PublishedPolicy] = [:]
@@ -261,12 +237,12 @@ public struct WhatIf: Sendable {
         private var places = KeyedPlaces()
         private var latest: [(kind: Kind, outcome: WhatIfOutcome)] = []
 
-        init(_ db: Database, _ domains: [PolicyDomain], _ settings: WhatIfSettings, _ suffixes: PublicSuffixes) throws {
-            self.db = db
+        init(_ facts: Facts, _ domains: [PolicyDomain], _ settings: WhatIfSettings, _ suffixes: PublicSuffixes) throws {
+            self.facts = facts
             self.domains = Dictionary(uniqueKeysWithValues: domains.map { ($0.id, $0.name) })
             self.settings = settings
-            results = try KeyedResults(db, suffixes)
-            names = NameLookup(db)
+            results = try KeyedResults(facts, suffixes)
+            names = NameLookup(facts)
         }
 
         mutating func outcome(_ kind: Kind) throws -> WhatIfOutcome {
@@ -309,10 +285,7 @@ public struct WhatIf: Sendable {
             if let policy = policies[id] { return policy }
             var policy = PublishedPolicy()
             policy.domain = domains[domain] ?? ""
-            if id != 0 {
-                let rows = try SQLRows(db, policySQL, [.integer(id)])
-                if try rows.next() { policy = PublishedPolicy(rows, from: 0, domain: policy.domain) }
-            }
+            if id != 0 { policy = try facts.policy(id, of: policy.domain) ?? policy }
             policies[id] = policy
             return policy
         }
@@ -329,9 +302,9 @@ public struct WhatIf: Sendable {
         }.map(\.row)
     }
 
-    private static func nameServices(_ db: Database, _ scope: Scope, _ suffixes: PublicSuffixes, _ rows: inout [WhatIfRow]) throws {
+    private static func nameServices(_ facts: Facts, _ scope: Scope, _ suffixes: PublicSuffixes, _ rows: inout [WhatIfRow]) throws {
         guard !rows.isEmpty else { return }
-        var lookup = SourceServices(db, suffixes)
+        var lookup = SourceServices(facts, suffixes)
         let domains = Dictionary(uniqueKeysWithValues: scope.domains.map { ($0.name, $0) })
         for index in rows.indices {
             guard let source = rows[index].source, let domain = rows[index].domain.flatMap({ domains[$0] }) else { continue }

@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Store
 
 /// What records come to: the one sum that the rows of all tables by source are made of. Messages unless said otherwise.

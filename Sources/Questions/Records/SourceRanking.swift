@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Store
 
 /// A row of a table by source that may come to be shown.
@@ -72,24 +71,24 @@ extension RankedSource {
     ///   - key: tells the row of a source that a record belongs to.
     ///   - tools: made once on each thread.
     static func details<Detail: Sendable, Tools>(
-        of leading: [RankedSource], _ db: Database, _ shared: SharedReading, _ scope: Scope, initial: Detail,
-        tools: @Sendable (Database) throws -> Tools, key: @Sendable (PackedRecord) -> Int,
+        of leading: [RankedSource], _ facts: Facts, _ shared: SharedReading, _ scope: Scope, initial: Detail,
+        tools: @Sendable (Facts) throws -> Tools, key: @Sendable (PackedRecord) -> Int,
         _ body: @Sendable (inout Detail, PackedRecord, _ day: Int, _ row: RankedSource, inout Tools) throws -> Void
     ) throws -> [Detail] {
         guard let period = scope.period else { return [] }
         let places = Dictionary(grouping: leading.indices) { leading[$0].domain }
         // Largest first: the threads are done at about the same time.
         let domains = places.keys.sorted { (places[$0]?.count ?? 0, $1.id) > (places[$1]?.count ?? 0, $0.id) }
-        let parts = try shared.split(domains, db) { db, next in
+        let parts = try shared.split(domains, facts) { facts, next in
             var found: [(place: Int, detail: Detail)] = []
-            let scan = try RecordScan(db, scope)
-            var tools = try tools(db)
+            let scan = try RecordScan(facts, scope)
+            var tools = try tools(facts)
             while let domain = next() {
                 let places = places[domain] ?? []
                 var groups = SourceGroups()
                 for place in places { _ = groups.number(of: leading[place].source, leading[place].key) }
                 var details = [Detail](repeating: initial, count: places.count)
-                let life = try scope.life(db, of: domain, places.map { leading[$0].source }, in: period)
+                let life = try facts.life(of: places.map { leading[$0].source }, for: domain, in: period)
                 try scan.forEach(of: domain.id, in: life.days, life.mayPass ? .all : .failed) { record, day in
                     guard let group = groups.find(record.source, key(record)) else { return }
                     try body(&details[group], record, day, leading[places[group]], &tools)

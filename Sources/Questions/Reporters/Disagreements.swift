@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Store
 
 /// A record whose verdict on alignment is not the one that its raw results give.
@@ -35,13 +34,13 @@ public struct Disagreements: Sendable {
 
     /// Asks `store`.
     public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> Disagreements {
-        try readingShared(store, "reporters") { db, shared in
-            let scope = try Scope(db, filter)
+        try readingShared(store, "reporters") { facts, shared in
+            let scope = try Scope(facts, filter)
             guard let period = scope.period else { return Disagreements(coverage: scope.coverage(messages: 0, reports: 0), rows: []) }
-            var found = try shared.split(scope.domains, db) { db, next -> [Disagreement] in
-                var alignments = try RecomputedAlignments(db, try .ofVerdicts(db))
+            var found = try shared.split(scope.domains, facts) { facts, next -> [Disagreement] in
+                var alignments = try RecomputedAlignments(facts, try .ofVerdicts(facts))
                 var found: [Disagreement] = []
-                while let domain = next() { found += try rows(db, scope, of: domain, in: period, &alignments) }
+                while let domain = next() { found += try rows(facts, scope, of: domain, in: period, &alignments) }
                 return found
             }.flatMap(\.self)
             found.sort { a, b in (a.day, a.domain, a.report, a.record) < (b.day, b.domain, b.report, b.record) }
@@ -51,11 +50,11 @@ public struct Disagreements: Sendable {
     }
 
     private static func rows(
-        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ alignments: inout RecomputedAlignments
+        _ facts: Facts, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ alignments: inout RecomputedAlignments
     ) throws -> [Disagreement] {
-        let reports = try KnownReports(db, of: domain, in: period, scope)
+        let reports = try KnownReports(facts, of: domain, in: period, scope)
         var places: Set<Place> = []
-        try RecordScan(db, scope).forEach(of: domain.id, withEmpty: true) { record, day in
+        try RecordScan(facts, scope).forEach(of: domain.id, withEmpty: true) { record, day in
             guard let report = reports[record.report] else { return }
             let set = try alignments.place(record.authentication)
             let recomputed = try alignments.alignment(set, headerFrom: record.headerFrom, report.modes)
@@ -64,26 +63,22 @@ public struct Disagreements: Sendable {
             }
         }
         guard !places.isEmpty else { return [] }
-        var names = NameLookup(db)
-        var reporters: [Int: String] = [:]
-        let all = try SQLRows(db, Scope.reportersSQL)
-        while try all.next() { reporters[all.int(0)] = all.text(1) }
+        var names = NameLookup(facts)
+        let reporters = try facts.reporterNames()
         // Only the rows themselves say which of a report's records it is; one of a long window has a row for each of its days and stands here once.
         var found: [[Int]: Disagreement] = [:]
-        let rows = try SQLRows(db, RecordReader.reportDaySQL)
         for place in places.sorted(by: { $0.day < $1.day }) {
             guard let report = reports[place.report] else { continue }
-            try rows.restart(domain.id, place.countedAs, place.day, place.report)
-            while try rows.next() {
-                let said = Alignment(dkim: rows.int(5) == 1, spf: rows.int(6) == 1)
+            try facts.forEachRecord(ofReport: place.report, of: domain, countedAs: place.countedAs, on: Day(place.day)) { record in
+                let said = Alignment(dkim: record.dkim, spf: record.spf)
                 let recomputed = try alignments.alignment(
-                    try alignments.place(rows.int(10)), headerFrom: rows.int(7), report.modes)
-                guard said != recomputed else { continue }
+                    try alignments.place(record.authentication), headerFrom: record.headerFrom, report.modes)
+                guard said != recomputed else { return }
                 let first = Disagreement(
-                    report: place.report, record: rows.int(1), reporter: reporters[report.reporter] ?? "", domain: domain.name,
-                    day: Day(place.day), source: try rows.address(2), headerFrom: try names.name(rows.int(7)) ?? "", messages: 0,
+                    report: place.report, record: record.sequence, reporter: reporters[report.reporter] ?? "", domain: domain.name,
+                    day: Day(place.day), source: record.source, headerFrom: try names.name(record.headerFrom) ?? "", messages: 0,
                     said: said, recomputed: recomputed)
-                found[[place.report, rows.int(1)], default: first].messages += rows.int(3)
+                found[[place.report, record.sequence], default: first].messages += record.messages
             }
         }
         return Array(found.values)

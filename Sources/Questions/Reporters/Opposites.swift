@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Store
 
 /// Finds where reporters contradict each other: the same source, the same signature (domain and selector), the same day; one says that it

@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Organisations
 import Store
 
@@ -47,43 +46,23 @@ public struct Reporters: Sendable {
     /// Reports of these with counts that are out of all proportion, by domain.
     public var outliers: [OutlyingReport] = []
 
-    /// Question: the counted reports of the period, but those with a long window. Unit: one row a report. Index: `reports_domain_day`; rowid of
-    /// `policies`.
-    package static let reportsSQL = """
-        SELECT r.id, r.reporter_id, r.day, r.is_spread, r.begin_utc, r.end_utc, r.deviations, r.email, p.adkim, p.aspf,
-            r.authenticity, r.messages
-        FROM reports r JOIN policies p ON p.id = r.policy_id
-        WHERE r.domain_id = ?1 AND r.is_counted = 1 AND r.is_spread = 0 AND r.day BETWEEN ?2 AND ?3
-        """
-
-    /// Question: those with a long window. It is at most 366 days long, so that its middle is at most 183 days away. Unit: one row a report.
-    /// Index: `reports_spread`; rowid of `policies`.
-    package static let spreadReportsSQL = """
-        SELECT r.id, r.reporter_id, r.day, r.is_spread, r.begin_utc, r.end_utc, r.deviations, r.email, p.adkim, p.aspf,
-            r.authenticity, r.messages
-        FROM reports r JOIN policies p ON p.id = r.policy_id
-        WHERE r.domain_id = ?1 AND r.is_counted = 1 AND r.is_spread = 1 AND r.day BETWEEN ?2 - 184 AND ?3 + 184
-        """
-
     /// Asks `store`.
     public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> Reporters {
-        try readingShared(store, "reporters") { db, shared in
+        try readingShared(store, "reporters") { facts, shared in
             // Everybody's reports are read: the end of the data, and who contradicts whom, do not depend on whom one asks about.
-            let scope = try Scope(db, filter.ofEveryReporter)
-            var names: [Int: String] = [:]
-            let reporters = try SQLRows(db, Scope.reportersSQL)
-            while try reporters.next() { names[reporters.int(0)] = reporters.text(1) }
+            let scope = try Scope(facts, filter.ofEveryReporter)
+            let names = try facts.reporterNames()
             var coverage = scope.coverage(messages: 0, reports: 0)
             coverage.unknownReporters = filter.reporters.filter { asked in
                 !names.values.contains { $0.lowercased() == asked.lowercased() }
             }
             guard let period = scope.period else { return Reporters(coverage: coverage, rows: []) }
-            let dataUntil = try min(period.until, scope.lastDay(db) ?? period.until)
-            let parts = try shared.split(scope.domains, db) { db, next in
+            let dataUntil = try min(period.until, scope.lastDay(facts) ?? period.until)
+            let parts = try shared.split(scope.domains, facts) { facts, next in
                 var census = Census(dataUntil: dataUntil)
-                var records = try RecordCensus(db, scope)
+                var records = try RecordCensus(facts, scope)
                 while let domain = next() {
-                    let reports = try KnownReports(db, of: domain, in: period, scope)
+                    let reports = try KnownReports(facts, of: domain, in: period, scope)
                     census.add(reports, in: period)
                     try records.add(of: domain, reports)
                 }
@@ -96,7 +75,7 @@ public struct Reporters: Sendable {
             let rows = census.rows(names: names, records).filter { filter.includes(reporter: $0.reporter) }
             coverage.reports = rows.reduce(0) { $0 + $1.reports }
             coverage.messages = rows.reduce(0) { $0 + $1.messages }
-            let outliers = try scope.domains.flatMap { try OutlyingReport.find(db, of: $0, scope) }
+            let outliers = try scope.domains.flatMap { try OutlyingReport.find(facts, of: $0, scope) }
             return Reporters(
                 coverage: coverage, rows: rows.sorted { ($1.messages, $0.reporter) < ($0.messages, $1.reporter) },
                 outliers: outliers.filter { filter.includes(reporter: $0.reporter) })
@@ -239,10 +218,10 @@ public struct Reporters: Sendable {
         private var alignments: RecomputedAlignments
         private var names: NameLookup
 
-        init(_ db: Database, _ scope: Scope) throws {
-            scan = try RecordScan(db, scope)
-            alignments = try RecomputedAlignments(db, try .ofVerdicts(db))
-            names = NameLookup(db)
+        init(_ facts: Facts, _ scope: Scope) throws {
+            scan = try RecordScan(facts, scope)
+            alignments = try RecomputedAlignments(facts, try .ofVerdicts(facts))
+            names = NameLookup(facts)
         }
 
         mutating func add(of domain: PolicyDomain, _ reports: KnownReports) throws {
@@ -267,19 +246,6 @@ public struct Reporters: Sendable {
     }
 }
 
-/// A counted report as far as questions about reporters need it.
-struct KnownReport {
-    var id: Int
-    var reporter: Int
-    var day: Day
-    var isSpread: Bool
-    var deviations: UInt64
-    var email: String?
-    var modes: AlignmentModes
-    var authenticity: Authenticity
-    var messages: Int
-}
-
 /// The counted reports of a domain that touch a period.
 struct KnownReports {
     /// Key of the policy domain.
@@ -287,26 +253,12 @@ struct KnownReports {
     private(set) var all: [KnownReport] = []
     private var places: [Int: Int] = [:]
 
-    init(_ db: Database, of domain: PolicyDomain, in period: Period, _ scope: Scope) throws {
+    init(_ facts: Facts, of domain: PolicyDomain, in period: Period, _ scope: Scope) throws {
         self.domain = domain.id
-        for sql in [Reporters.reportsSQL, Reporters.spreadReportsSQL] {
-            let rows = try SQLRows(db, sql, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
-            while try rows.next() {
-                guard scope.includes(report: rows.int(0)) else { continue }
-                let isSpread = rows.int(3) == 1
-                if isSpread {
-                    let days = ReportWindow(begin: rows.int(4), end: rows.int(5)).days
-                    guard days.lowerBound <= period.until, period.since <= days.upperBound else { continue }
-                }
-                let modes = AlignmentModes(
-                    dkim: AlignmentMode(published: rows.optionalText(8)), spf: AlignmentMode(published: rows.optionalText(9)))
-                places[rows.int(0)] = all.count
-                all.append(
-                    KnownReport(
-                        id: rows.int(0), reporter: rows.int(1), day: Day(rows.int(2)), isSpread: isSpread,
-                        deviations: UInt64(bitPattern: Int64(rows.int(6))), email: rows.optionalText(7), modes: modes,
-                        authenticity: rows.optionalInt(10).flatMap(Authenticity.init) ?? .unverified, messages: rows.int(11)))
-            }
+        try facts.forEachKnownReport(of: domain, in: period) { report in
+            guard scope.includes(report: report.id) else { return }
+            places[report.id] = all.count
+            all.append(report)
         }
     }
 
@@ -339,7 +291,7 @@ struct RecomputedAlignments {
     private var known: [Known] = []
     private var others: [Key: Alignment] = [:]
 
-    init(_ db: Database, _ suffixes: PublicSuffixes) throws { results = try KeyedResults(db, suffixes) }
+    init(_ facts: Facts, _ suffixes: PublicSuffixes) throws { results = try KeyedResults(facts, suffixes) }
 
     /// The place of the set with the key `id`, for the questions below.
     @inline(__always)
@@ -384,14 +336,12 @@ extension Filter {
 
 extension Scope {
     /// The last day that holds data of one of the domains.
-    package func lastDay(_ db: Database) throws -> Day? {
-        var last: Day?
-        let rows = try SQLRows(db, Self.extentSQL)
-        for domain in domains {
-            try rows.restart(domain.id)
-            guard try rows.next(), let day = rows.optionalInt(1) else { continue }
-            last = max(last ?? Day(day), Day(day))
-        }
-        return last
+    package func lastDay(_ facts: Facts) throws -> Day? {
+        try domains.compactMap { try facts.extent(of: $0)?.until }.max()
     }
+}
+
+extension KnownReport {
+    /// Both alignment modes of the policy that it shows.
+    var modes: AlignmentModes { AlignmentModes(dkim: AlignmentMode(published: adkim), spf: AlignmentMode(published: aspf)) }
 }

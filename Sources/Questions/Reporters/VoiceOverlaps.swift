@@ -27,38 +27,22 @@ public struct VoiceOverlaps: Sendable {
     /// One row a voice and domain: most messages first, then by name.
     public var rows: [VoiceOverlap]
 
-    /// Question: the counted reports of a domain that could touch the period. Unit: one row a report. Index: `reports_domain_day`; rowids of
-    /// `reporters` and `names`.
-    package static let reportsSQL = """
-        SELECT r.voice_id, n.name, r.reporter_id, o.name, r.begin_utc, r.end_utc, r.messages
-        FROM reports r
-            JOIN reporters o ON o.id = r.reporter_id
-            JOIN names n ON n.id = r.voice_id
-        WHERE r.domain_id = ?1 AND r.is_counted = 1
-            AND r.day BETWEEN ?2 - 184 AND ?3 + 184
-            AND (r.is_spread = 1 OR r.day BETWEEN ?2 AND ?3)
-        ORDER BY r.voice_id, r.begin_utc
-        """
-
     /// Asks `store`.
     public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> VoiceOverlaps {
-        try reading(store, "reporters") { db in
+        try reading(store, "reporters") { facts in
             // Who speaks at the same time as somebody else does not depend on whom one asks about.
-            let scope = try Scope(db, filter.ofEveryReporter)
+            let scope = try Scope(facts, filter.ofEveryReporter)
             var rows: [VoiceOverlap] = []
             if let period = scope.period {
                 for domain in scope.domains {
-                    let reports = try SQLRows(
-                        db, reportsSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
                     var voice: Voiced?
-                    while try reports.next() {
-                        let window = ReportWindow(begin: reports.int(4), end: reports.int(5))
-                        guard window.days.lowerBound <= period.until, period.since <= window.days.upperBound else { continue }
-                        if voice?.id != reports.int(0) {
+                    try facts.forEachVoicedReport(of: domain, in: period) { report in
+                        if voice?.id != report.voice {
                             if let row = voice?.overlap(about: domain.name) { rows.append(row) }
-                            voice = Voiced(id: reports.int(0), name: reports.text(1))
+                            voice = Voiced(id: report.voice, name: report.voiceName)
                         }
-                        voice?.add(reporter: reports.int(2), name: reports.text(3), window: window, messages: reports.int(6))
+                        voice?.add(
+                            reporter: report.reporter, name: report.reporterName, window: report.window, messages: report.messages)
                     }
                     if let row = voice?.overlap(about: domain.name) { rows.append(row) }
                 }

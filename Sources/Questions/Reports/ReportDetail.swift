@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Store
 
 /// One report in full: from the database, or straight from a file.
@@ -41,66 +40,13 @@ public struct ReportDetail: Hashable, Sendable {
         }
     }
 
-    /// Question: a report without its records. Unit: at most one row. Index: rowids.
-    static let headerSQL = """
-        SELECT o.name, d.name, r.domain_id, r.report_id, r.begin_utc, r.end_utc, r.is_counted, r.standard, r.version, r.email,
-            r.contact_info, r.generator, r.errors, r.deviations, r.refused_records,
-            p.p, p.sp, p.np, p.adkim, p.aspf, p.pct, p.fo, p.testing, p.discovery_method, r.authenticity,
-            r.mail_from_domain, n.name, r.arrived_utc
-        FROM reports r
-            JOIN reporters o ON o.id = r.reporter_id
-            JOIN domains d ON d.id = r.domain_id
-            JOIN policies p ON p.id = r.policy_id
-            LEFT JOIN names n ON n.id = r.voice_id
-        WHERE r.id = ?1
-        """
-
     /// Asks `store` for the report with the number `id`; nil if there is none.
     public static func ask(_ store: ReportStore, id: Int) throws(StoreError) -> ReportDetail? {
-        try reading(store, "show") { db in
-            let row = try SQLRows(db, headerSQL, [.integer(id)])
-            guard try row.next() else { return nil }
-            var header = ReportHeader()
-            header.reporter = row.text(0)
-            header.reportID = row.text(3)
-            header.window = ReportWindow(begin: row.int(4), end: row.int(5))
-            header.standard = ReportStandard(rawValue: row.text(7)) ?? .rfc7489
-            header.version = row.optionalText(8)
-            header.email = row.optionalText(9)
-            header.contactInfo = row.optionalText(10)
-            header.generator = row.optionalText(11)
-            header.errors = row.optionalText(12).map { $0.split(separator: "\n").map(String.init) } ?? []
-            header.policy = PublishedPolicy(row, from: 15, domain: row.text(1))
+        try reading(store, "show") { facts in
+            guard let report = try facts.report(id) else { return nil }
             return ReportDetail(
-                id: id, isCounted: row.int(6) == 1, header: header,
-                deviations: Deviations(rawValue: UInt64(bitPattern: Int64(row.int(13)))), refusedRecords: row.int(14),
-                sender: ReportSender(
-                    authenticity: row.optionalInt(24).flatMap(Authenticity.init), mailFromDomain: row.optionalText(25),
-                    voice: row.optionalText(26), arrivedAt: row.optionalInt(27)),
-                records: try records(db, of: id, domain: row.int(2), isCounted: row.int(6) == 1, on: header.window.days))
+                id: id, isCounted: report.isCounted, header: report.header, deviations: report.deviations,
+                refusedRecords: report.refusedRecords, sender: report.sender, records: try facts.records(of: id, report))
         }
-    }
-
-    private static func records(
-        _ db: Database, of id: Int, domain: Int, isCounted: Bool, on days: ClosedRange<Day>
-    ) throws -> [RecordDetail] {
-        var reader = RecordReader(db)
-        var found: [RecordDetail] = []
-        var places: [Int: Int] = [:]
-        let rows = try SQLRows(db, RecordReader.reportDaySQL)
-        for countedAs in isCounted ? 0...1 : 2...2 {
-            for day in days {
-                try rows.restart(domain, countedAs, day.number, id)
-                while try rows.next() {
-                    if let place = places[rows.int(1)] {
-                        found[place].messages += rows.int(3)
-                    } else {
-                        places[rows.int(1)] = found.count
-                        found.append(try reader.detail(rows))
-                    }
-                }
-            }
-        }
-        return found.sorted { $0.sequence < $1.sequence }
     }
 }

@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Store
 
 /// A stored report, without its records. Figures in messages unless said otherwise.
@@ -42,29 +41,15 @@ public struct ReportList: Sendable {
     /// Reports with a day in the period, also those that lost a conflict: by day, domain, reporter and number.
     public var rows: [ReportRow]
 
-    /// Question: all reports of a domain that could touch the period. A window is at most 366 days long, so that its middle is at most 183
-    /// days away. Unit: one row a report. Index: `reports_domain_day`; rowids of `reporters`, `policies` and `names`.
-    package static let reportsSQL = """
-        SELECT r.id, o.name, r.report_id, r.begin_utc, r.end_utc, r.records, r.messages, r.passed, p.p, p.sp, r.standard, r.is_counted,
-            r.deviations, r.authenticity, r.mail_from_domain, n.name
-        FROM reports r
-            JOIN reporters o ON o.id = r.reporter_id
-            JOIN policies p ON p.id = r.policy_id
-            LEFT JOIN names n ON n.id = r.voice_id
-        WHERE r.domain_id = ?1
-            AND r.day BETWEEN ?2 - 184 AND ?3 + 184
-            AND (r.is_spread = 1 OR r.day BETWEEN ?2 AND ?3)
-        """
-
     /// Asks `store`.
     public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> ReportList {
-        try reading(store, "reports") { db in
+        try reading(store, "reports") { facts in
             // Reporters are matched by name on each row: reports that lost a conflict are in no figure, but belong in this list.
-            let scope = try Scope(db, filter)
+            let scope = try Scope(facts, filter)
             var rows: [ReportRow] = []
             if let period = scope.period {
                 for domain in scope.domains {
-                    try append(db, filter, of: domain, in: period, to: &rows)
+                    try append(facts, filter, of: domain, in: period, to: &rows)
                 }
             }
             rows.sort { a, b in
@@ -78,24 +63,15 @@ public struct ReportList: Sendable {
     }
 
     private static func append(
-        _ db: Database, _ filter: Filter, of domain: PolicyDomain, in period: Period, to list: inout [ReportRow]
+        _ facts: Facts, _ filter: Filter, of domain: PolicyDomain, in period: Period, to list: inout [ReportRow]
     ) throws {
-        let rows = try SQLRows(db, reportsSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
-        while try rows.next() {
-            let reporter = rows.text(1)
-            let window = ReportWindow(begin: rows.int(3), end: rows.int(4))
-            let sender = ReportSender(
-                authenticity: rows.optionalInt(13).flatMap(Authenticity.init), mailFromDomain: rows.optionalText(14),
-                voice: rows.optionalText(15))
-            guard filter.includes(reporter: reporter), !filter.onlyVerified || sender.authenticity == .verified,
-                window.days.lowerBound <= period.until, period.since <= window.days.upperBound
-            else { continue }
+        try facts.forEachReportHead(of: domain, in: period) { head in
+            guard filter.includes(reporter: head.reporter), !filter.onlyVerified || head.sender.authenticity == .verified else { return }
             list.append(
                 ReportRow(
-                    id: rows.int(0), reporter: reporter, domain: domain.name, reportID: rows.text(2), window: window, records: rows.int(5),
-                    messages: rows.int(6), passed: rows.int(7), policy: PolicyWords(p: rows.optionalText(8), sp: rows.optionalText(9)),
-                    standard: rows.text(10), isCounted: rows.int(11) == 1,
-                    deviations: Deviations(rawValue: UInt64(bitPattern: Int64(rows.int(12)))), sender: sender))
+                    id: head.id, reporter: head.reporter, domain: domain.name, reportID: head.reportID, window: head.window,
+                    records: head.records, messages: head.messages, passed: head.passed, policy: PolicyWords(p: head.p, sp: head.sp),
+                    standard: head.standard, isCounted: head.isCounted, deviations: head.deviations, sender: head.sender))
         }
     }
 }

@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Organisations
 import Store
 
@@ -53,37 +52,19 @@ public struct Forwarding: Sendable {
     /// All messages without aligned SPF.
     public var spfFailed: Int
 
-    /// Question: the signatures in a set of results. Unit: one row a signature, in the order of the report. Index: primary key of
-    /// `authentication_results`, rowid of `names`.
-    static let signaturesSQL = """
-        SELECT a.domain_id, d.name, coalesce(a.selector_id, 0), s.name, a.result
-        FROM authentication_results a
-            JOIN names d ON d.id = a.domain_id
-            LEFT JOIN names s ON s.id = a.selector_id
-        WHERE a.set_id = ?1 AND a.method = 'dkim'
-        ORDER BY a.position
-        """
-
-    /// Question: beside whose SPF a signature passes. Unit: one row an organisation. Index: primary key of `selector_places`.
-    static let homesSQL = """
-        SELECT beside, messages
-        FROM selector_places
-        WHERE domain_id = ?1 AND selector_id = ?2 AND policy_id = ?3 AND beside >= 0 AND verified = 1
-        """
-
     /// Asks `store` for the first `limit` rows; nil: all. Without `withTotals` the coverage says nothing of messages and reports, and
     /// `spfFailed` is 0.
     public static func ask(
         _ store: ReportStore, _ filter: Filter, limit: Int?, withTotals: Bool = true
     ) throws(StoreError) -> Forwarding {
-        try readingShared(store, "forwarding") { db, shared in
-            let scope = try Scope(db, filter)
+        try readingShared(store, "forwarding") { facts, shared in
+            let scope = try Scope(facts, filter)
             guard scope.period != nil else {
                 return Forwarding(coverage: scope.coverage(messages: 0, reports: 0), rows: [], count: 0, explained: 0, spfFailed: 0)
             }
-            let parts = try shared.split(scope.domains, db) { db, next in
+            let parts = try shared.split(scope.domains, facts) { facts, next in
                 var part = (ranking: SourceRanking<Score>(limit: limit), explained: 0)
-                let scan = try RecordScan(db, scope)
+                let scan = try RecordScan(facts, scope)
                 while let domain = next() {
                     let (groups, scores) = try scores(scan, of: domain)
                     part.ranking.add(domain, groups, scores)
@@ -91,14 +72,14 @@ public struct Forwarding: Sendable {
                 }
                 return part
             }
-            let rows = try rows(db, shared, scope, of: SourceRanking.leading(parts.map(\.ranking), limit: limit))
+            let rows = try rows(facts, shared, scope, of: SourceRanking.leading(parts.map(\.ranking), limit: limit))
             var spfFailed = 0
             if withTotals {
                 for domain in scope.domains {
-                    try scope.forEachDailyFigure(db, of: domain) { spfFailed += $0.spf ? 0 : $0.messages }
+                    try scope.forEachDailyFigure(facts, of: domain) { spfFailed += $0.spf ? 0 : $0.messages }
                 }
             }
-            let coverage = withTotals ? try scope.totals(db) : scope.coverage(messages: 0, reports: 0)
+            let coverage = withTotals ? try scope.totals(facts) : scope.coverage(messages: 0, reports: 0)
             return Forwarding(
                 coverage: coverage, rows: rows, count: parts.reduce(0) { $0 + $1.ranking.count },
                 explained: parts.reduce(0) { $0 + $1.explained }, spfFailed: spfFailed)
@@ -132,48 +113,35 @@ public struct Forwarding: Sendable {
     /// What the rows that are shown need beside the sums.
     private struct Tools {
         var authentications: AuthenticationLookup
-        let signatures: SQLRows
-        let homes: SQLRows
+        let facts: Facts
         var flows: FlowLookup
         let book: NameBook
         var organisations: NameLookup
         var knownHomes: [Place: String?] = [:]
 
         struct Place: Hashable {
-            var selector: Selector
+            var selector: KeyedSignature
             var policy: Int
         }
 
-        init(_ db: Database) throws {
-            book = NameBook(db)
-            organisations = NameLookup(db)
-            authentications = AuthenticationLookup(db)
-            signatures = try SQLRows(db, signaturesSQL)
-            homes = try SQLRows(db, homesSQL)
-            flows = try FlowLookup(db)
+        init(_ facts: Facts) throws {
+            book = NameBook(facts)
+            organisations = NameLookup(facts)
+            authentications = AuthenticationLookup(facts)
+            self.facts = facts
+            flows = try FlowLookup(facts)
         }
-    }
-
-    /// A signature's domain and selector, with their keys.
-    private struct Selector: Hashable {
-        var domain: Int
-        var domainName: String
-        var selector: Int
-        var selectorName: String?
-
-        /// In the order of the alphabet: keys depend on the order of arrival.
-        var text: String { (selectorName ?? "") + "\u{0}" + domainName }
     }
 
     private static func rows(
-        _ db: Database, _ shared: SharedReading, _ scope: Scope, of leading: [RankedSource<Score>]
+        _ facts: Facts, _ shared: SharedReading, _ scope: Scope, of leading: [RankedSource<Score>]
     ) throws -> [ForwardingRow] {
         let details = try RankedSource.details(
-            of: leading, db, shared, scope, initial: RowFacts(), tools: ReporterLookup.init, key: { _ in 0 }
+            of: leading, facts, shared, scope, initial: RowFacts(), tools: ReporterLookup.init, key: { _ in 0 }
         ) { facts, record, day, _, reporterOf in
             if isPassedOn(record) { try facts.add(record, day, &reporterOf) }
         }
-        var tools = try Tools(db)
+        var tools = try Tools(facts)
         return try zip(leading, details).compactMap { try row($0, $1, &tools) }
     }
 
@@ -196,37 +164,31 @@ public struct Forwarding: Sendable {
     }
 
     /// The own selector of most messages. Of several signatures in a message the first that verified counts, else the first.
-    private static func usualSelector(_ flows: [PeriodFlow], _ domain: PolicyDomain, _ tools: inout Tools) throws -> Selector? {
-        var messages: [Selector: Int] = [:]
+    private static func usualSelector(_ flows: [PeriodFlow], _ domain: PolicyDomain, _ tools: inout Tools) throws -> KeyedSignature? {
+        var messages: [KeyedSignature: Int] = [:]
         for flow in flows {
-            var found: Selector?
-            try tools.signatures.restart(flow.authentication)
-            while try tools.signatures.next() {
-                let rows = tools.signatures
-                let hasPassed = rows.text(4) == AuthenticationResult.pass.rawValue
-                guard found == nil || hasPassed, tools.book.isOwn(rows.text(1), of: domain.name) else { continue }
-                found = Selector(
-                    domain: rows.int(0), domainName: rows.text(1), selector: rows.int(2), selectorName: rows.optionalText(3))
-                if hasPassed { break }
+            let own = try tools.facts.signatures(ofSet: flow.authentication).filter {
+                tools.book.isOwn($0.signature.domainName, of: domain.name)
             }
-            if let found { messages[found, default: 0] += flow.messages }
+            guard let found = own.first(where: \.hasPassed) ?? own.first else { continue }
+            messages[found.signature, default: 0] += flow.messages
         }
-        return messages.max { ($0.value, $1.key.text) < ($1.value, $0.key.text) }?.key
+        // Of equals in the order of the alphabet: keys depend on the order of arrival.
+        func text(_ signature: KeyedSignature) -> String { (signature.selectorName ?? "") + "\u{0}" + signature.domainName }
+        return messages.max { ($0.value, text($1.key)) < ($1.value, text($0.key)) }?.key
     }
 
-    private static func home(of selector: Selector, _ domain: PolicyDomain, _ tools: inout Tools) throws -> String? {
+    private static func home(of selector: KeyedSignature, _ domain: PolicyDomain, _ tools: inout Tools) throws -> String? {
         let place = Tools.Place(selector: selector, policy: domain.id)
         if let home = tools.knownHomes[place] { return home }
         // Relays stand there in their thousands: names are looked up only for those that come first.
         var best: [Int] = []
         var most = Int.min
-        let rows = tools.homes
-        try rows.restart(selector.domain, selector.selector, domain.id)
-        while try rows.next() {
-            guard rows.int(1) >= most else { continue }
-            if rows.int(1) > most { best.removeAll() }
-            most = rows.int(1)
-            best.append(rows.int(0))
+        try tools.facts.forEachHome(of: selector, policy: domain.id) { beside, messages in
+            guard messages >= most else { return }
+            if messages > most { best.removeAll() }
+            most = messages
+            best.append(beside)
         }
         let home = try best.map { $0 == 0 ? domain.name : try tools.organisations.name($0) ?? "" }.min()
         tools.knownHomes[place] = .some(home)

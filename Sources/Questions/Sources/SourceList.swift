@@ -1,6 +1,5 @@
 import Advice
 import DMARC
-import GRDB
 import Organisations
 import Store
 
@@ -58,13 +57,6 @@ public struct SourceList: Sendable {
     /// Rows, also those beyond the limit.
     public var count: Int
 
-    /// Question: the sources of a domain that it first saw in the period. Unit: one row a source. Index: `sources_first_day`, covering.
-    static let newSQL = """
-        SELECT source
-        FROM sources
-        WHERE domain_id = ?1 AND first_day BETWEEN ?2 AND ?3
-        """
-
     /// What is asked for beside the filter.
     public struct Choice: Hashable, Sendable {
         /// Only rows with one of these verdicts; empty: all.
@@ -85,25 +77,25 @@ public struct SourceList: Sendable {
     public static func ask(
         _ store: ReportStore, _ filter: Filter, _ choice: Choice = Choice(), limit: Int?, withTotals: Bool = true
     ) throws(StoreError) -> SourceList {
-        try readingShared(store, "sources") { db, shared in
-            let scope = try Scope(db, filter)
+        try readingShared(store, "sources") { facts, shared in
+            let scope = try Scope(facts, filter)
             guard let period = scope.period else {
                 return SourceList(coverage: scope.coverage(messages: 0, reports: 0), rows: [], count: 0)
             }
-            let parts = try shared.split(scope.domains, db) { db, next in
+            let parts = try shared.split(scope.domains, facts) { facts, next in
                 var part = SourceRanking<Score>(limit: limit)
-                let scan = try RecordScan(db, scope)
+                let scan = try RecordScan(facts, scope)
                 while let domain = next() {
                     let (groups, scores) = try scores(scan, of: domain)
-                    let new = choice.isNew ? try newSources(db, of: domain, in: period) : nil
+                    let new = choice.isNew ? try newSources(facts, of: domain, in: period) : nil
                     part.add(domain, groups, scores) { group in
                         choice.includes(groups.key(of: group)) && (new == nil || new?.find(groups.source(of: group)) != nil)
                     }
                 }
                 return part
             }
-            let rows = try rows(db, shared, scope, of: SourceRanking.leading(parts, limit: limit))
-            let coverage = withTotals ? try scope.totals(db) : scope.coverage(messages: 0, reports: 0)
+            let rows = try rows(facts, shared, scope, of: SourceRanking.leading(parts, limit: limit))
+            let coverage = withTotals ? try scope.totals(facts) : scope.coverage(messages: 0, reports: 0)
             return SourceList(coverage: coverage, rows: rows, count: parts.reduce(0) { $0 + $1.count })
         }
     }
@@ -128,22 +120,21 @@ public struct SourceList: Sendable {
         return (groups, scores)
     }
 
-    private static func newSources(_ db: Database, of domain: PolicyDomain, in period: Period) throws -> SourceTable {
+    private static func newSources(_ facts: Facts, of domain: PolicyDomain, in period: Period) throws -> SourceTable {
         var new = SourceTable()
-        let rows = try SQLRows(db, newSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
-        while try rows.next() { _ = new.number(of: try rows.address(0)) }
+        try facts.forEachNewSource(of: domain, in: period) { _ = new.number(of: $0) }
         return new
     }
 
     private static func rows(
-        _ db: Database, _ shared: SharedReading, _ scope: Scope, of leading: [RankedSource<Score>]
+        _ facts: Facts, _ shared: SharedReading, _ scope: Scope, of leading: [RankedSource<Score>]
     ) throws -> [SourceRow] {
         let details = try RankedSource.details(
-            of: leading, db, shared, scope, initial: RowFacts(), tools: ReporterLookup.init, key: \.verdict
+            of: leading, facts, shared, scope, initial: RowFacts(), tools: ReporterLookup.init, key: \.verdict
         ) { detail, record, day, _, reporterOf in try detail.add(record, day, &reporterOf) }
-        var authentications = AuthenticationLookup(db)
-        var flows = try FlowLookup(db)
-        let book = NameBook(db)
+        var authentications = AuthenticationLookup(facts)
+        var flows = try FlowLookup(facts)
+        let book = NameBook(facts)
         var rows: [SourceRow] = []
         for (row, facts) in zip(leading, details) {
             guard let days = facts.figures.days else { continue }

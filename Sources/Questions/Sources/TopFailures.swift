@@ -1,6 +1,5 @@
 import Advice
 import DMARC
-import GRDB
 import Organisations
 import Store
 
@@ -61,14 +60,14 @@ public struct TopFailures: Sendable {
     public static func ask(
         _ store: ReportStore, _ filter: Filter, limit: Int?, withTotals: Bool = true
     ) throws(StoreError) -> TopFailures {
-        try readingShared(store, "top-failures") { db, shared in
-            let scope = try Scope(db, filter)
+        try readingShared(store, "top-failures") { facts, shared in
+            let scope = try Scope(facts, filter)
             guard scope.period != nil else {
                 return TopFailures(coverage: scope.coverage(messages: 0, reports: 0), rows: [], failingSources: 0, failed: 0)
             }
-            let parts = try shared.split(scope.domains, db) { db, next in
+            let parts = try shared.split(scope.domains, facts) { facts, next in
                 var part = (ranking: SourceRanking<Int>(limit: limit), failed: 0)
-                let scan = try RecordScan(db, scope)
+                let scan = try RecordScan(facts, scope)
                 while let domain = next() {
                     let (groups, failed) = try failures(scan, of: domain)
                     part.ranking.add(domain, groups, failed)
@@ -77,8 +76,8 @@ public struct TopFailures: Sendable {
                 return part
             }
             let leading = SourceRanking.leading(parts.map(\.ranking), limit: limit)
-            let rows = try rows(db, shared, scope, of: leading)
-            let coverage = withTotals ? try scope.totals(db) : scope.coverage(messages: 0, reports: 0)
+            let rows = try rows(facts, shared, scope, of: leading)
+            let coverage = withTotals ? try scope.totals(facts) : scope.coverage(messages: 0, reports: 0)
             return TopFailures(
                 coverage: coverage, rows: rows, failingSources: parts.reduce(0) { $0 + $1.ranking.count },
                 failed: parts.reduce(0) { $0 + $1.failed })
@@ -97,16 +96,16 @@ public struct TopFailures: Sendable {
     }
 
     private static func rows(
-        _ db: Database, _ shared: SharedReading, _ scope: Scope, of leading: [RankedSource<Int>]
+        _ facts: Facts, _ shared: SharedReading, _ scope: Scope, of leading: [RankedSource<Int>]
     ) throws -> [FailureRow] {
         let details = try RankedSource.details(
-            of: leading, db, shared, scope, initial: (passed: 0, failed: RowFacts()), tools: ReporterLookup.init, key: { _ in 0 }
+            of: leading, facts, shared, scope, initial: (passed: 0, failed: RowFacts()), tools: ReporterLookup.init, key: { _ in 0 }
         ) { detail, record, day, _, reporterOf in
             if record.aligned != 0 { detail.passed += record.messages } else { try detail.failed.add(record, day, &reporterOf) }
         }
-        var authentications = AuthenticationLookup(db)
-        var flows = try FlowLookup(db)
-        let book = NameBook(db)
+        var authentications = AuthenticationLookup(facts)
+        var flows = try FlowLookup(facts)
+        let book = NameBook(facts)
         var rows: [FailureRow] = []
         for (row, (passed, failed)) in zip(leading, details) {
             guard let days = failed.figures.days else { continue }

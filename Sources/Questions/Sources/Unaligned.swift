@@ -1,6 +1,5 @@
 import Advice
 import DMARC
-import GRDB
 import Organisations
 import Store
 
@@ -67,24 +66,24 @@ public struct Unaligned: Sendable {
     public static func ask(
         _ store: ReportStore, _ filter: Filter, anyVerdict: Bool, limit: Int?, withTotals: Bool = true
     ) throws(StoreError) -> Unaligned {
-        try readingShared(store, "unaligned") { db, shared in
-            let scope = try Scope(db, filter)
+        try readingShared(store, "unaligned") { facts, shared in
+            let scope = try Scope(facts, filter)
             guard scope.period != nil else {
                 return Unaligned(coverage: scope.coverage(messages: 0, reports: 0), rows: [], count: 0)
             }
             let verdicts = anyVerdict ? 0...Int(UInt8.max) : Verdict.unaligned.stored...Verdict.unaligned.stored
-            let parts = try shared.split(scope.domains, db) { db, next in
+            let parts = try shared.split(scope.domains, facts) { facts, next in
                 var part = SourceRanking<Int>(limit: limit)
-                let scan = try RecordScan(db, scope)
-                var strangers = try Strangers(db)
+                let scan = try RecordScan(facts, scope)
+                var strangers = try Strangers(facts)
                 while let domain = next() {
                     let (groups, failed) = try failures(scan, of: domain, verdicts, &strangers)
                     part.add(domain, groups, failed)
                 }
                 return part
             }
-            let rows = try rows(db, shared, scope, verdicts, of: leading(db, parts, limit: limit))
-            let coverage = withTotals ? try scope.totals(db) : scope.coverage(messages: 0, reports: 0)
+            let rows = try rows(facts, shared, scope, verdicts, of: leading(facts, parts, limit: limit))
+            let coverage = withTotals ? try scope.totals(facts) : scope.coverage(messages: 0, reports: 0)
             return Unaligned(coverage: coverage, rows: rows, count: parts.reduce(0) { $0 + $1.count })
         }
     }
@@ -95,8 +94,8 @@ public struct Unaligned: Sendable {
         /// The answers by the place of a set, with the name in From that they hold for: a set mostly comes with one only.
         private var known: [(from: Int, proof: Proof?)] = []
 
-        init(_ db: Database) throws {
-            results = try KeyedResults(db, .ofVerdicts(db))
+        init(_ facts: Facts) throws {
+            results = try KeyedResults(facts, .ofVerdicts(facts))
         }
 
         /// As whom mail from `from` authenticates; nil if as nobody else.
@@ -146,8 +145,8 @@ public struct Unaligned: Sendable {
     }
 
     /// Keys of names depend on the order of arrival: of equal rows the names decide.
-    private static func leading(_ db: Database, _ parts: [SourceRanking<Int>], limit: Int?) throws -> [RankedSource<Int>] {
-        var lookup = NameLookup(db)
+    private static func leading(_ facts: Facts, _ parts: [SourceRanking<Int>], limit: Int?) throws -> [RankedSource<Int>] {
+        var lookup = NameLookup(facts)
         var names: [Int: String] = [:]
         for part in parts {
             for key in Set(part.candidates.map(\.key)) where names[key] == nil { names[key] = try lookup.name(key) ?? "" }
@@ -156,10 +155,10 @@ public struct Unaligned: Sendable {
     }
 
     private static func rows(
-        _ db: Database, _ shared: SharedReading, _ scope: Scope, _ verdicts: ClosedRange<Int>, of leading: [RankedSource<Int>]
+        _ facts: Facts, _ shared: SharedReading, _ scope: Scope, _ verdicts: ClosedRange<Int>, of leading: [RankedSource<Int>]
     ) throws -> [UnalignedRow] {
         let details = try RankedSource.details(
-            of: leading, db, shared, scope, initial: (messages: 0, failed: RowFacts()),
+            of: leading, facts, shared, scope, initial: (messages: 0, failed: RowFacts()),
             tools: { (reporterOf: try ReporterLookup($0), strangers: try Strangers($0)) }, key: \.headerFrom
         ) { detail, record, day, row, tools in
             detail.messages += record.messages
@@ -168,11 +167,11 @@ public struct Unaligned: Sendable {
             else { return }
             try detail.failed.add(record, day, &tools.reporterOf)
         }
-        var strangers = try Strangers(db)
-        let book = NameBook(db)
-        var names = NameLookup(db)
-        var flows = try FlowLookup(db)
-        var authentications = AuthenticationLookup(db)
+        var strangers = try Strangers(facts)
+        let book = NameBook(facts)
+        var names = NameLookup(facts)
+        var flows = try FlowLookup(facts)
+        var authentications = AuthenticationLookup(facts)
         var rows: [UnalignedRow] = []
         for (row, (messages, failed)) in zip(leading, details) {
             guard let days = failed.figures.days else { continue }

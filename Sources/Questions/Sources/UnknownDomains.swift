@@ -1,4 +1,3 @@
-import GRDB
 import Store
 
 /// Domains of a filter that no report is about, nor about anything below them: most likely slips.
@@ -11,10 +10,8 @@ public struct UnknownDomains: Sendable {
     /// Asks `store`; not even that where the filter names no domain.
     public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> UnknownDomains {
         guard !filter.domains.isEmpty else { return UnknownDomains(names: [], known: []) }
-        return try reading(store, "domains") { db in
-            var known: [String] = []
-            let rows = try SQLRows(db, Scope.domainsSQL)
-            while try rows.next() { known.append(rows.text(1)) }
+        return try reading(store, "domains") { facts in
+            let known = try facts.domains().map(\.name)
             let names = filter.domains.filter { asked in
                 let one = Filter(domains: [asked], today: filter.today)
                 return !known.contains { one.includes(domain: $0) }

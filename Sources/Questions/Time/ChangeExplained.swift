@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Organisations
 import Store
 
@@ -84,16 +83,16 @@ public struct ChangeExplained: Sendable {
         _ store: ReportStore, _ filter: Filter, by size: BucketSize = .day, against: PeriodExpression? = nil,
         grouping: ChangeGrouping = .source, limit: Int? = nil, withTotals: Bool = true
     ) throws(StoreError) -> ChangeExplained {
-        try readingShared(store, "trend") { db, shared in
-            let (later, earlier) = try periods(db, filter, size, against)
+        try readingShared(store, "trend") { facts, shared in
+            let (later, earlier) = try periods(facts, filter, size, against)
             guard let later, let earlier else {
-                let nothing = try Scope(db, filter).coverage(messages: 0, reports: 0)
+                let nothing = try Scope(facts, filter).coverage(messages: 0, reports: 0)
                 return ChangeExplained(coverage: nothing, change: RateChange(before: Rate(), after: Rate()), rows: [])
             }
-            let suffixes = try PublicSuffixes.ofVerdicts(db)
-            let scopes = try [earlier, later].map { try Scope(db, filter.limited(to: $0)) }
-            let compared = try shared.split(scopes[1].domains, db) { db, next in
-                try grouping == .source ? sources(db, scopes, of: next) : services(db, scopes, of: next)
+            let suffixes = try PublicSuffixes.ofVerdicts(facts)
+            let scopes = try [earlier, later].map { try Scope(facts, filter.limited(to: $0)) }
+            let compared = try shared.split(scopes[1].domains, facts) { facts, next in
+                try grouping == .source ? sources(facts, scopes, of: next) : services(facts, scopes, of: next)
             }.flatMap(\.self)
             var all = Part()
             for domain in compared { domain.parts.slots.forEach { all.add($0.value) } }
@@ -102,18 +101,18 @@ public struct ChangeExplained: Sendable {
             candidates.reserveCapacity(compared.reduce(0) { $0 + $1.parts.count })
             for (index, domain) in compared.enumerated() { domain.appendCandidates(Int32(index), change, to: &candidates) }
             let leading = candidates.leading(limit, by: \.weight)
-            var names = NameLookup(db)
+            var names = NameLookup(facts)
             var rows = ranked(try leading.map { try compared[Int($0.domain)].row($0, change, &names) })
             if let limit { rows = Array(rows.prefix(limit)) }
             if grouping == .source {
-                var lookup = SourceServices(db, suffixes)
+                var lookup = SourceServices(facts, suffixes)
                 let domains = Dictionary(uniqueKeysWithValues: scopes[1].domains.map { ($0.name, $0) })
                 for index in rows.indices {
                     guard let source = rows[index].source, let domain = domains[rows[index].domain] else { continue }
                     rows[index].service = try lookup.service(of: source, for: domain, verdict: rows[index].verdict)
                 }
             }
-            let coverage = withTotals ? try scopes[1].totals(db) : scopes[1].coverage(messages: 0, reports: 0)
+            let coverage = withTotals ? try scopes[1].totals(facts) : scopes[1].coverage(messages: 0, reports: 0)
             return ChangeExplained(
                 coverage: coverage, earlier: earlier, change: change, rows: rows, others: candidates.count - rows.count)
         }
@@ -122,10 +121,10 @@ public struct ChangeExplained: Sendable {
     // MARK: - Periods
 
     private static func periods(
-        _ db: Database, _ filter: Filter, _ size: BucketSize, _ against: PeriodExpression?
+        _ facts: Facts, _ filter: Filter, _ size: BucketSize, _ against: PeriodExpression?
     ) throws -> (later: Period?, earlier: Period?) {
         let isChosen = filter.period.since != nil || filter.period.until != nil
-        guard let found = try Scope(db, filter, usual: size == .day ? .recent : .everything).period else { return (nil, nil) }
+        guard let found = try Scope(facts, filter, usual: size == .day ? .recent : .everything).period else { return (nil, nil) }
         let later = isChosen || size == .day ? found : size.lastFull(upTo: found.until)
         let end = later.since.advanced(by: -1)
         let earlier: Period
@@ -240,8 +239,8 @@ public struct ChangeExplained: Sendable {
         }
     }
 
-    private static func sources(_ db: Database, _ scopes: [Scope], of next: () -> PolicyDomain?) throws -> [Compared] {
-        let scans = try scopes.map { try RecordScan(db, $0) }
+    private static func sources(_ facts: Facts, _ scopes: [Scope], of next: () -> PolicyDomain?) throws -> [Compared] {
+        let scans = try scopes.map { try RecordScan(facts, $0) }
         var compared: [Compared] = []
         while let domain = next() {
             var table = SourceTable()
@@ -256,9 +255,9 @@ public struct ChangeExplained: Sendable {
         return compared
     }
 
-    private static func services(_ db: Database, _ scopes: [Scope], of next: () -> PolicyDomain?) throws -> [Compared] {
-        let scans = try scopes.map { try RecordScan(db, $0) }
-        var parties = try KeyedParties(db, .ofVerdicts(db))
+    private static func services(_ facts: Facts, _ scopes: [Scope], of next: () -> PolicyDomain?) throws -> [Compared] {
+        let scans = try scopes.map { try RecordScan(facts, $0) }
+        var parties = try KeyedParties(facts, .ofVerdicts(facts))
         var compared: [Compared] = []
         while let domain = next() {
             var parts = VerdictSlots<Part>()

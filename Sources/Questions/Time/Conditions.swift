@@ -1,6 +1,5 @@
 import Advice
 import DMARC
-import GRDB
 import Store
 
 /// How a figure is compared with a bound.
@@ -62,13 +61,6 @@ public struct SilentReporter: Hashable, Sendable {
     package static let gaps = 3
     /// … and has so many days.
     static let shortest = 3
-
-    /// Question: who reported on which days. Unit: one row a report. Index: `reports_domain_day`.
-    package static let reportsSQL = """
-        SELECT reporter_id, day
-        FROM reports
-        WHERE domain_id = ?1 AND is_counted = 1 AND day BETWEEN ?2 AND ?3 AND (?4 = 0 OR authenticity = 1)
-        """
 
     /// Those who are silent on `day`, in the order of the alphabet. `days`: the days of each one's reports.
     package static func among(_ days: [String: Set<Day>], on day: Day) -> [SilentReporter] {
@@ -155,9 +147,9 @@ public struct HeldCondition: Hashable, Sendable {
     private static func failures(
         _ store: ReportStore, _ filter: Filter, _ verdict: Verdict, deliveredOnly: Bool
     ) throws(StoreError) -> Int {
-        try reading(store, "conditions") { db in
-            let scope = try Scope(db, filter)
-            let scan = try RecordScan(db, scope)
+        try reading(store, "conditions") { facts in
+            let scope = try Scope(facts, filter)
+            let scan = try RecordScan(facts, scope)
             var messages = 0
             for domain in scope.domains {
                 try scan.forEach(of: domain.id, .failed) { record, _ in
@@ -171,23 +163,16 @@ public struct HeldCondition: Hashable, Sendable {
 
     /// Silence is measured to the day of the question, or to an earlier last day of the period.
     private static func silentReporters(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> [SilentReporter] {
-        try reading(store, "conditions") { db in
-            let scope = try Scope(db, filter)
+        try reading(store, "conditions") { facts in
+            let scope = try Scope(facts, filter)
             var until = filter.today
             if case .days(_, let last) = filter.period.until { until = min(last, until) }
-            var names: [Int: String] = [:]
-            let reporters = try SQLRows(db, Scope.reportersSQL)
-            while try reporters.next() {
-                if filter.includes(reporter: reporters.text(1)) { names[reporters.int(0)] = reporters.text(1) }
-            }
+            let names = try facts.reporterNames().filter { filter.includes(reporter: $0.value) }
             var days: [String: Set<Day>] = [:]
-            let since = until.advanced(by: 1 - SilentReporter.habitDays)
+            let habit = Period(since: until.advanced(by: 1 - SilentReporter.habitDays), until: until)
             for domain in scope.domains {
-                let rows = try SQLRows(
-                    db, SilentReporter.reportsSQL,
-                    [.integer(domain.id), .integer(since.number), .integer(until.number), .integer(filter.onlyVerified ? 1 : 0)])
-                while try rows.next() {
-                    if let name = names[rows.int(0)] { days[name, default: []].insert(Day(rows.int(1))) }
+                try facts.forEachReportDay(of: domain, in: habit, onlyVerified: filter.onlyVerified) { reporter, day in
+                    if let name = names[reporter] { days[name, default: []].insert(day) }
                 }
             }
             return SilentReporter.among(days, on: until)

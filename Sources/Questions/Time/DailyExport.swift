@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Store
 
 /// A policy domain on one day: a row of `export daily`. Figures in messages unless said otherwise.
@@ -21,17 +20,17 @@ public struct DailyExport: Sendable {
 
     /// Asks `store`.
     public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> DailyExport {
-        try reading(store, "export") { db in
-            let scope = try Scope(db, filter, usual: .everything)
+        try reading(store, "export") { facts in
+            let scope = try Scope(facts, filter, usual: .everything)
             var rows: [DailyRow] = []
             for domain in scope.domains {
                 var days: [Day: SummaryRow] = [:]
-                try scope.forEachDailyFigure(db, of: domain) { figure in
+                try scope.forEachDailyFigure(facts, of: domain) { figure in
                     days[figure.day, default: SummaryRow(domain: domain.name)].add(figure, secondHalfFrom: figure.day)
                 }
                 rows += days.sorted { $0.key < $1.key }.map { DailyRow(day: $0.key, domain: domain.name, figures: $0.value) }
             }
-            return DailyExport(coverage: try scope.totals(db), rows: rows)
+            return DailyExport(coverage: try scope.totals(facts), rows: rows)
         }
     }
 }

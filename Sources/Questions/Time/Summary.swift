@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Store
 
 /// A published policy as far as `summary` and `reports` show it. Nil: the reports do not say, or say it with an empty element.
@@ -123,32 +122,23 @@ public struct Summary: Sendable {
     /// Messages of the total that come from reports that were checked and are not verified.
     public var unverifiedMessages: Int
 
-    /// Question: the policy of each counted report, latest day first. Unit: one row a report. Index: `reports_domain_day`, read backwards
-    /// and left after one day.
-    static let policySQL = """
-        SELECT r.day, r.id, p.p, p.sp
-        FROM reports r JOIN policies p ON p.id = r.policy_id
-        WHERE r.domain_id = ?1 AND r.is_counted = 1 AND r.day BETWEEN ?2 AND ?3
-        ORDER BY r.day DESC
-        """
-
     /// Asks `store`.
     public static func ask(_ store: ReportStore, _ filter: Filter) throws(StoreError) -> Summary {
-        try reading(store, "summary") { db in
-            let scope = try Scope(db, filter)
+        try reading(store, "summary") { facts in
+            let scope = try Scope(facts, filter)
             var rows: [SummaryRow] = []
             var unverified = 0
-            let hasVerdicts = try scope.hasVerdicts(db)
+            let hasVerdicts = try scope.hasVerdicts(facts)
             if let period = scope.period {
                 let middle = period.since.advanced(by: period.days / 2)
                 for domain in scope.domains {
                     var row = SummaryRow(domain: domain.name)
-                    try scope.forEachDailyFigure(db, of: domain) { row.add($0, secondHalfFrom: middle) }
-                    try scope.forEachCountedReport(db, of: domain) { _, _ in row.reports += 1 }
+                    try scope.forEachDailyFigure(facts, of: domain) { row.add($0, secondHalfFrom: middle) }
+                    try scope.forEachCountedReport(facts, of: domain) { _, _ in row.reports += 1 }
                     guard row.reports > 0 || row.records > 0 || row.messages > 0 else { continue }
-                    if hasVerdicts { row.forwarded = try scope.forwarded(db, of: domain) }
-                    row.policy = try latestPolicy(db, scope, of: domain, in: period)
-                    unverified += try scope.distrustedMessages(db, of: domain)
+                    if hasVerdicts { row.forwarded = try scope.forwarded(facts, of: domain) }
+                    row.policy = try latestPolicy(facts, scope, of: domain, in: period)
+                    unverified += try scope.distrustedMessages(facts, of: domain)
                     rows.append(row)
                 }
             }
@@ -164,15 +154,10 @@ public struct Summary: Sendable {
 
     /// Reporters see a policy change at different hours: the one that most of them saw on the last day is the latest; of equals, the
     /// first in the order of the alphabet, so that the order of arrival does not matter.
-    private static func latestPolicy(_ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period) throws -> PolicyWords? {
-        let rows = try SQLRows(db, policySQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
-        var lastDay: Int?
+    private static func latestPolicy(_ facts: Facts, _ scope: Scope, of domain: PolicyDomain, in period: Period) throws -> PolicyWords? {
         var votes: [PolicyWords: Int] = [:]
-        while try rows.next() {
-            guard scope.includes(report: rows.int(1)) else { continue }
-            if let lastDay, rows.int(0) != lastDay { break }
-            lastDay = rows.int(0)
-            votes[PolicyWords(p: rows.optionalText(2), sp: rows.optionalText(3)), default: 0] += 1
+        for policy in try facts.policiesOfLastDay(of: domain, in: period, scope) {
+            votes[PolicyWords(p: policy.p, sp: policy.sp), default: 0] += 1
         }
         return votes.max { ($0.value, $1.key.text ?? "") < ($1.value, $0.key.text ?? "") }?.key
     }

@@ -1,5 +1,4 @@
 import DMARC
-import GRDB
 import Store
 
 /// What happened in one day, week or month. Figures in messages unless said otherwise.
@@ -36,55 +35,36 @@ public struct Trend: Sendable {
     /// Every bucket of the period, also the empty ones.
     public var rows: [TrendRow]
 
-    /// Question: the sources by day. Unit: one row a day with messages. Index: primary key of `daily_sources`, one contiguous range.
-    package static let sourcesSQL = """
-        SELECT day, ipv4, ipv6
-        FROM daily_sources
-        WHERE domain_id = ?1 AND day BETWEEN ?2 AND ?3
-        ORDER BY day
-        """
-
-    /// Question: how many sources were seen for the first time, by day. Unit: one row a day. Index: `sources_first_day`, covering.
-    static let newSourcesSQL = """
-        SELECT first_day, count(*)
-        FROM sources
-        WHERE domain_id = ?1 AND first_day BETWEEN ?2 AND ?3
-        GROUP BY first_day
-        """
-
-    /// Question: on which day a source first sent for a domain. Unit: one row. Index: primary key of `sources`.
-    static let firstDaySQL = "SELECT first_day FROM sources WHERE domain_id = ?1 AND source = ?2"
-
     /// Asks `store`. Without `withTotals` the coverage does not count reports of which only an outer day lies in the period.
     public static func ask(
         _ store: ReportStore, _ filter: Filter, by size: BucketSize, withTotals: Bool = true
     ) throws(StoreError) -> Trend {
-        try reading(store, "trend") { db in
-            let scope = try Scope(db, filter)
+        try reading(store, "trend") { facts in
+            let scope = try Scope(facts, filter)
             guard let period = scope.period else { return Trend(coverage: scope.coverage(messages: 0, reports: 0), rows: []) }
             let buckets = size.buckets(of: period)
             var rows = buckets.map { TrendRow(label: size.label(of: $0.since), days: $0) }
             let places = Places(buckets, period)
             var reports = 0
-            let hasVerdicts = try scope.hasVerdicts(db)
+            let hasVerdicts = try scope.hasVerdicts(facts)
             if hasVerdicts { for place in rows.indices { rows[place].forwarded = Rate() } }
             for domain in scope.domains {
                 if hasVerdicts {
-                    try scope.forEachForwarded(db, of: domain) { day, rate in
+                    try scope.forEachForwarded(facts, of: domain) { day, rate in
                         let place = places[day]
                         rows[place].forwarded = rows[place].forwarded.map { $0 + rate }
                     }
                 }
-                try scope.forEachDailyFigure(db, of: domain) { figure in
+                try scope.forEachDailyFigure(facts, of: domain) { figure in
                     let place = places[figure.day]
                     rows[place].messages += figure.messages
                     rows[place].passed += figure.passed ? figure.messages : 0
                 }
-                try scope.forEachCountedReport(db, of: domain, middleInside: !withTotals) { _, day in
+                try scope.forEachCountedReport(facts, of: domain, middleInside: !withTotals) { _, day in
                     reports += 1
                     if period.contains(day) { rows[places[day]].reports += 1 }
                 }
-                try addSources(db, scope, of: domain, in: period, places, &rows)
+                try addSources(facts, scope, of: domain, in: period, places, &rows)
             }
             let messages = rows.reduce(0) { $0 + $1.messages }
             return Trend(coverage: scope.coverage(messages: messages, reports: reports), rows: rows)
@@ -124,36 +104,27 @@ public struct Trend: Sendable {
     }
 
     private static func addSources(
-        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ places: Places, _ rows: inout [TrendRow]
+        _ facts: Facts, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ places: Places, _ rows: inout [TrendRow]
     ) throws {
-        guard scope.reports == nil else { return try addSourcesOfReports(db, scope, of: domain, in: period, places, &rows) }
-        let arguments = [SQLValue.integer(domain.id), .integer(period.since.number), .integer(period.until.number)]
+        guard scope.reports == nil else { return try addSourcesOfReports(facts, scope, of: domain, in: period, places, &rows) }
         var counter = SourceCounter()
-        let days = try SQLRows(db, sourcesSQL, arguments)
-        while try days.next() {
-            let place = places[Day(days.int(0))]
-            try days.forEachAddress(1, width: 4) { counter.note($0, in: place, &rows) }
-            try days.forEachAddress(2, width: 16) { counter.note($0, in: place, &rows) }
-        }
-        let new = try SQLRows(db, newSourcesSQL, arguments)
-        while try new.next() { rows[places[Day(new.int(0))]].newSources += new.int(1) }
+        try facts.forEachSourceDay(of: domain, in: period) { source, day in counter.note(source, in: places[day], &rows) }
+        try facts.forEachNewSourceCount(of: domain, in: period) { day, count in rows[places[day]].newSources += count }
     }
 
     /// As `addSources`, from the records. New are those of the sources that nobody reported before.
     private static func addSourcesOfReports(
-        _ db: Database, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ places: Places, _ rows: inout [TrendRow]
+        _ facts: Facts, _ scope: Scope, of domain: PolicyDomain, in period: Period, _ places: Places, _ rows: inout [TrendRow]
     ) throws {
         var seen = SourceGroups()
-        try RecordScan(db, scope).forEach(of: domain.id) { record, day in
+        try RecordScan(facts, scope).forEach(of: domain.id) { record, day in
             let place = places[Day(day)]
             let before = seen.count
             if seen.number(of: record.source, place) == before { rows[place].sources += 1 }
         }
         for address in seen.addresses {
-            let first = try SQLRows(db, firstDaySQL, [.integer(domain.id), .address(address)])
-            guard try first.next() else { continue }
-            let day = Day(first.int(0))
-            if period.contains(day) { rows[places[day]].newSources += 1 }
+            guard let day = try facts.life(of: address, for: domain)?.firstDay, period.contains(day) else { continue }
+            rows[places[day]].newSources += 1
         }
     }
 }

@@ -28,10 +28,10 @@ extension Scope {
 
     /// Messages, in the period, of reports that were checked and are not verified, whatever else the filter leaves out. Reports of long windows
     /// belong to the day of their middle.
-    package func distrustedMessages(_ db: Database, of domain: PolicyDomain) throws -> Int {
+    package func distrustedMessages(_ facts: Facts, of domain: PolicyDomain) throws -> Int {
         guard let period, reports == nil else { return 0 }
         let rows = try SQLRows(
-            db, Self.distrustedMessagesSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
+            facts, Self.distrustedMessagesSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
         return try rows.next() ? rows.int(0) : 0
     }
 
@@ -44,26 +44,26 @@ extension Scope {
         """
 
     /// Messages, in the period, of reports of newcomers, and how many newcomers sent them.
-    package func newcomers(_ db: Database, of domain: PolicyDomain) throws -> (messages: Int, voices: Int) {
+    package func newcomers(_ facts: Facts, of domain: PolicyDomain) throws -> (messages: Int, voices: Int) {
         guard let period, reports == nil else { return (0, 0) }
         let rows = try SQLRows(
-            db, Self.newcomersSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
+            facts, Self.newcomersSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
         return try rows.next() ? (rows.int(0), rows.int(1)) : (0, 0)
     }
 
     /// Calls `body` with the key of each counted report of `domain` that has a day in the period, and with the day of its middle, which may
     /// lie outside; with `middleInside`, only of those whose middle lies inside.
     package func forEachCountedReport(
-        _ db: Database, of domain: PolicyDomain, middleInside: Bool = false, _ body: (_ id: Int, _ day: Day) throws -> Void
+        _ facts: Facts, of domain: PolicyDomain, middleInside: Bool = false, _ body: (_ id: Int, _ day: Day) throws -> Void
     ) throws {
         guard let period else { return }
         let arguments = [SQLValue.integer(domain.id), .integer(period.since.number), .integer(period.until.number)]
-        let inside = try SQLRows(db, Self.reportsOfPeriodSQL, arguments)
+        let inside = try SQLRows(facts, Self.reportsOfPeriodSQL, arguments)
         while try inside.next() {
             if includes(report: inside.int(0)) { try body(inside.int(0), Day(inside.int(1))) }
         }
         guard !middleInside else { return }
-        let spread = try SQLRows(db, Self.spreadReportsSQL, arguments)
+        let spread = try SQLRows(facts, Self.spreadReportsSQL, arguments)
         while try spread.next() {
             let day = Day(spread.int(1))
             let days = ReportWindow(begin: spread.int(2), end: spread.int(3)).days

@@ -23,17 +23,17 @@ extension Scope {
         """
 
     /// Calls `body` with every figure of `domain` in the period: from the rollup, or with `--reporter` from the records themselves.
-    package func forEachDailyFigure(_ db: Database, of domain: PolicyDomain, _ body: (DailyFigure) throws -> Void) throws {
+    package func forEachDailyFigure(_ facts: Facts, of domain: PolicyDomain, _ body: (DailyFigure) throws -> Void) throws {
         guard let period else { return }
         guard reports == nil else {
-            return try RecordScan(db, self).forEach(of: domain.id, withEmpty: true) { record, day in
+            return try RecordScan(facts, self).forEach(of: domain.id, withEmpty: true) { record, day in
                 try body(
                     DailyFigure(
                         day: Day(day), disposition: AppliedDisposition(stored: record.disposition), dkim: record.dkim, spf: record.spf,
                         messages: record.messages, records: record.isFirstShare ? 1 : 0))
             }
         }
-        let rows = try SQLRows(db, Self.dailySQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
+        let rows = try SQLRows(facts, Self.dailySQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
         while try rows.next() {
             try body(
                 DailyFigure(

@@ -47,9 +47,9 @@ package struct FlowLookup {
     private let rows: SQLRows
     private var authentications: AuthenticationLookup
 
-    package init(_ db: Database) throws {
-        rows = try SQLRows(db, Self.flowSQL)
-        authentications = AuthenticationLookup(db)
+    package init(_ facts: Facts) throws {
+        rows = try SQLRows(facts, Self.flowSQL)
+        authentications = AuthenticationLookup(facts)
     }
 
     /// What is concluded about `flows` of `source` and `domain`, all of them with the same verdict.
@@ -89,7 +89,7 @@ package struct ReporterLookup {
     private let rows: SQLRows
     private var known: [Int: Int] = [:]
 
-    package init(_ db: Database) throws { rows = try SQLRows(db, Self.reporterSQL) }
+    package init(_ facts: Facts) throws { rows = try SQLRows(facts, Self.reporterSQL) }
 
     /// The key of the reporter of the report with the key `id`; 0 if there is no such report.
     package mutating func reporter(_ id: Int) throws -> Int {

@@ -68,8 +68,8 @@ package enum FlowTable {
     static let networkSQL = "SELECT \(columns) FROM flows WHERE source BETWEEN ?1 AND ?2 ORDER BY source"
 
     /// Calls `body` with the flows of each network in turn.
-    package static func forEachNetwork(_ db: Database, _ outcomes: Outcomes, _ body: ([StoredFlow]) throws -> Void) throws {
-        let rows = try SQLRows(db, allSQL)
+    package static func forEachNetwork(_ facts: Facts, _ outcomes: Outcomes, _ body: ([StoredFlow]) throws -> Void) throws {
+        let rows = try SQLRows(facts, allSQL)
         // IPv4 and IPv6 stand mixed: each has a network of its own open.
         var open: [Bool: (network: Network, flows: [StoredFlow])] = [:]
         while try rows.next() {
@@ -86,15 +86,15 @@ package enum FlowTable {
     }
 
     /// Calls `body` with the flows of one network, if there are any.
-    package static func read(_ db: Database, _ outcomes: Outcomes, _ network: Network, _ body: ([StoredFlow]) throws -> Void) throws {
-        let flows = try flows(db, outcomes, of: network)
+    package static func read(_ facts: Facts, _ outcomes: Outcomes, _ network: Network, _ body: ([StoredFlow]) throws -> Void) throws {
+        let flows = try flows(facts, outcomes, of: network)
         if !flows.isEmpty { try body(flows) }
     }
 
     /// The flows of one network.
-    package static func flows(_ db: Database, _ outcomes: Outcomes, of network: Network) throws -> [StoredFlow] {
+    package static func flows(_ facts: Facts, _ outcomes: Outcomes, of network: Network) throws -> [StoredFlow] {
         let (first, last) = network.bounds
-        let rows = try SQLRows(db, networkSQL, [.address(first), .address(last)])
+        let rows = try SQLRows(facts, networkSQL, [.address(first), .address(last)])
         var flows: [StoredFlow] = []
         while try rows.next() {
             guard (rows.byteCount(0) == 4) == network.isIPv4 else { continue }

@@ -42,10 +42,10 @@ package struct KeyedParties {
     /// The answers by the place of a set, with the domain that they hold for: a set mostly comes with one only.
     private var known: [(domain: Int32, number: Int32)] = []
 
-    package init(_ db: Database, _ suffixes: PublicSuffixes) throws {
+    package init(_ facts: Facts, _ suffixes: PublicSuffixes) throws {
         book = NameBook(suffixes)
-        results = try KeyedResults(db, suffixes)
-        texts = NameLookup(db)
+        results = try KeyedResults(facts, suffixes)
+        texts = NameLookup(facts)
     }
 
     /// The number of the organisation of a policy domain.
@@ -135,20 +135,20 @@ package struct SourceServices {
     /// Question: what a source sends for a domain. Unit: one row a flow. Index: primary key of `flows`, one seek.
     package static let flowsSQL = "SELECT authentication_id, messages, verdict FROM flows WHERE source = ?1 AND domain_id = ?2"
 
-    private let db: Database
+    private let facts: Facts
     private let book: NameBook
     private var authentications: AuthenticationLookup
 
-    package init(_ db: Database, _ suffixes: PublicSuffixes) {
-        self.db = db
+    package init(_ facts: Facts, _ suffixes: PublicSuffixes) {
+        self.facts = facts
         book = NameBook(suffixes)
-        authentications = AuthenticationLookup(db)
+        authentications = AuthenticationLookup(facts)
     }
 
     /// The service, of those flows only that have this verdict.
     package mutating func service(of source: IPAddress, for domain: PolicyDomain, verdict: Verdict) throws -> String? {
         var votes: [Int: Int] = [:]
-        let flows = try SQLRows(db, Self.flowsSQL, [.address(source), .integer(domain.id)])
+        let flows = try SQLRows(facts, Self.flowsSQL, [.address(source), .integer(domain.id)])
         while try flows.next() {
             if flows.int(2) == verdict.stored { votes[flows.int(0), default: 0] += flows.int(1) }
         }
@@ -159,13 +159,13 @@ package struct SourceServices {
 
 extension NameBook {
     /// With the list of public suffixes that the verdicts of this database were made with, where there is one.
-    package init(_ db: Database) { self.init(try? PublicSuffixes.ofVerdicts(db)) }
+    package init(_ facts: Facts) { self.init(try? PublicSuffixes.ofVerdicts(facts)) }
 }
 
 extension PublicSuffixes {
     /// The list that the verdicts of this database were made with; the distribution's if it cannot be read any more.
-    package static func ofVerdicts(_ db: Database) throws -> PublicSuffixes {
-        let file = try String.fetchOne(db, sql: "SELECT suffixes FROM verdict_state WHERE id = 1") ?? ""
+    package static func ofVerdicts(_ facts: Facts) throws -> PublicSuffixes {
+        let file = try String.fetchOne(facts.db, sql: "SELECT suffixes FROM verdict_state WHERE id = 1") ?? ""
         guard let suffixes = (file.isEmpty ? nil : PublicSuffixes(file: file)) ?? PublicSuffixes() else {
             throw StoreError(code: .ioError, place: "the list of public suffixes", found: "it cannot be read", question: "names")
         }

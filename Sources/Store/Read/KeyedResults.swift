@@ -25,7 +25,7 @@ public struct KeyedResults {
     /// Question: the key of a name. Unit: one row. Index: unique index of `names`.
     package static let keySQL = "SELECT id FROM names WHERE name = ?1"
 
-    private let db: Database
+    private let facts: Facts
     private let keyed: SQLRows
     private let rows: SQLRows
     private let suffixes: PublicSuffixes
@@ -41,14 +41,14 @@ public struct KeyedResults {
     @usableFromInline var ends: [Int32] = []
     @usableFromInline var results: [KeyedResult] = []
 
-    package init(_ db: Database, _ suffixes: PublicSuffixes) throws {
-        self.db = db
-        keyed = try SQLRows(db, Self.keyedSQL)
-        rows = try SQLRows(db, Self.resultsSQL)
+    package init(_ facts: Facts, _ suffixes: PublicSuffixes) throws {
+        self.facts = facts
+        keyed = try SQLRows(facts, Self.keyedSQL)
+        rows = try SQLRows(facts, Self.resultsSQL)
         self.suffixes = suffixes
-        names = NameLookup(db)
+        names = NameLookup(facts)
         // Grown step by step they would be copied again and again. What is not filled costs nothing.
-        let chunks = try Int.fetchOne(db, sql: Self.lastChunkSQL) ?? 0
+        let chunks = try Int.fetchOne(facts.db, sql: Self.lastChunkSQL) ?? 0
         bytes.reserveCapacity(min(chunks << 12, 64 << 20))
         results.reserveCapacity(min(chunks << 7, 4 << 20))
     }
@@ -133,7 +133,7 @@ public struct KeyedResults {
         guard !name.isEmpty else { return 0 }
         let organisation = suffixes.organisation(of: name)
         if let known = others[organisation] { return known }
-        let key = try Int32.fetchOne(db.cachedStatement(sql: Self.keySQL), arguments: [organisation]) ?? Int32(-1 - others.count)
+        let key = try Int32.fetchOne(facts.db.cachedStatement(sql: Self.keySQL), arguments: [organisation]) ?? Int32(-1 - others.count)
         others[organisation] = key
         return key
     }

@@ -14,21 +14,21 @@ package struct AuthenticationLookup {
     /// Sets to remember: a bound on memory for exports of any length.
     private static let mostRemembered = 20_000
 
-    private let db: Database
+    private let facts: Facts
     private var rows: SQLRows?
     private var known: [Int: AuthenticationSet] = [:]
     /// The same few names repeat endlessly.
     private var names: NameLookup
 
-    package init(_ db: Database) {
-        self.db = db
-        names = NameLookup(db)
+    package init(_ facts: Facts) {
+        self.facts = facts
+        names = NameLookup(facts)
     }
 
     /// The set with the key `id`; empty if there is none.
     package mutating func set(_ id: Int) throws -> AuthenticationSet {
         if let set = known[id] { return set }
-        let rows = try self.rows ?? SQLRows(db, Self.resultsSQL)
+        let rows = try self.rows ?? SQLRows(facts, Self.resultsSQL)
         self.rows = rows
         try rows.restart(id)
         var set = AuthenticationSet()
@@ -84,11 +84,11 @@ package struct OverrideLookup {
         """
 
     private static let mostRemembered = 20_000
-    private let db: Database
+    private let facts: Facts
     private var rows: SQLRows?
     private var known: [Int: [PolicyOverride]] = [:]
 
-    package init(_ db: Database) { self.db = db }
+    package init(_ facts: Facts) { self.facts = facts }
 
     /// Whether one of the reasons is an exception that the receiver made (`PolicyOverride.isException`); false for nil.
     package mutating func hasException(_ id: Int?) throws -> Bool {
@@ -100,7 +100,7 @@ package struct OverrideLookup {
     package mutating func reasons(_ id: Int?) throws -> [PolicyOverride] {
         guard let id else { return [] }
         if let reasons = known[id] { return reasons }
-        let rows = try self.rows ?? SQLRows(db, Self.reasonsSQL)
+        let rows = try self.rows ?? SQLRows(facts, Self.reasonsSQL)
         self.rows = rows
         try rows.restart(id)
         var reasons: [PolicyOverride] = []
@@ -117,17 +117,17 @@ package struct NameLookup {
     static let nameSQL = "SELECT name FROM names WHERE id = ?1"
 
     private static let mostRemembered = 50_000
-    private let db: Database
+    private let facts: Facts
     private var rows: SQLRows?
     private var known: [Int: String] = [:]
 
-    package init(_ db: Database) { self.db = db }
+    package init(_ facts: Facts) { self.facts = facts }
 
     /// The name with the key `id`; nil for nil.
     package mutating func name(_ id: Int?) throws -> String? {
         guard let id else { return nil }
         if let name = known[id] { return name }
-        let rows = try self.rows ?? SQLRows(db, Self.nameSQL)
+        let rows = try self.rows ?? SQLRows(facts, Self.nameSQL)
         self.rows = rows
         try rows.restart(id)
         let name = try rows.next() ? rows.text(0) : ""

@@ -8,7 +8,7 @@ import Organisations
 package final class Outcomes {
     static let nameSQL = "SELECT name FROM names WHERE id = ?1"
 
-    private let db: Database
+    private let facts: Facts
     private let suffixes: PublicSuffixes
     private let services = Services.known
     private let isWriting: Bool
@@ -26,20 +26,20 @@ package final class Outcomes {
     /// What may be remembered of each: a bound on memory.
     private static let mostRemembered = 90_000
 
-    package init(_ db: Database, _ suffixes: PublicSuffixes, isWriting: Bool) throws {
-        self.db = db
+    package init(_ facts: Facts, _ suffixes: PublicSuffixes, isWriting: Bool) throws {
+        self.facts = facts
         self.suffixes = suffixes
         self.isWriting = isWriting
-        rows = try SQLRows(db, KeyedResults.resultsSQL)
-        chunks = try SQLRows(db, KeyedResults.keyedSQL)
-        lastChunk = try Int.fetchOne(db, sql: KeyedResults.lastChunkSQL) ?? -1
-        names = try SQLRows(db, Self.nameSQL)
+        rows = try SQLRows(facts, KeyedResults.resultsSQL)
+        chunks = try SQLRows(facts, KeyedResults.keyedSQL)
+        lastChunk = try Int.fetchOne(facts.db, sql: KeyedResults.lastChunkSQL) ?? -1
+        names = try SQLRows(facts, Self.nameSQL)
     }
 
     /// The key of the organisation of a policy domain; negative if no report names it.
     package func organisation(ofPolicyDomain id: Int) throws -> Int {
         if let key = own[id] { return key }
-        let name = try String.fetchOne(db, sql: "SELECT name FROM domains WHERE id = ?", arguments: [id]) ?? ""
+        let name = try String.fetchOne(facts.db, sql: "SELECT name FROM domains WHERE id = ?", arguments: [id]) ?? ""
         let key = try self.key(of: suffixes.organisation(of: name))
         own[id] = key
         return key
@@ -63,7 +63,7 @@ package final class Outcomes {
         let known = key << 1 | (services.service(of: name) == nil ? 0 : 1)
         organisations[id] = known
         if isWriting {
-            try db.cachedStatement(sql: "INSERT OR IGNORE INTO organisation_names (organisation_id, name_id) VALUES (?, ?)")
+            try facts.db.cachedStatement(sql: "INSERT OR IGNORE INTO organisation_names (organisation_id, name_id) VALUES (?, ?)")
                 .execute(arguments: [key, id])
         }
         return known
@@ -71,10 +71,10 @@ package final class Outcomes {
 
     private func key(of name: String) throws -> Int {
         if let key = keys[name] { return key }
-        var key = try Int.fetchOne(db.cachedStatement(sql: "SELECT id FROM names WHERE name = ?"), arguments: [name])
+        var key = try Int.fetchOne(facts.db.cachedStatement(sql: "SELECT id FROM names WHERE name = ?"), arguments: [name])
         if key == nil, isWriting {
-            try db.cachedStatement(sql: "INSERT INTO names (name) VALUES (?)").execute(arguments: [name])
-            key = Int(db.lastInsertedRowID)
+            try facts.db.cachedStatement(sql: "INSERT INTO names (name) VALUES (?)").execute(arguments: [name])
+            key = Int(facts.db.lastInsertedRowID)
         }
         // What was never entered is nobody's: a number of its own.
         if isWriting, keys.count >= Self.mostRemembered { keys.removeAll() }

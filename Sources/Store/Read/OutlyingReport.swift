@@ -28,11 +28,11 @@ public struct OutlyingReport: Hashable, Sendable {
     static let reporterSQL = "SELECT name FROM reporters WHERE id = ?1"
 
     /// Those of the period, heard or not, the largest first.
-    package static func find(_ db: Database, of domain: PolicyDomain, _ scope: Scope) throws -> [OutlyingReport] {
+    package static func find(_ facts: Facts, of domain: PolicyDomain, _ scope: Scope) throws -> [OutlyingReport] {
         guard let period = scope.period, scope.reports == nil else { return [] }
         var largest: [(messages: Int, reporter: Int)] = []
         var sum = 0
-        let rows = try SQLRows(db, sizesSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
+        let rows = try SQLRows(facts, sizesSQL, [.integer(domain.id), .integer(period.since.number), .integer(period.until.number)])
         while try rows.next() {
             let messages = rows.int(0)
             sum += messages
@@ -49,7 +49,7 @@ public struct OutlyingReport: Hashable, Sendable {
             if rest > 0, report.messages / times > rest { (count, others) = (place + 1, rest) }
         }
         return try largest.prefix(count).map { report in
-            let names = try SQLRows(db, reporterSQL, [.integer(report.reporter)])
+            let names = try SQLRows(facts, reporterSQL, [.integer(report.reporter)])
             return OutlyingReport(
                 domain: domain.name, reporter: try names.next() ? names.text(0) : "", messages: report.messages, others: others)
         }

@@ -76,10 +76,10 @@ package struct RecordReader {
     private var authentications: AuthenticationLookup
     private var overrides: OverrideLookup
 
-    package init(_ db: Database) {
-        names = NameLookup(db)
-        authentications = AuthenticationLookup(db)
-        overrides = OverrideLookup(db)
+    package init(_ facts: Facts) {
+        names = NameLookup(facts)
+        authentications = AuthenticationLookup(facts)
+        overrides = OverrideLookup(facts)
     }
 
     package mutating func detail(_ row: SQLRows, messages: Int? = nil) throws -> RecordDetail {
@@ -89,5 +89,54 @@ package struct RecordReader {
             spf: row.int(6) == 1 ? .pass : .fail, headerFrom: try names.name(row.int(7)) ?? "",
             envelopeFrom: try names.name(row.optionalInt(8)), envelopeTo: try names.name(row.optionalInt(9)),
             authentication: try authentications.set(row.int(10)), overrides: try overrides.reasons(row.optionalInt(11)))
+    }
+}
+
+/// A row of `records`, with keys.
+package struct RecordRow {
+    package var sequence: Int
+    package var source: IPAddress
+    package var messages: Int
+    package var dkim: Bool
+    package var spf: Bool
+    package var headerFrom: Int
+    package var authentication: Int
+}
+
+extension Facts {
+    /// Calls `body` with the records of a report that count as `countedAs` says on a day.
+    package func forEachRecord(
+        ofReport id: Int, of domain: PolicyDomain, countedAs: Int, on day: Day, _ body: (RecordRow) throws -> Void
+    ) throws {
+        let rows = try SQLRows(
+            self, RecordReader.reportDaySQL, [.integer(domain.id), .integer(countedAs), .integer(day.number), .integer(id)])
+        while try rows.next() {
+            try body(
+                RecordRow(
+                    sequence: rows.int(1), source: try rows.address(2), messages: rows.int(3), dkim: rows.int(5) == 1,
+                    spf: rows.int(6) == 1, headerFrom: rows.int(7), authentication: rows.int(10)))
+        }
+    }
+
+    /// All records of a report, by their place in it, those of a long window with the sum of their shares.
+    package func records(of id: Int, _ report: FullReport) throws -> [RecordDetail] {
+        var reader = RecordReader(self)
+        var found: [RecordDetail] = []
+        var places: [Int: Int] = [:]
+        let rows = try SQLRows(self, RecordReader.reportDaySQL)
+        for countedAs in report.isCounted ? 0...1 : 2...2 {
+            for day in report.header.window.days {
+                try rows.restart(report.domain, countedAs, day.number, id)
+                while try rows.next() {
+                    if let place = places[rows.int(1)] {
+                        found[place].messages += rows.int(3)
+                    } else {
+                        places[rows.int(1)] = found.count
+                        found.append(try reader.detail(rows))
+                    }
+                }
+            }
+        }
+        return found.sorted { $0.sequence < $1.sequence }
     }
 }

@@ -38,16 +38,16 @@ public struct RecordScan {
         }
     }
 
-    @usableFromInline let db: Database
+    @usableFromInline let facts: Facts
     @usableFromInline let scope: Scope
     @usableFromInline let isCurrent: Bool
     /// Whether not all reports are asked for.
     @usableFromInline let isFiltered: Bool
 
-    package init(_ db: Database, _ scope: Scope) throws {
-        self.db = db
+    package init(_ facts: Facts, _ scope: Scope) throws {
+        self.facts = facts
         self.scope = scope
-        isCurrent = try SQLRows(db, Self.currentSQL).next()
+        isCurrent = try SQLRows(facts, Self.currentSQL).next()
         isFiltered = scope.reports != nil || !scope.leftOut.isEmpty
     }
 
@@ -90,7 +90,7 @@ public struct RecordScan {
     @usableFromInline
     func pieces(of domain: Int, in period: Period, _ outcomes: Outcomes) throws -> SQLRows {
         try SQLRows(
-            db, Self.piecesSQL,
+            facts, Self.piecesSQL,
             [
                 .integer(domain), .integer(period.since.number), .integer(period.until.number), .integer(outcomes.countedAs.lowerBound),
                 .integer(outcomes.countedAs.upperBound),
@@ -101,7 +101,7 @@ public struct RecordScan {
     func forEachRow(
         of domain: Int, in period: Period, _ outcomes: Outcomes, withEmpty: Bool, _ body: (PackedRecord, Int) throws -> Void
     ) throws {
-        var rows = try PackedRows(db)
+        var rows = try PackedRows(facts)
         var bytes: [UInt8] = []
         for countedAs in outcomes.countedAs {
             try rows.restart(domain: domain, countedAs: countedAs, days: period.since.number...period.until.number)
@@ -148,11 +148,11 @@ package struct PackedRows {
     private var domain = 0
     private var countedAs = 0
 
-    package init(_ db: Database) throws {
-        rows = try SQLRows(db, Self.recordsSQL)
-        share = try SQLRows(db, Self.shareSQL)
-        window = try SQLRows(db, Self.windowSQL)
-        overrides = OverrideLookup(db)
+    package init(_ facts: Facts) throws {
+        rows = try SQLRows(facts, Self.recordsSQL)
+        share = try SQLRows(facts, Self.shareSQL)
+        window = try SQLRows(facts, Self.windowSQL)
+        overrides = OverrideLookup(facts)
     }
 
     package mutating func restart(domain: Int, countedAs: Int, days: ClosedRange<Int>) throws {

@@ -35,6 +35,10 @@ public final class SQLRows {
         }
     }
 
+    package convenience init(_ facts: Facts, _ sql: String, _ arguments: [SQLValue] = [], cached: Bool = true) throws {
+        try self.init(facts.db, sql, arguments, cached: cached)
+    }
+
     /// Moves to the next row; false at the end.
     @inlinable @inline(__always)
     public func next() throws -> Bool {
@@ -137,15 +141,4 @@ package enum SQLValue {
     case address(IPAddress)
     /// Without NUL.
     case text(String)
-}
-
-/// Runs `body` in one read transaction, so that all figures of an answer come from the same state of the database.
-package func reading<Result>(
-    _ store: ReportStore, _ question: String, _ body: (Database) throws -> Result
-) throws(StoreError) -> Result {
-    do {
-        return try store.reader.read(body)
-    } catch {
-        throw StoreError(error, question: question, store)
-    }
 }

@@ -47,10 +47,10 @@ public struct Scope: Sendable {
         """
 
     /// - Parameter onlyHeard: whether reports that are not heard are left out.
-    package init(_ db: Database, _ filter: Filter, usual: PeriodRequest.Usual = .recent, onlyHeard: Bool = false) throws {
+    package init(_ facts: Facts, _ filter: Filter, usual: PeriodRequest.Usual = .recent, onlyHeard: Bool = false) throws {
         var chosen: [PolicyDomain] = []
         var isEmpty = true
-        let all = try SQLRows(db, Self.domainsSQL)
+        let all = try SQLRows(facts, Self.domainsSQL)
         while try all.next() {
             isEmpty = false
             let domain = PolicyDomain(id: all.int(0), name: all.text(1))
@@ -61,7 +61,7 @@ public struct Scope: Sendable {
 
         var leftOut: Set<Int> = []
         if onlyHeard {
-            let unheard = try SQLRows(db, Self.unheardSQL)
+            let unheard = try SQLRows(facts, Self.unheardSQL)
             for domain in chosen {
                 try unheard.restart(domain.id)
                 while try unheard.next() { leftOut.insert(unheard.int(0)) }
@@ -70,13 +70,13 @@ public struct Scope: Sendable {
         self.leftOut = leftOut
 
         if filter.reporters.isEmpty, !filter.onlyVerified {
-            let extent = try Self.extent(db, of: chosen)
+            let extent = try Self.extent(facts, of: chosen)
             period = filter.period.resolve(data: extent, today: filter.today, usual: usual)
             reports = nil
             unknownReporters = []
         } else {
-            let (keys, unknown) = try Self.reporters(db, filter)
-            let found = try Self.reports(db, of: chosen, by: keys, onlyVerified: filter.onlyVerified)
+            let (keys, unknown) = try Self.reporters(facts, filter)
+            let found = try Self.reports(facts, of: chosen, by: keys, onlyVerified: filter.onlyVerified)
             let days = found.map(\.days)
             let extent = days.map(\.lowerBound).min().flatMap { first in
                 days.map(\.upperBound).max().map { Period(since: first, until: $0) }
@@ -94,9 +94,9 @@ public struct Scope: Sendable {
         }
     }
 
-    private static func extent(_ db: Database, of domains: [PolicyDomain]) throws -> Period? {
+    private static func extent(_ facts: Facts, of domains: [PolicyDomain]) throws -> Period? {
         var extent: Period?
-        let rows = try SQLRows(db, extentSQL)
+        let rows = try SQLRows(facts, extentSQL)
         for domain in domains {
             try rows.restart(domain.id)
             guard try rows.next(), let first = rows.optionalInt(0), let last = rows.optionalInt(1) else { continue }
@@ -105,10 +105,10 @@ public struct Scope: Sendable {
         return extent
     }
 
-    private static func reporters(_ db: Database, _ filter: Filter) throws -> (keys: Set<Int>, unknown: [String]) {
+    private static func reporters(_ facts: Facts, _ filter: Filter) throws -> (keys: Set<Int>, unknown: [String]) {
         var keys: Set<Int> = []
         var unknown = filter.reporters
-        let rows = try SQLRows(db, reportersSQL)
+        let rows = try SQLRows(facts, reportersSQL)
         while try rows.next() {
             let name = rows.text(1)
             guard filter.includes(reporter: name) else { continue }
@@ -119,11 +119,11 @@ public struct Scope: Sendable {
     }
 
     private static func reports(
-        _ db: Database, of domains: [PolicyDomain], by reporters: Set<Int>, onlyVerified: Bool
+        _ facts: Facts, of domains: [PolicyDomain], by reporters: Set<Int>, onlyVerified: Bool
     ) throws -> [(id: Int, days: ClosedRange<Day>)] {
         var found: [(id: Int, days: ClosedRange<Day>)] = []
         guard !reporters.isEmpty else { return [] }
-        let rows = try SQLRows(db, reportsSQL)
+        let rows = try SQLRows(facts, reportsSQL)
         for domain in domains {
             try rows.restart(domain.id)
             while try rows.next() {
@@ -146,28 +146,5 @@ public struct Scope: Sendable {
         Coverage(
             period: period, domains: domains.map(\.name), messages: messages, reports: reports, isDatabaseEmpty: isDatabaseEmpty,
             unknownReporters: unknownReporters)
-    }
-}
-
-extension Scope {
-    /// Question: when did a source send for a domain, and how much of it passed, ever. Unit: one row. Index: primary key of `sources`.
-    package static let everPassedSQL = "SELECT passed, first_day, last_day FROM sources WHERE domain_id = ?1 AND source = ?2"
-
-    /// The days of the period on which any of `sources` can have sent for a domain, and whether any of it may have passed. Most failing sources
-    /// never pass, and many do not live long: the rollup knows, and spares reading the rest. All of them must have records in the period.
-    package func life(_ db: Database, of domain: PolicyDomain, _ sources: [IPAddress], in period: Period) throws -> (
-        days: Period, mayPass: Bool
-    ) {
-        var first = period.until
-        var last = period.since
-        var mayPass = false
-        for source in sources {
-            let ever = try SQLRows(db, Self.everPassedSQL, [.integer(domain.id), .address(source)])
-            guard try ever.next() else { return (period, true) }
-            mayPass = mayPass || ever.int(0) > 0
-            first = min(first, Day(ever.int(1)))
-            last = max(last, Day(ever.int(2)))
-        }
-        return (Period(since: max(first, period.since), until: min(last, period.until)), mayPass)
     }
 }

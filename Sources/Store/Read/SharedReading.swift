@@ -29,7 +29,7 @@ package struct SharedReading: Sendable {
     /// Calls `body` once, or once on each of two threads at the same time. Each call asks for items, one at a time, until there is none left, and
     /// returns what it found about those that it was given: which they are, and in which order, is left to chance.
     package func split<Item: Sendable, Part: Sendable>(
-        _ items: [Item], _ db: Database, _ body: @Sendable (Database, _ next: () -> Item?) throws -> Part
+        _ items: [Item], _ facts: Facts, _ body: @Sendable (Facts, _ next: () -> Item?) throws -> Part
     ) throws -> [Part] {
         let taken = Mutex(0)
         let others = Mutex<Result<Part, any Error>?>(nil)
@@ -40,7 +40,7 @@ package struct SharedReading: Sendable {
                 return items[taken - 1]
             }
         }
-        guard let second, let version, items.count > 1 else { return [try body(db, next)] }
+        guard let second, let version, items.count > 1 else { return [try body(facts, next)] }
         return try withoutActuallyEscaping(body) { body in
             let group = DispatchGroup()
             // It is waited for before anything that it uses goes away.
@@ -50,7 +50,7 @@ package struct SharedReading: Sendable {
                 let result = Result { () throws -> Part? in
                     try second.read { db in
                         let hasWork = taken.withLock { $0 < items.count }
-                        return try hasWork && Self.dataVersion(db) == version ? body(db, next) : nil
+                        return try hasWork && Self.dataVersion(db) == version ? body(Facts(db), next) : nil
                     }
                 }
                 switch result {
@@ -58,7 +58,7 @@ package struct SharedReading: Sendable {
                 case .failure(let error): others.withLock { $0 = .failure(error) }
                 }
             }
-            let part = try body(db, next)
+            let part = try body(facts, next)
             group.wait()
             return try [part] + (others.withLock { $0 }.map { [try $0.get()] } ?? [])
         }
@@ -67,12 +67,12 @@ package struct SharedReading: Sendable {
 
 /// As `reading`, with a second connection to share the work with.
 package func readingShared<Result>(
-    _ store: ReportStore, _ question: String, _ body: (Database, SharedReading) throws -> Result
+    _ store: ReportStore, _ question: String, _ body: (Facts, SharedReading) throws -> Result
 ) throws(StoreError) -> Result {
     let shared = SharedReading(store)
-    return try reading(store, question) { db in
+    return try reading(store, question) { facts in
         // From here on this connection sees one state.
-        _ = try Int.fetchOne(db, sql: "PRAGMA data_version")
-        return try body(db, shared)
+        _ = try Int.fetchOne(facts.db, sql: "PRAGMA data_version")
+        return try body(facts, shared)
     }
 }

@@ -47,14 +47,14 @@ package final class StoredKnowledge: Knowledge {
         }
     }
 
-    package init(_ db: Database, _ services: Services, _ outcomes: Outcomes) throws {
+    package init(_ facts: Facts, _ services: Services, _ outcomes: Outcomes) throws {
         self.services = services
         self.outcomes = outcomes
-        witnessRows = try SQLRows(db, Self.witnessesSQL)
-        selectorRows = try SQLRows(db, Self.selectorSQL)
-        ownSelectorRows = try SQLRows(db, Self.ownSelectorSQL)
-        organisationRows = try SQLRows(db, Self.organisationSQL)
-        habitRows = try SQLRows(db, Self.habitsSQL)
+        witnessRows = try SQLRows(facts, Self.witnessesSQL)
+        selectorRows = try SQLRows(facts, Self.selectorSQL)
+        ownSelectorRows = try SQLRows(facts, Self.ownSelectorSQL)
+        organisationRows = try SQLRows(facts, Self.organisationSQL)
+        habitRows = try SQLRows(facts, Self.habitsSQL)
     }
 
     package func selector(_ key: SelectorKey) throws -> SelectorFacts {

@@ -26,8 +26,8 @@ package enum Witnesses {
         """
 
     /// The days of reports that are no witnesses: their records may lie outside the days of their flows.
-    package static func otherDays(_ db: Database, of domain: Int) throws -> [ClosedRange<Int>] {
-        let rows = try SQLRows(db, unheardSQL, [.integer(domain)])
+    package static func otherDays(_ facts: Facts, of domain: Int) throws -> [ClosedRange<Int>] {
+        let rows = try SQLRows(facts, unheardSQL, [.integer(domain)])
         var days: Set<ClosedRange<Int>> = []
         while try rows.next() {
             guard rows.int(1) != 0 else {
