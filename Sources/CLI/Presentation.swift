@@ -2,49 +2,63 @@ import DMARC
 import Rendering
 import Store
 
-/// A column of a command's answer together with how its value is taken from a row.
+/// A column of a command's answer: what it says, how it is laid out, and how its value is taken from a row.
 struct Field<Row>: Sendable {
-    let column: Column
-    let cell: @Sendable (Row, Presentation) -> Cell
+    /// How a value becomes a cell.
+    typealias Value = @Sendable (Row, Presentation) -> Cell
 
-    init(_ column: Column, _ cell: @escaping @Sendable (Row, Presentation) -> Cell) {
+    /// Key, title and layout, as the renderers take them.
+    let column: Column
+    /// What the value is, or what it counts.
+    let unit: Unit
+    /// What it says, in plain English, for the documentation.
+    let help: String
+    /// The cell of a row.
+    let cell: Value
+
+    init(_ column: Column, _ unit: Unit, _ help: String, _ cell: @escaping Value) {
         self.column = column
+        self.unit = unit
+        self.help = help
         self.cell = cell
     }
 
     /// A column that only programs see.
-    static func data(_ key: String, _ cell: @escaping @Sendable (Row, Presentation) -> Cell) -> Field {
-        Field(Column(key: key, title: key, inText: false), cell)
+    static func data(_ key: String, _ unit: Unit, _ help: String, _ cell: @escaping Value) -> Field {
+        Field(Column(key: key, title: key, inText: false), unit, help, cell)
     }
 
     /// A number, on the right.
     static func number(
-        _ key: String, _ title: String, priority: Int = 50, emphasis: Column.Emphasis = .plain,
-        _ cell: @escaping @Sendable (Row, Presentation) -> Cell
+        _ key: String, _ title: String, _ unit: Unit, _ help: String, priority: Int = 50, emphasis: Column.Emphasis = .plain,
+        _ cell: @escaping Value
     ) -> Field {
-        Field(Column(key: key, title: title, alignment: .right, priority: priority, emphasis: emphasis), cell)
+        Field(Column(key: key, title: title, alignment: .right, priority: priority, emphasis: emphasis), unit, help, cell)
     }
 
     /// A day or an instant, which is useless when cut: columns on the right are never shortened.
-    static func date(_ key: String, _ title: String, priority: Int = 50, _ cell: @escaping @Sendable (Row, Presentation) -> Cell) -> Field {
-        Field(Column(key: key, title: title, alignment: .right, priority: priority), cell)
+    static func date(
+        _ key: String, _ title: String, _ unit: Unit, _ help: String, priority: Int = 50, _ cell: @escaping Value
+    ) -> Field {
+        Field(Column(key: key, title: title, alignment: .right, priority: priority), unit, help, cell)
     }
 
     /// The verdict, in words with a tone. Shorter than a domain and never worth cutting.
-    static func verdict(_ cell: @escaping @Sendable (Row, Presentation) -> Cell) -> Field {
+    static func verdict(_ help: String, _ cell: @escaping Value) -> Field {
         let tones: [String: Column.Tone] = [
             Verdict.authorized.rawValue: .good, Verdict.dkimOnly.rawValue: .good, Verdict.misconfigured.rawValue: .bad,
             Verdict.unaligned.rawValue: .doubtful, Verdict.spoofed.rawValue: .bad,
         ]
-        return Field(Column(key: "verdict", title: "Verdict", priority: 95, isIdentifier: true, emphasis: .words(tones)), cell)
+        return Field(
+            Column(key: "verdict", title: "Verdict", priority: 95, isIdentifier: true, emphasis: .words(tones)), .word, help, cell)
     }
 
     /// A text, on the left.
     static func text(
-        _ key: String, _ title: String, priority: Int = 50, isIdentifier: Bool = false,
-        _ cell: @escaping @Sendable (Row, Presentation) -> Cell
+        _ key: String, _ title: String, _ unit: Unit, _ help: String, priority: Int = 50, isIdentifier: Bool = false,
+        _ cell: @escaping Value
     ) -> Field {
-        Field(Column(key: key, title: title, priority: priority, isIdentifier: isIdentifier), cell)
+        Field(Column(key: key, title: title, priority: priority, isIdentifier: isIdentifier), unit, help, cell)
     }
 }
 

@@ -6,10 +6,10 @@ import Testing
 
 @Suite("docs/COMMANDS.md")
 struct CommandDocumentTests {
-    private func document() throws -> String {
-        let root = CommandRunner.golden.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        return try String(contentsOf: root.appendingPathComponent("docs/COMMANDS.md"), encoding: .utf8)
-    }
+    private static let place = CommandRunner.golden.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("docs/COMMANDS.md")
+
+    private func document() throws -> String { try String(contentsOf: Self.place, encoding: .utf8) }
 
     private func section(_ command: String) throws -> Substring {
         let text = try document()
@@ -18,30 +18,77 @@ struct CommandDocumentTests {
         return rest[..<(rest.range(of: "\n## ")?.lowerBound ?? rest.endIndex)]
     }
 
-    static let keys: [(command: String, keys: [String])] = [
-        ("summary", SummaryCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("top-failures", TopFailuresCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("sources", SourcesCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("unaligned", UnalignedCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("forwarding", ForwardingCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("explain", ExplainCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("explain", ExplainCommand.placeFields.filter(\.column.inData).map(\.column.key)),
-        ("trend", TrendCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("trend", ChangeView.fields.filter(\.column.inData).map(\.column.key)),
-        ("what-if", WhatIfCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("reporters", ReportersCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("reporters", ReportersCommand.disagreementFields.filter(\.column.inData).map(\.column.key)),
-        ("reports", ReportsCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("show", ReportView.fields.filter(\.column.inData).map(\.column.key)),
-        ("refused", RefusedCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("status", StatusCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("advise", AdviseCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("doctor", DoctorCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("purge", PurgeCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("reprocess", ReprocessCommand.fields.filter(\.column.inData).map(\.column.key)),
-        ("export", ExportCommand.recordFields.filter(\.column.inData).map(\.column.key)),
-        ("export", ExportCommand.dailyFields.filter(\.column.inData).map(\.column.key)),
+    /// A column, whatever its rows are.
+    struct Documented {
+        let key: String
+        let unit: CLI.Unit
+        let help: String
+        let inData: Bool
+
+        static func all<Row>(_ fields: [Field<Row>]) -> [Documented] {
+            fields.map { Documented(key: $0.column.key, unit: $0.unit, help: $0.help, inData: $0.column.inData) }
+        }
+    }
+
+    /// Every answer: the name of its table in the document, the command whose section that is in, and the columns.
+    static let answers: [(name: String, command: String, columns: [Documented])] = [
+        ("summary", "summary", Documented.all(SummaryCommand.fields)),
+        ("top-failures", "top-failures", Documented.all(TopFailuresCommand.fields)),
+        ("sources", "sources", Documented.all(SourcesCommand.fields)),
+        ("unaligned", "unaligned", Documented.all(UnalignedCommand.fields)),
+        ("forwarding", "forwarding", Documented.all(ForwardingCommand.fields)),
+        ("explain", "explain", Documented.all(ExplainCommand.fields)),
+        ("explain-places", "explain", Documented.all(ExplainCommand.placeFields)),
+        ("trend", "trend", Documented.all(TrendCommand.fields)),
+        ("trend-explain", "trend", Documented.all(ChangeView.fields)),
+        ("what-if", "what-if", Documented.all(WhatIfCommand.fields)),
+        ("reporters", "reporters", Documented.all(ReportersCommand.fields)),
+        ("reporters-disagreements", "reporters", Documented.all(ReportersCommand.disagreementFields)),
+        ("reporters-overlaps", "reporters", Documented.all(ReportersCommand.overlapFields)),
+        ("advise", "advise", Documented.all(AdviseCommand.fields)),
+        ("reports", "reports", Documented.all(ReportsCommand.fields)),
+        ("show", "show", Documented.all(ReportView.fields)),
+        ("refused", "refused", Documented.all(RefusedCommand.fields)),
+        ("status", "status", Documented.all(StatusCommand.fields)),
+        ("export-records", "export", Documented.all(ExportCommand.recordFields)),
+        ("export-daily", "export", Documented.all(ExportCommand.dailyFields)),
+        ("purge", "purge", Documented.all(PurgeCommand.fields)),
+        ("reprocess", "reprocess", Documented.all(ReprocessCommand.fields) + Documented.all(ReprocessCommand.retriedFields)),
+        ("doctor", "doctor", Documented.all(DoctorCommand.fields)),
     ]
+
+    static let keys: [(command: String, keys: [String])] = answers.map { ($0.command, $0.columns.filter(\.inData).map(\.key)) }
+
+    @Test("every column says in a sentence what it is", arguments: answers.map(\.name))
+    func sentences(_ name: String) throws {
+        let answer = try #require(Self.answers.first { $0.name == name })
+        for column in answer.columns {
+            #expect(column.help.hasSuffix(".") && column.help.count > 5, "\(name), \(column.key): \(column.help)")
+            #expect(column.help.first.map { !$0.isLowercase } == true, "\(name), \(column.key): \(column.help)")
+            #expect(!column.help.contains("|") && !column.help.contains("\n"), "\(name), \(column.key) breaks the table")
+        }
+    }
+
+    /// `RECORD_SNAPSHOTS=1` writes the tables anew, and still fails, so that nobody records by mistake.
+    @Test("its tables are those of the columns")
+    func tables() throws {
+        var text = try document()
+        for answer in Self.answers {
+            let begin = "<!-- columns: \(answer.name) -->\n"
+            let start = try #require(text.range(of: begin), "no place for the columns of \(answer.name)")
+            let rest = text[start.upperBound...]
+            let end = try #require(rest.range(of: "<!-- end of columns -->"), "the columns of \(answer.name) have no end")
+            let rows = answer.columns.filter(\.inData).map { "| `\($0.key)` | \($0.unit.rawValue) | \($0.help) |\n" }
+            text.replaceSubrange(start.upperBound..<end.lowerBound, with: "| key | unit | meaning |\n|---|---|---|\n" + rows.joined())
+        }
+        let isCurrent = try text == document()
+        if ProcessInfo.processInfo.environment["RECORD_SNAPSHOTS"] == "1" {
+            try Data(text.utf8).write(to: Self.place)
+            Issue.record("recorded docs/COMMANDS.md")
+        } else {
+            #expect(isCurrent, "docs/COMMANDS.md is older than the columns; RECORD_SNAPSHOTS=1 writes its tables anew")
+        }
+    }
 
     @Test("every key stands in it, in the order of the columns")
     func keys() throws {

@@ -9,15 +9,34 @@ enum ChangeView {
     static let usualLimit = 20
 
     static let fields: [Field<ChangeRow>] = [
-        .text("source", "Source", priority: 95, isIdentifier: true) { row, _ in row.source.map { .text($0.description) } ?? .none },
-        .text("domain", "Domain", priority: 70) { $1.domain($0.domain) },
-        .text("verdict", "Verdict", priority: 90) { row, _ in .text(row.verdict.rawValue) },
-        .text("service", "Service", priority: 80) { $1.text($0.service) },
-        .number("messages_before", "Before", priority: 60) { row, _ in .integer(row.before.messages) },
-        .number("passed_before", "Passed before", priority: 50) { row, _ in .integer(row.before.passed) },
-        .number("messages", "Messages", priority: 65) { row, _ in .integer(row.after.messages) },
-        .number("passed", "Passed", priority: 55) { row, _ in .integer(row.after.passed) },
-        .number("contribution", "Points", priority: 100) { points($0.contribution, $1) },
+        .text("source", "Source", .address, "Sending address; `null` with `--group service`.", priority: 95, isIdentifier: true) { row, _ in
+            row.source.map { .text($0.description) } ?? .none
+        },
+        .text("domain", "Domain", .domain, "Policy domain.", priority: 70) { $1.domain($0.domain) },
+        .text("verdict", "Verdict", .word, "What the source is, for those of its messages that moved the rate most.", priority: 90) {
+            row, _ in .text(row.verdict.rawValue)
+        },
+        .text(
+            "service", "Service", .name,
+            "The known service behind it; with `--group service` else the organisation's domain, and `null` for the domain's own.",
+            priority: 80
+        ) { $1.text($0.service) },
+        .number("messages_before", "Before", .messages, "Messages in the earlier period.", priority: 60) { row, _ in
+            .integer(row.before.messages)
+        },
+        .number("passed_before", "Passed before", .messages, "Those of `messages_before` with aligned DKIM or SPF.", priority: 50) {
+            row, _ in .integer(row.before.passed)
+        },
+        .number("messages", "Messages", .messages, "Messages in the later period.", priority: 65) { row, _ in .integer(row.after.messages)
+        },
+        .number("passed", "Passed", .messages, "Those of `messages` with aligned DKIM or SPF.", priority: 55) { row, _ in
+            .integer(row.after.passed)
+        },
+        .number(
+            "contribution", "Points", .fraction,
+            "By how much it moved the rate: a fraction in data, percentage points in text; `null` where one of the periods has no messages.",
+            priority: 100
+        ) { points($0.contribution, $1) },
     ]
 
     /// A contribution: percentage points for people, a fraction for programs.

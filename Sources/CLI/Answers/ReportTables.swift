@@ -26,28 +26,44 @@ struct ReportView {
     }
 
     static let fields: [Field<Row>] = [
-        .data("report") { row, _ in .integer(row.report) },
-        .number("record", "Record", priority: 20) { row, _ in .integer(row.record.sequence) },
-        .text("source", "Source", priority: 100, isIdentifier: true) { row, _ in .text(row.record.source.description) },
-        .number("messages", "Messages", priority: 95) { row, _ in .integer(row.record.messages) },
-        .text("disposition", "Disposition", priority: 70) { row, _ in .text(row.record.disposition.word) },
-        Field(Column(key: "dkim", title: "DKIM", priority: 90, emphasis: verdicts)) { row, _ in .text(row.record.dkim.word) },
-        Field(Column(key: "spf", title: "SPF", priority: 90, emphasis: verdicts)) { row, _ in .text(row.record.spf.word) },
-        .data("passed") { row, _ in .boolean(row.record.passed) },
-        .text("header_from", "Header from", priority: 60) { $1.domain($0.record.headerFrom) },
-        .text("envelope_from", "Envelope from", priority: 30) { $1.domain($0.record.envelopeFrom) },
-        .text("envelope_to", "Envelope to", priority: 15) { $1.domain($0.record.envelopeTo) },
-        .text("spf_results", "SPF checked", priority: 50) { row, presentation in
+        .data("report", .number, "Which of `reports` the record belongs to, from 1.") { row, _ in .integer(row.report) },
+        .number("record", "Record", .number, "Place of the record in the report, from 0.", priority: 20) { row, _ in
+            .integer(row.record.sequence)
+        },
+        .text("source", "Source", .address, "Sending address.", priority: 100, isIdentifier: true) { row, _ in
+            .text(row.record.source.description)
+        },
+        .number("messages", "Messages", .messages, "Messages that the record speaks of.", priority: 95) { row, _ in
+            .integer(row.record.messages)
+        },
+        .text("disposition", "Disposition", .word, "What was done with the messages: none, quarantine, reject, pass.", priority: 70) {
+            row, _ in .text(row.record.disposition.word)
+        },
+        Field(Column(key: "dkim", title: "DKIM", priority: 90, emphasis: verdicts), .word, "Aligned DKIM: pass, fail.") { row, _ in
+            .text(row.record.dkim.word)
+        },
+        Field(Column(key: "spf", title: "SPF", priority: 90, emphasis: verdicts), .word, "Aligned SPF: pass, fail.") { row, _ in
+            .text(row.record.spf.word)
+        },
+        .data("passed", .truth, "Whether DKIM or SPF is aligned.") { row, _ in .boolean(row.record.passed) },
+        .text("header_from", "Header from", .domain, "Domain in From.", priority: 60) { $1.domain($0.record.headerFrom) },
+        .text("envelope_from", "Envelope from", .domain, "Domain of the envelope's sender.", priority: 30) {
+            $1.domain($0.record.envelopeFrom)
+        },
+        .text("envelope_to", "Envelope to", .domain, "Domain of the recipient.", priority: 15) { $1.domain($0.record.envelopeTo) },
+        .text("spf_results", "SPF checked", .objects, "All SPF checks: domain, scope, result, raw_result, human_result.", priority: 50) {
+            row, presentation in
             presentation.isText
                 ? .list(row.record.authentication.spf.map { "\(DomainName.readable($0.domain ?? "?")) \($0.result.rawValue)" })
                 : .array(row.record.authentication.spf.map(object))
         },
-        .text("dkim_results", "DKIM checked", priority: 50) { row, presentation in
+        .text("dkim_results", "DKIM checked", .objects, "All signatures: domain, selector, result, raw_result, human_result.", priority: 50)
+        { row, presentation in
             presentation.isText
                 ? .list(row.record.authentication.dkim.map { "\(DomainName.readable($0.domain ?? "?")) \($0.result.rawValue)" })
                 : .array(row.record.authentication.dkim.map(object))
         },
-        .text("overrides", "Override", priority: 40) { row, presentation in
+        .text("overrides", "Override", .objects, "Why the policy was not applied: type, comment.", priority: 40) { row, presentation in
             presentation.isText
                 ? .list(row.record.overrides.map { reason in reason.comment.map { "\(reason.type) (\($0))" } ?? reason.type })
                 : .array(row.record.overrides.map { .object([("type", .text($0.type)), ("comment", optional($0.comment))]) })

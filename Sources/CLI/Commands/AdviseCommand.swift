@@ -38,16 +38,30 @@ struct AdviseCommand: ContextCommand {
     }
 
     static let fields: [Field<Row>] = [
-        .text("domain", "Domain", isIdentifier: true) { $1.domain($0.finding.domain) },
-        .text("code", "Code") { row, _ in .text(row.finding.code.rawValue) },
-        .text("severity", "Severity") { row, _ in .text(row.finding.severity.rawValue) },
-        .number("messages", "Messages") { row, _ in .integer(row.finding.messages) },
-        .number("confidence", "Confidence") { row, _ in row.finding.confidence.map { .number($0) } ?? .none },
-        .text("subjects", "Subjects") { row, _ in .list(row.finding.subjects) },
-        .text("numbers", "Numbers") { row, _ in .object(row.finding.numbers.map { ($0.name, cell($0.value)) }) },
-        .text("dns", "DNS") { row, _ in .array(row.finding.dns.map(cell)) },
-        .text("text", "Text") { row, _ in .text(row.text.paragraph) },
-        .text("link", "Link") { row, _ in .text(row.finding.link) },
+        .text("domain", "Domain", .domain, "Policy domain.", isIdentifier: true) { $1.domain($0.finding.domain) },
+        .text("code", "Code", .word, "Code of the finding, as in ADVICE.md.") { row, _ in .text(row.finding.code.rawValue) },
+        .text("severity", "Severity", .word, "How much it matters: `act`, `watch` or `fine`.") { row, _ in
+            .text(row.finding.severity.rawValue)
+        },
+        .number("messages", "Messages", .messages, "Messages it is about; 0 where it is about something else.") { row, _ in
+            .integer(row.finding.messages)
+        },
+        .number("confidence", "Confidence", .fraction, "How sure the verdicts behind it are, 0 to 1; `null` where it rests on none.") {
+            row, _ in row.finding.confidence.map { .number($0) } ?? .none
+        },
+        .text("subjects", "Subjects", .names, "Sources, services, selectors, reporters or names, those with most messages first.") {
+            row, _ in .list(row.finding.subjects)
+        },
+        .text("numbers", "Numbers", .object, "An object with further values; which ones depends on the code.") { row, _ in
+            .object(row.finding.numbers.map { ($0.name, cell($0.value)) })
+        },
+        .text(
+            "dns", "DNS", .objects,
+            "Changes of DNS: `action` (`publish`, `insert` into a record that is there, `replace`, `remove`), `name`, `type`, `value`, `replaces`."
+        ) { row, _ in .array(row.finding.dns.map(cell)) },
+        .text("text", "Text", .text, "The finding in words: title, what was seen, what it means, the next step, how to see that it worked.")
+        { row, _ in .text(row.text.paragraph) },
+        .text("link", "Link", .text, "Where the finding is explained.") { row, _ in .text(row.finding.link) },
     ]
 
     private static func cell(_ value: FindingValue) -> Cell {

@@ -48,14 +48,18 @@ struct DoctorCommand: ContextCommand {
     }
 
     static let fields: [Field<DoctorFinding>] = [
-        .text("subject", "What", priority: 90, isIdentifier: true) { row, _ in .text(row.subject) },
-        .text("check", "Check", priority: 80) { row, _ in .text(row.check) },
+        .text(
+            "subject", "What", .text, "What was looked at: `configuration`, `system`, `database`, or the mailbox.", priority: 90,
+            isIdentifier: true
+        ) { row, _ in .text(row.subject) },
+        .text("check", "Check", .word, "What was tried.", priority: 80) { row, _ in .text(row.check) },
         Field(
             Column(
                 key: "result", title: "Result", priority: 100, isIdentifier: true, emphasis: .words(["ok": .good, "failed": .bad])),
+            .word, "`ok` or `failed`.",
             { row, _ in .text(row.isFine ? "ok" : "failed") }),
-        .text("found", "Found", priority: 70) { row, _ in .text(row.found) },
-        .text("next", "Next", priority: 60) { row, _ in .text(row.next) },
+        .text("found", "Found", .text, "What was found.", priority: 70) { row, _ in .text(row.found) },
+        .text("next", "Next", .text, "What to do about it; empty if all is well.", priority: 60) { row, _ in .text(row.next) },
     ]
 
     func run(_ context: Context) throws {

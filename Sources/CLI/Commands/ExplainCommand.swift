@@ -38,24 +38,38 @@ struct ExplainCommand: ContextCommand {
     @OptionGroup var output: OutputOptions
 
     static let fields: [Field<SourceExplanation.Story>] = [
-        .text("source", "Source", priority: 100, isIdentifier: true) { row, _ in .text(row.source.description) },
-        .text("domain", "Domain", priority: 90) { $1.domain($0.domain) },
-        .verdict { row, _ in .text(row.verdict.rawValue) },
-        .number("confidence", "Confidence", priority: 80) { row, _ in .number(row.confidence) },
-        .data("notes") { row, _ in .list(row.notes.codes) },
-        .data("evidence") { row, _ in .list(row.evidence.codes) },
-        .number("messages", "Messages", priority: 90) { row, _ in .integer(row.messages) },
-        .number("passed", "Passed", priority: 70) { row, _ in .integer(row.passed) },
-        .number("records", "Records", priority: 60) { row, _ in .integer(row.records) },
-        .number("reporters", "Reporters", priority: 50) { row, _ in .integer(row.reporters) },
-        .date("first_day", "First day", priority: 40) { $1.day($0.firstDay) },
-        .date("last_day", "Last day", priority: 50) { $1.day($0.lastDay) },
-        .data("service") { row, presentation in presentation.text(row.strangers.lazy.compactMap { $0.service?.name }.first) },
-        .data("weighing") { row, _ in .array(row.weighing.pieces.map(piece)) },
-        .data("bounds") { row, _ in
+        .text("source", "Source", .address, "Sending address.", priority: 100, isIdentifier: true) { row, _ in .text(row.source.description)
+        },
+        .text("domain", "Domain", .domain, "Policy domain.", priority: 90) { $1.domain($0.domain) },
+        .verdict("What the source is.") { row, _ in .text(row.verdict.rawValue) },
+        .number("confidence", "Confidence", .fraction, "How sure the verdict is, from 0 to 1, of what sends most messages.", priority: 80) {
+            row, _ in .number(row.confidence)
+        },
+        .data("notes", .words, "Remarks beside the verdict.") { row, _ in .list(row.notes.codes) },
+        .data("evidence", .words, "Codes of all evidence.") { row, _ in .list(row.evidence.codes) },
+        .number("messages", "Messages", .messages, "Messages with this verdict, over all time.", priority: 90) { row, _ in
+            .integer(row.messages)
+        },
+        .number("passed", "Passed", .messages, "Those of them that passed DMARC.", priority: 70) { row, _ in .integer(row.passed) },
+        .number("records", "Records", .records, "Records with this verdict.", priority: 60) { row, _ in .integer(row.records) },
+        .number("reporters", "Reporters", .reporters, "About how many reporters saw it.", priority: 50) { row, _ in .integer(row.reporters)
+        },
+        .date("first_day", "First day", .day, "First day on which it was seen.", priority: 40) { $1.day($0.firstDay) },
+        .date("last_day", "Last day", .day, "Last day on which it was seen.", priority: 50) { $1.day($0.lastDay) },
+        .data("service", .name, "The well-known service that one of its names belongs to.") { row, presentation in
+            presentation.text(row.strangers.lazy.compactMap { $0.service?.name }.first)
+        },
+        .data(
+            "weighing", .objects,
+            "How the part with most messages was weighed: a list of `rule`, `story`, `weight` (natural logarithm of odds) and `reason`; empty where it was read off, or taken over from other mail."
+        ) { row, _ in .array(row.weighing.pieces.map(piece)) },
+        .data("bounds", .objects, "Why the confidence is not higher: a list of `confidence` and `reason`, the last one decides.") {
+            row, _ in
             .array(row.weighing.bounds.map { .object([("confidence", .number($0.confidence)), ("reason", .text($0.reason))]) })
         },
-        .data("text") { row, presentation in .array(ExplanationText(presentation: presentation).note(row).map { .text($0) }) },
+        .data("text", .texts, "The note for people, a line an entry.") { row, presentation in
+            .array(ExplanationText(presentation: presentation).note(row).map { .text($0) })
+        },
     ]
 
     private static func piece(_ piece: SourceExplanation.Weighing.Piece) -> Cell {
@@ -66,17 +80,23 @@ struct ExplainCommand: ContextCommand {
     }
 
     static let placeFields: [Field<NameExplanation.Place>] = [
-        .text("policy_domain", "Policy domain") { $1.domain($0.policyDomain) },
-        .text("dkim_domain", "DKIM domain") { $1.domain($0.domain) },
-        .text("selector", "Selector") { $1.text($0.selector) },
-        .text("beside", "Beside") { row, _ in .text(row.kind.rawValue) },
-        .text("organisation", "Organisation") { $1.domain($0.beside) },
-        .number("verified", "Verified") { row, _ in .integer(row.verified) },
-        .number("broken", "Broken") { row, _ in .integer(row.broken) },
-        .date("first_day", "First day") { $1.day($0.firstDay) },
-        .date("last_day", "Last day") { $1.day($0.lastDay) },
-        .number("reporters", "Reporters") { row, _ in .integer(row.reporters) },
-        .text("unexpected", "Unexpected") { row, _ in .boolean(row.isUnexpected) },
+        .text("policy_domain", "Policy domain", .domain, "Policy domain that the signature was met for.") { $1.domain($0.policyDomain) },
+        .text("dkim_domain", "DKIM domain", .domain, "Domain of the signature.") { $1.domain($0.domain) },
+        .text("selector", "Selector", .name, "Selector of the signature; `null`: the reports do not name it.") { $1.text($0.selector) },
+        .text(
+            "beside", "Beside", .word,
+            "What it stands beside: `own` aligned SPF, `own-failing` SPF, the SPF of an `organisation`, an `unlisted` name without SPF, `foreign-failing` SPF, `none`."
+        ) { row, _ in .text(row.kind.rawValue) },
+        .text("organisation", "Organisation", .domain, "Organisation whose SPF it stands beside.") { $1.domain($0.beside) },
+        .number("verified", "Verified", .records, "Records in which the signature verified.") { row, _ in .integer(row.verified) },
+        .number("broken", "Broken", .records, "Records in which the signature did not verify.") { row, _ in .integer(row.broken) },
+        .date("first_day", "First day", .day, "First day on which it was met.") { $1.day($0.firstDay) },
+        .date("last_day", "Last day", .day, "Last day on which it was met.") { $1.day($0.lastDay) },
+        .number("reporters", "Reporters", .reporters, "About how many reporters met it.") { row, _ in .integer(row.reporters) },
+        .text(
+            "unexpected", "Unexpected", .truth,
+            "Whether it verified away from where the selector is at home: relayed, or a key in other hands."
+        ) { row, _ in .boolean(row.isUnexpected) },
     ]
 
     func run(_ context: Context) throws {

@@ -54,18 +54,28 @@ struct PurgeCommand: ContextCommand {
     @OptionGroup var output: OutputOptions
 
     static let fields: [Field<PurgeOutcome>] = [
-        .number("reports", "Reports") { row, _ in .integer(row.reports) },
-        .number("records", "Their records") { row, _ in .integer(row.records) },
-        .number("messages", "Messages they speak of") { row, _ in .integer(row.messages) },
-        .text("domains", "Domains") { row, presentation in
+        .number("reports", "Reports", .reports, "Reports that are deleted; with `--raw-only` those whose document goes.") { row, _ in
+            .integer(row.reports)
+        },
+        .number("records", "Their records", .records, "Records of these reports.") { row, _ in .integer(row.records) },
+        .number("messages", "Messages they speak of", .messages, "Messages that these reports speak of.") { row, _ in .integer(row.messages)
+        },
+        .text("domains", "Domains", .names, "Policy domains that these reports are about.") { row, presentation in
             presentation.isText ? .text(domains(row.domains)) : .array(row.domains.map { .text($0) })
         },
-        .text("first_day", "First day") { $1.day($0.days?.lowerBound) },
-        .text("last_day", "Last day") { $1.day($0.days?.upperBound) },
-        .number("raw_documents", "Documents as they came") { row, _ in .integer(row.rawDocuments) },
-        .number("raw_bytes", "Their bytes") { row, _ in .integer(row.rawBytes) },
-        .number("values", "Names and other values") { row, _ in .integer(row.values) },
-        .number("kept_figures", "Figures by day kept earlier") { row, _ in .integer(row.keptFigures) },
+        .text("first_day", "First day", .day, "First day of these reports.") { $1.day($0.days?.lowerBound) },
+        .text("last_day", "Last day", .day, "Last day of these reports.") { $1.day($0.days?.upperBound) },
+        .number(
+            "raw_documents", "Documents as they came", .documents,
+            "Documents as they came, and mails that were kept whole: those that a deleted report came in, and with an age and no `--domain` those read before it."
+        ) { row, _ in .integer(row.rawDocuments) },
+        .number("raw_bytes", "Their bytes", .bytes, "Bytes of these documents.") { row, _ in .integer(row.rawBytes) },
+        .number("values", "Names and other values", .number, "Names, sets of results and other values that nothing refers to any more.") {
+            row, _ in .integer(row.values)
+        },
+        .number("kept_figures", "Figures by day kept earlier", .number, "Figures by day that an earlier purge kept.") { row, _ in
+            .integer(row.keptFigures)
+        },
     ]
 
     private static func domains(_ names: [String]) -> String {

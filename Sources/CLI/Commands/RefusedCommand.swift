@@ -23,14 +23,18 @@ struct RefusedCommand: ContextCommand {
     @OptionGroup var output: OutputOptions
 
     static let fields: [Field<RefusalRow>] = [
-        .date("time", "Read at", priority: 60) { row, _ in .instant(row.time) },
-        .text("outcome", "Outcome", priority: 80) { row, _ in .text(row.outcome.word) },
-        .text("scope", "What", priority: 40) { row, _ in .text(row.scope) },
-        .text("code", "Reason", priority: 100, isIdentifier: true) { row, _ in .text(row.code) },
-        .text("place", "Where", priority: 90) { row, _ in .text(row.place) },
-        .text("member", "Member", priority: 50) { row, _ in .text(row.member) },
-        .text("detail", "Found", priority: 70) { row, _ in .text(row.detail) },
-        .data("records") { row, _ in .integer(row.records) },
+        .date("time", "Read at", .instant, "When it was read.", priority: 60) { row, _ in .instant(row.time) },
+        .text(
+            "outcome", "Outcome", .word, "What became of the whole mail: stored, duplicate, not-a-report, refused, deferred.", priority: 80
+        ) { row, _ in .text(row.outcome.word) },
+        .text("scope", "What", .word, "How much was not stored: message, document, records.", priority: 40) { row, _ in .text(row.scope) },
+        .text("code", "Reason", .word, "The reason for refusing it, see DEVIATIONS.md.", priority: 100, isIdentifier: true) { row, _ in
+            .text(row.code)
+        },
+        .text("place", "Where", .text, "Where the mail is.", priority: 90) { row, _ in .text(row.place) },
+        .text("member", "Member", .text, "Attachment and archive member that it stood in.", priority: 50) { row, _ in .text(row.member) },
+        .text("detail", "Found", .text, "What was found, and which limit.", priority: 70) { row, _ in .text(row.detail) },
+        .data("records", .records, "Records not stored, where `scope` is records.") { row, _ in .integer(row.records) },
     ]
 
     func run(_ context: Context) throws {

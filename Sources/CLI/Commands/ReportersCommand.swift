@@ -31,27 +31,64 @@ struct ReportersCommand: ContextCommand {
     @OptionGroup var output: OutputOptions
 
     static let fields: [Field<ReporterRow>] = [
-        .text("reporter", "Reporter", priority: 100, isIdentifier: true) { row, _ in .text(row.reporter) },
-        .number("reports", "Reports", priority: 80) { row, _ in .integer(row.reports) },
-        .number("records", "Records", priority: 40) { row, _ in .integer(row.records) },
-        .number("messages", "Messages", priority: 85) { row, _ in .integer(row.messages) },
-        .date("first_day", "First day", priority: 30) { $1.day($0.rhythm.firstDay) },
-        .date("last_day", "Last day", priority: 75) { $1.day($0.rhythm.lastDay) },
-        .number("usual_gap_days", "Usual gap", priority: 65) { row, _ in row.rhythm.usualGap.map { .number($0) } ?? .none },
-        .number("last_gap_days", "Last gap", priority: 70) { row, _ in row.rhythm.lastGap.map { .integer($0) } ?? .none },
-        .number("longest_gap_days", "Longest gap", priority: 35) { row, _ in row.rhythm.longestGap.map { .integer($0) } ?? .none },
-        .text("silent", "Silent", priority: 90) { row, _ in .boolean(row.rhythm.isSilent) },
-        .number("domains", "Domains", priority: 45) { row, _ in .integer(row.domains) },
-        .text("deviations", "Deviations", priority: 10) { row, _ in .list(deviations(row)) },
-        .number("alignment_disagreements", "Disagrees with itself", priority: 55, emphasis: .badWhenPositive) { row, _ in
+        .text("reporter", "Reporter", .name, "Name of the reporter.", priority: 100, isIdentifier: true) { row, _ in .text(row.reporter) },
+        .number("reports", "Reports", .reports, "Counted reports with a day in the period.", priority: 80) { row, _ in .integer(row.reports)
+        },
+        .number("records", "Records", .records, "Their records; one of a long window counts on the first of its days.", priority: 40) {
+            row, _ in .integer(row.records)
+        },
+        .number("messages", "Messages", .messages, "Their messages in the period.", priority: 85) { row, _ in .integer(row.messages) },
+        .date(
+            "first_day", "First day", .day,
+            "First report day: the day of a report is that of its window's middle, or the nearest day of the period.", priority: 30
+        ) { $1.day($0.rhythm.firstDay) },
+        .date("last_day", "Last day", .day, "Last report day of the period.", priority: 75) { $1.day($0.rhythm.lastDay) },
+        .number(
+            "usual_gap_days", "Usual gap", .days,
+            "Median of the days from one report day to the next; `null` with fewer than two report days.", priority: 65
+        ) { row, _ in row.rhythm.usualGap.map { .number($0) } ?? .none },
+        .number(
+            "last_gap_days", "Last gap", .days, "Days from the last report day to the last day of the period that holds data of anybody.",
+            priority: 70
+        ) { row, _ in row.rhythm.lastGap.map { .integer($0) } ?? .none },
+        .number("longest_gap_days", "Longest gap", .days, "The longest gap between two report days.", priority: 35) { row, _ in
+            row.rhythm.longestGap.map { .integer($0) } ?? .none
+        },
+        .text("silent", "Silent", .truth, "Whether the last gap is longer than three days and than three usual gaps.", priority: 90) {
+            row, _ in .boolean(row.rhythm.isSilent)
+        },
+        .number("domains", "Domains", .domains, "Policy domains that it reports about.", priority: 45) { row, _ in .integer(row.domains) },
+        .text(
+            "deviations", "Deviations", .words,
+            "Tolerated breaches of the format with the number of its reports that have them: `no-selector:12`.", priority: 10
+        ) { row, _ in .list(deviations(row)) },
+        .number(
+            "alignment_disagreements", "Disagrees with itself", .records,
+            "Records whose `policy_evaluated` is not what their raw results give under the published alignment modes and the Public Suffix List; whole verdicts are never replaced.",
+            priority: 55, emphasis: .badWhenPositive
+        ) { row, _ in
             .integer(row.alignmentDisagreements)
         },
-        .number("contradictions", "With others", priority: 50) { row, _ in .integer(row.contradictions) },
-        .data("emails") { row, _ in .list(row.emails) },
-        .number("verified", "Verified", priority: 37) { row, _ in .integer(row.verified) },
-        .number("unverified", "Unverified", priority: 38) { row, _ in .integer(row.unverified) },
-        .number("mismatch", "Mismatch", priority: 52, emphasis: .badWhenPositive) { row, _ in .integer(row.mismatch) },
-        .number("largest_report", "Largest report", priority: 32) { row, _ in .integer(row.largestReport) },
+        .number(
+            "contradictions", "With others", .number,
+            "Combinations of source, signature (domain and selector) and day for which it says `pass` and another reporter `fail`, or the reverse; a record that says both of one signature is left aside.",
+            priority: 50
+        ) { row, _ in .integer(row.contradictions) },
+        .data("emails", .texts, "Addresses that its reports name.") { row, _ in .list(row.emails) },
+        .number("verified", "Verified", .reports, "Its reports that came from whom they say.", priority: 37) { row, _ in
+            .integer(row.verified)
+        },
+        .number(
+            "unverified", "Unverified", .reports,
+            "Those of its reports of which nothing shows that they came from whom they say, or that were never checked.", priority: 38
+        ) { row, _ in .integer(row.unverified) },
+        .number(
+            "mismatch", "Mismatch", .reports, "Those of its reports whose mail came from another organisation.", priority: 52,
+            emphasis: .badWhenPositive
+        ) { row, _ in .integer(row.mismatch) },
+        .number("largest_report", "Largest report", .messages, "Messages that its largest report speaks of.", priority: 32) { row, _ in
+            .integer(row.largestReport)
+        },
     ]
 
     /// `no-selector:12`, the most frequent first.
@@ -60,28 +97,37 @@ struct ReportersCommand: ContextCommand {
     }
 
     static let disagreementFields: [Field<Disagreement>] = [
-        .number("report", "Report", priority: 100) { row, _ in .integer(row.report) },
-        .number("record", "Record", priority: 40) { row, _ in .integer(row.record) },
-        .text("reporter", "Reporter", priority: 80) { row, _ in .text(row.reporter) },
-        .text("domain", "Domain", priority: 50) { $1.domain($0.domain) },
-        .date("day", "Day", priority: 60) { $1.day($0.day) },
-        .text("source", "Source", priority: 90, isIdentifier: true) { row, _ in .text(row.source.description) },
-        .text("header_from", "From", priority: 70) { $1.domain($0.headerFrom) },
-        .number("messages", "Messages", priority: 75) { row, _ in .integer(row.messages) },
-        .text("said", "Said", priority: 95) { row, _ in .text(row.said.text) },
-        .text("recomputed", "By its own results", priority: 95) { row, _ in .text(row.recomputed.text) },
+        .number("report", "Report", .number, "Number of the report, for `show`.", priority: 100) { row, _ in .integer(row.report) },
+        .number("record", "Record", .number, "Place of the record in the report, from 0.", priority: 40) { row, _ in .integer(row.record) },
+        .text("reporter", "Reporter", .name, "Who sent the report.", priority: 80) { row, _ in .text(row.reporter) },
+        .text("domain", "Domain", .domain, "Policy domain.", priority: 50) { $1.domain($0.domain) },
+        .date("day", "Day", .day, "First of the record's days in the period.", priority: 60) { $1.day($0.day) },
+        .text("source", "Source", .address, "Sending address.", priority: 90, isIdentifier: true) { row, _ in .text(row.source.description)
+        },
+        .text("header_from", "From", .domain, "Domain in From.", priority: 70) { $1.domain($0.headerFrom) },
+        .number("messages", "Messages", .messages, "Messages of the record in the period.", priority: 75) { row, _ in .integer(row.messages)
+        },
+        .text("said", "Said", .text, "What the reporter concluded: `dkim=pass spf=fail`.", priority: 95) { row, _ in .text(row.said.text) },
+        .text("recomputed", "By its own results", .text, "What its raw results give, in the same words.", priority: 95) { row, _ in
+            .text(row.recomputed.text)
+        },
     ]
 
     static let overlapFields: [Field<VoiceOverlap>] = [
-        .text("voice", "Voice", priority: 100, isIdentifier: true) { row, presentation in
+        .text("voice", "Voice", .domain, "Who speaks; empty where nobody is named.", priority: 100, isIdentifier: true) {
+            row, presentation in
             row.voice.isEmpty ? .text("") : presentation.domain(row.voice)
         },
-        .text("domain", "Domain", priority: 90) { $1.domain($0.domain) },
-        .text("reporters", "Reporters", priority: 95) { row, _ in .list(row.reporters) },
-        .number("reports", "Reports", priority: 80) { row, _ in .integer(row.reports) },
-        .number("messages", "Messages", priority: 70) { row, _ in .integer(row.messages) },
-        .date("first_day", "First day", priority: 40) { $1.day($0.firstDay) },
-        .date("last_day", "Last day", priority: 60) { $1.day($0.lastDay) },
+        .text("domain", "Domain", .domain, "Policy domain.", priority: 90) { $1.domain($0.domain) },
+        .text("reporters", "Reporters", .names, "The names under which it speaks, as reporters.", priority: 95) { row, _ in
+            .list(row.reporters)
+        },
+        .number("reports", "Reports", .reports, "Counted reports whose window overlaps that of one under another name.", priority: 80) {
+            row, _ in .integer(row.reports)
+        },
+        .number("messages", "Messages", .messages, "Messages that these speak of.", priority: 70) { row, _ in .integer(row.messages) },
+        .date("first_day", "First day", .day, "First day of one of these reports.", priority: 40) { $1.day($0.firstDay) },
+        .date("last_day", "Last day", .day, "Last day of one of these reports.", priority: 60) { $1.day($0.lastDay) },
     ]
 
     func validate() throws {

@@ -38,16 +38,31 @@ struct ReprocessCommand: ContextCommand {
     @OptionGroup var output: OutputOptions
 
     static let fields: [Field<ReprocessOutcome>] = [
-        .number("reports", "Reports") { row, _ in .integer(row.reports) },
-        .number("same", "  the same") { row, _ in .integer(row.same) },
-        .number("changed", "  changed") { row, _ in .integer(row.changed) },
-        .number("refused", "  refused now, kept as they were") { row, _ in .integer(row.refused) },
-        .number("duplicate", "  the same as another, removed") { row, _ in .integer(row.duplicate) },
-        .number("without_raw", "  document not kept") { row, _ in .integer(row.withoutRaw) },
-        .number("records_before", "Records of the changed, before") { row, _ in .integer(row.recordsBefore) },
-        .number("records", "Records of the changed, now") { row, _ in .integer(row.recordsAfter) },
-        .number("messages_before", "Messages of the changed, before") { row, _ in .integer(row.messagesBefore) },
-        .number("messages", "Messages of the changed, now") { row, _ in .integer(row.messagesAfter) },
+        .number("reports", "Reports", .reports, "Reports that were meant: the sum of the next five.") { row, _ in .integer(row.reports) },
+        .number("same", "  the same", .reports, "Reports that read as before.") { row, _ in .integer(row.same) },
+        .number("changed", "  changed", .reports, "Reports that were replaced.") { row, _ in .integer(row.changed) },
+        .number("refused", "  refused now, kept as they were", .reports, "Reports that this version cannot read; they stay as they were.") {
+            row, _ in .integer(row.refused)
+        },
+        .number(
+            "duplicate", "  the same as another, removed", .reports,
+            "Reports that turned out to be the same as another one and were removed; a dry run counts them among the changed."
+        ) { row, _ in .integer(row.duplicate) },
+        .number("without_raw", "  document not kept", .reports, "Reports whose document was not kept, or purged.") { row, _ in
+            .integer(row.withoutRaw)
+        },
+        .number("records_before", "Records of the changed, before", .records, "Records of the changed reports, before.") { row, _ in
+            .integer(row.recordsBefore)
+        },
+        .number("records", "Records of the changed, now", .records, "Records of the changed reports, now.") { row, _ in
+            .integer(row.recordsAfter)
+        },
+        .number("messages_before", "Messages of the changed, before", .messages, "Messages that the changed reports spoke of.") { row, _ in
+            .integer(row.messagesBefore)
+        },
+        .number("messages", "Messages of the changed, now", .messages, "Messages that the changed reports speak of now.") { row, _ in
+            .integer(row.messagesAfter)
+        },
     ]
 
     func run(_ context: Context) throws {
@@ -116,9 +131,13 @@ struct ReprocessCommand: ContextCommand {
         return selection
     }
 
-    private static let retriedFields: [Field<Retried>] = [
-        .number("kept_messages", "Messages kept whole for another look") { row, _ in .integer(row.messages) },
-        .number("recovered", "  read now") { row, _ in .integer(row.recovered) },
+    static let retriedFields: [Field<Retried>] = [
+        .number(
+            "kept_messages", "Messages kept whole for another look", .mails,
+            "Messages that are kept whole because something of them was not stored, or reading them ended a process; read again, each looked at in a process of its own first, when neither `--domain` nor `--since` is given."
+        ) { row, _ in .integer(row.messages) },
+        .number("recovered", "  read now", .mails, "Those of the kept messages that could be read now.") { row, _ in .integer(row.recovered)
+        },
     ]
 
     private func present(_ outcome: ReprocessOutcome, _ retried: Retried, _ presentation: Presentation) throws {

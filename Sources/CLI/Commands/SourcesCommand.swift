@@ -34,27 +34,54 @@ struct SourcesCommand: ContextCommand {
     @OptionGroup var conditions: FailOnOptions
 
     static let fields: [Field<SourceRow>] = [
-        .text("source", "Source", priority: 100, isIdentifier: true) { row, _ in .text(row.source.description) },
-        .text("domain", "Domain", priority: 80) { $1.domain($0.domain) },
-        .number("messages", "Messages", priority: 85) { row, _ in .integer(row.messages) },
-        .number("failed", "Failed", priority: 90, emphasis: .badWhenPositive) { row, _ in .integer(row.failed) },
-        .verdict { row, _ in .text(row.verdict.rawValue) },
-        .number("confidence", "Sure", priority: 60) { $1.confidence($0.conclusion) },
-        .data("reasons") { row, _ in .list(row.conclusion.evidence.codes) },
-        .text("spf_domain", "SPF domain", priority: 65) { $1.domain($0.spfDomain) },
-        .text("dkim_domain", "DKIM domain", priority: 60) { $1.domain($0.dkimDomain) },
-        .text("service", "Service", priority: 70) { $1.text($0.service?.name) },
-        .number("reporters", "Reporters", priority: 40) { row, _ in .integer(row.reporters) },
-        .date("first_day", "First day", priority: 45) { $1.day($0.firstDay) },
-        .date("last_day", "Last day", priority: 45) { $1.day($0.lastDay) },
-        .number("delivered", "Delivered", priority: 50) { row, _ in .integer(row.delivered) },
-        .number("quarantined", "Quarantined", priority: 35) { row, _ in .integer(row.quarantined) },
-        .number("rejected", "Rejected", priority: 35) { row, _ in .integer(row.rejected) },
-        .text("advice", "Advice", priority: 55) { row, _ in .text(row.advice) },
-        .data("passed") { row, _ in .integer(row.passed) },
-        .data("spf_passed") { row, _ in .integer(row.spfPassed) },
-        .data("dkim_passed") { row, _ in .integer(row.dkimPassed) },
-        .data("notes") { row, _ in .list(row.conclusion.notes.codes) },
+        .text("source", "Source", .address, "Sending address.", priority: 100, isIdentifier: true) { row, _ in .text(row.source.description)
+        },
+        .text("domain", "Domain", .domain, "Policy domain.", priority: 80) { $1.domain($0.domain) },
+        .number(
+            "messages", "Messages", .messages, "Messages of this source in this domain's name with this verdict, in the period.",
+            priority: 85
+        ) { row, _ in .integer(row.messages) },
+        .number("failed", "Failed", .messages, "Those of them with neither DKIM nor SPF aligned.", priority: 90, emphasis: .badWhenPositive)
+        { row, _ in .integer(row.failed) },
+        .verdict("What these messages are.") { row, _ in .text(row.verdict.rawValue) },
+        .number(
+            "confidence", "Sure", .fraction,
+            "How sure that is, 0 to 1, rounded down: the mean over what the source sends, by messages; `null`: there is no verdict yet.",
+            priority: 60
+        ) { $1.confidence($0.conclusion) },
+        .data("reasons", .words, "Codes of the evidence behind most of the messages.") { row, _ in .list(row.conclusion.evidence.codes) },
+        .text(
+            "spf_domain", "SPF domain", .domain,
+            "Domain that SPF was checked for, in the results that most messages share: of the check that made them pass, else of the first one that counts (as in `top-failures`).",
+            priority: 65
+        ) { $1.domain($0.spfDomain) },
+        .text(
+            "dkim_domain", "DKIM domain", .domain,
+            "Signing domain in the same results: of the signature that made them pass, else of the first that verified, else of the first one.",
+            priority: 60
+        ) { $1.domain($0.dkimDomain) },
+        .text("service", "Service", .name, "The service among the names in the same results, as in `top-failures`.", priority: 70) {
+            $1.text($0.service?.name)
+        },
+        .number("reporters", "Reporters", .reporters, "Distinct reporters.", priority: 40) { row, _ in .integer(row.reporters) },
+        .date("first_day", "First day", .day, "First day with messages in the period.", priority: 45) { $1.day($0.firstDay) },
+        .date("last_day", "Last day", .day, "Last day with messages in the period.", priority: 45) { $1.day($0.lastDay) },
+        .number("delivered", "Delivered", .messages, "Failed messages with disposition none or pass.", priority: 50) { row, _ in
+            .integer(row.delivered)
+        },
+        .number("quarantined", "Quarantined", .messages, "Failed messages with disposition quarantine.", priority: 35) { row, _ in
+            .integer(row.quarantined)
+        },
+        .number("rejected", "Rejected", .messages, "Failed messages with disposition reject.", priority: 35) { row, _ in
+            .integer(row.rejected)
+        },
+        .text("advice", "Advice", .word, "Which finding of `advise` fits.", priority: 55) { row, _ in .text(row.advice) },
+        .data("passed", .messages, "Messages with aligned DKIM or SPF.") { row, _ in .integer(row.passed) },
+        .data("spf_passed", .messages, "Messages with aligned SPF.") { row, _ in .integer(row.spfPassed) },
+        .data("dkim_passed", .messages, "Messages with aligned DKIM.") { row, _ in .integer(row.dkimPassed) },
+        .data("notes", .words, "Remarks: `dkim-missing`, `dkim-broken`, `temporary-errors`, `gateway`, `service-mail`, `unrelated`.") {
+            row, _ in .list(row.conclusion.notes.codes)
+        },
     ]
 
     func run(_ context: Context) throws {

@@ -22,26 +22,48 @@ struct SummaryCommand: ContextCommand {
     @OptionGroup var conditions: FailOnOptions
 
     static let fields: [Field<SummaryRow>] = [
-        .text("domain", "Domain", priority: 100, isIdentifier: true) { $1.domain($0.domain) },
-        .number("reports", "Reports", priority: 60) { row, _ in .integer(row.reports) },
-        .number("records", "Records", priority: 20) { row, _ in .integer(row.records) },
-        .number("messages", "Messages", priority: 90) { row, _ in .integer(row.messages) },
-        .number("passed", "Passed", priority: 30) { row, _ in .integer(row.passed) },
-        .number("failed", "Failed", priority: 85, emphasis: .badWhenPositive) { row, _ in .integer(row.failed) },
-        .number("pass_rate", "Pass rate", priority: 95, emphasis: .goodWhenHigh) { row, _ in .rate(row.passRate) },
-        .number("dkim_passed", "DKIM", priority: 40) { row, _ in .integer(row.dkimPassed) },
-        .number("spf_passed", "SPF", priority: 40) { row, _ in .integer(row.spfPassed) },
-        .number("pass_rate_without_forwarding", "Without fwd", priority: 75, emphasis: .goodWhenHigh) { row, _ in
+        .text("domain", "Domain", .domain, "Policy domain.", priority: 100, isIdentifier: true) { $1.domain($0.domain) },
+        .number("reports", "Reports", .reports, "Counted reports with a day in the period.", priority: 60) { row, _ in .integer(row.reports)
+        },
+        .number("records", "Records", .records, "Their records; one of a long window counts on the first of its days.", priority: 20) {
+            row, _ in .integer(row.records)
+        },
+        .number("messages", "Messages", .messages, "Messages that the reports speak of.", priority: 90) { row, _ in .integer(row.messages)
+        },
+        .number("passed", "Passed", .messages, "Messages with aligned DKIM or SPF.", priority: 30) { row, _ in .integer(row.passed) },
+        .number(
+            "failed", "Failed", .messages, "The others: messages with neither DKIM nor SPF aligned.", priority: 85,
+            emphasis: .badWhenPositive
+        ) { row, _ in .integer(row.failed) },
+        .number(
+            "pass_rate", "Pass rate", .fraction, "Share of the messages that passed: `passed` / `messages`.", priority: 95,
+            emphasis: .goodWhenHigh
+        ) { row, _ in .rate(row.passRate) },
+        .number("dkim_passed", "DKIM", .messages, "Messages with aligned DKIM.", priority: 40) { row, _ in .integer(row.dkimPassed) },
+        .number("spf_passed", "SPF", .messages, "Messages with aligned SPF.", priority: 40) { row, _ in .integer(row.spfPassed) },
+        .number(
+            "pass_rate_without_forwarding", "Without fwd", .fraction,
+            "The rate over messages whose verdict is neither `forwarded` nor `mailing-list`; `null` where none are left, or there are no verdicts yet.",
+            priority: 75, emphasis: .goodWhenHigh
+        ) { row, _ in
             .rate(row.passRateWithoutForwarding)
         },
-        .data("none") { row, _ in .integer(row.none) },
-        .number("quarantined", "Quarantined", priority: 50) { row, _ in .integer(row.quarantined) },
-        .number("rejected", "Rejected", priority: 50) { row, _ in .integer(row.rejected) },
-        .data("first_day") { $1.day($0.firstDay) },
-        .data("last_day") { $1.day($0.lastDay) },
-        .text("policy", "Policy", priority: 80) { $1.text($0.policy?.text) },
-        Field(Column(key: "trend", title: "Trend", alignment: .right, priority: 70, inData: false)) { trend($0, $1) },
-        .data("pass") { row, _ in .integer(row.passDisposition) },
+        .data("none", .messages, "Messages with disposition none, passed or not.") { row, _ in .integer(row.none) },
+        .number("quarantined", "Quarantined", .messages, "Messages with disposition quarantine.", priority: 50) { row, _ in
+            .integer(row.quarantined)
+        },
+        .number("rejected", "Rejected", .messages, "Messages with disposition reject.", priority: 50) { row, _ in .integer(row.rejected) },
+        .data("first_day", .day, "First day with records in the period.") { $1.day($0.firstDay) },
+        .data("last_day", .day, "Last day with records in the period.") { $1.day($0.lastDay) },
+        .text(
+            "policy", "Policy", .text, "Policy that most reports of the last day show: `quarantine`, or `quarantine; sp=reject`.",
+            priority: 80
+        ) { $1.text($0.policy?.text) },
+        Field(
+            Column(key: "trend", title: "Trend", alignment: .right, priority: 70, inData: false), .text,
+            "By how many percentage points the pass rate of the second half of the period is above or below that of the first half."
+        ) { trend($0, $1) },
+        .data("pass", .messages, "Messages with disposition pass (RFC 9990).") { row, _ in .integer(row.passDisposition) },
     ]
 
     /// How the pass rate of the second half of the period compares with the first, in percentage points.

@@ -26,24 +26,48 @@ struct TopFailuresCommand: ContextCommand {
     @OptionGroup var conditions: FailOnOptions
 
     static let fields: [Field<FailureRow>] = [
-        .number("rank", "Rank", priority: 30) { row, _ in .integer(row.rank) },
-        .text("source", "Source", priority: 100, isIdentifier: true) { row, _ in .text(row.source.description) },
-        .text("domain", "Domain", priority: 80) { $1.domain($0.domain) },
-        .number("messages", "Messages", priority: 85) { row, _ in .integer(row.messages) },
-        .number("failed", "Failed", priority: 95, emphasis: .badWhenPositive) { row, _ in .integer(row.failed) },
-        .verdict { row, _ in .text(row.verdict.rawValue) },
-        .number("confidence", "Sure", priority: 45) { $1.confidence($0.conclusion) },
-        .data("reasons") { row, _ in .list(row.conclusion.evidence.codes) },
-        .text("spf_domain", "SPF domain", priority: 70) { $1.domain($0.spfDomain) },
-        .text("dkim_domain", "DKIM domain", priority: 58) { $1.domain($0.dkimDomain) },
-        .text("service", "Service", priority: 65) { $1.text($0.service?.name) },
-        .number("reporters", "Reporters", priority: 42) { row, _ in .integer(row.reporters) },
-        .date("first_day", "First day", priority: 40) { $1.day($0.firstDay) },
-        .date("last_day", "Last day", priority: 50) { $1.day($0.lastDay) },
-        .number("delivered", "Delivered", priority: 75) { row, _ in .integer(row.delivered) },
-        .number("quarantined", "Quarantined", priority: 35) { row, _ in .integer(row.quarantined) },
-        .number("rejected", "Rejected", priority: 35) { row, _ in .integer(row.rejected) },
-        .text("advice", "Advice", priority: 52) { row, _ in .text(row.advice) },
+        .number("rank", "Rank", .number, "Place in the list, from 1.", priority: 30) { row, _ in .integer(row.rank) },
+        .text("source", "Source", .address, "Sending address.", priority: 100, isIdentifier: true) { row, _ in .text(row.source.description)
+        },
+        .text("domain", "Domain", .domain, "Policy domain.", priority: 80) { $1.domain($0.domain) },
+        .number("messages", "Messages", .messages, "All messages of this source in this domain's name in the period.", priority: 85) {
+            row, _ in .integer(row.messages)
+        },
+        .number("failed", "Failed", .messages, "Those of them with neither DKIM nor SPF aligned.", priority: 95, emphasis: .badWhenPositive)
+        { row, _ in .integer(row.failed) },
+        .verdict("What the source is: the verdict of most of its failed messages.") { row, _ in .text(row.verdict.rawValue) },
+        .number("confidence", "Sure", .fraction, "How sure the verdict is, from 0 to 1.", priority: 45) { $1.confidence($0.conclusion) },
+        .data("reasons", .words, "Codes of the evidence behind the verdict.") { row, _ in .list(row.conclusion.evidence.codes) },
+        .text(
+            "spf_domain", "SPF domain", .domain,
+            "Domain that SPF was checked for, in the results that most of its failed messages share: of the first check that counts; one of the name in HELO counts only where there is none of the envelope's sender.",
+            priority: 70
+        ) { $1.domain($0.spfDomain) },
+        .text(
+            "dkim_domain", "DKIM domain", .domain,
+            "Signing domain in the same results: of the first signature that verified, one of the policy domain's own before others; else of the first one.",
+            priority: 58
+        ) { $1.domain($0.dkimDomain) },
+        .text(
+            "service", "Service", .name,
+            "The first well-known service among the names in the same results that are not the policy domain's own: those that passed before those that did not, SPF before DKIM.",
+            priority: 65
+        ) { $1.text($0.service?.name) },
+        .number("reporters", "Reporters", .reporters, "Distinct reporters of the failed messages.", priority: 42) { row, _ in
+            .integer(row.reporters)
+        },
+        .date("first_day", "First day", .day, "First day with failed messages in the period.", priority: 40) { $1.day($0.firstDay) },
+        .date("last_day", "Last day", .day, "Last day with failed messages in the period.", priority: 50) { $1.day($0.lastDay) },
+        .number("delivered", "Delivered", .messages, "Failed messages with disposition none or pass.", priority: 75) { row, _ in
+            .integer(row.delivered)
+        },
+        .number("quarantined", "Quarantined", .messages, "Failed messages with disposition quarantine.", priority: 35) { row, _ in
+            .integer(row.quarantined)
+        },
+        .number("rejected", "Rejected", .messages, "Failed messages with disposition reject.", priority: 35) { row, _ in
+            .integer(row.rejected)
+        },
+        .text("advice", "Advice", .word, "Which finding of `advise` fits.", priority: 52) { row, _ in .text(row.advice) },
     ]
 
     func run(_ context: Context) throws {

@@ -33,18 +33,41 @@ struct TrendCommand: ContextCommand {
     @OptionGroup var conditions: FailOnOptions
 
     static let fields: [Field<TrendRow>] = [
-        .text("period", "Period", priority: 100, isIdentifier: true) { row, _ in .text(row.label) },
-        .number("messages", "Messages", priority: 90) { row, _ in .integer(row.messages) },
-        .number("passed", "Passed", priority: 30) { row, _ in .integer(row.passed) },
-        .number("failed", "Failed", priority: 80, emphasis: .badWhenPositive) { row, _ in .integer(row.failed) },
-        .number("pass_rate", "Pass rate", priority: 95, emphasis: .goodWhenHigh) { row, _ in .rate(row.passRate) },
-        .number("pass_rate_without_forwarding", "Without fwd", priority: 75, emphasis: .goodWhenHigh) { row, _ in
+        .text(
+            "period", "Period", .text,
+            "The day, week or month: `2026-11-01`, `2026-W45` or `2026-11`; the first and the last may be cut by the period.",
+            priority: 100, isIdentifier: true
+        ) { row, _ in .text(row.label) },
+        .number("messages", "Messages", .messages, "Messages that the reports speak of.", priority: 90) { row, _ in .integer(row.messages)
+        },
+        .number("passed", "Passed", .messages, "Messages with aligned DKIM or SPF.", priority: 30) { row, _ in .integer(row.passed) },
+        .number(
+            "failed", "Failed", .messages, "The others: messages with neither DKIM nor SPF aligned.", priority: 80,
+            emphasis: .badWhenPositive
+        ) { row, _ in .integer(row.failed) },
+        .number(
+            "pass_rate", "Pass rate", .fraction, "Share of the messages that passed: `passed` / `messages`; `null` without messages.",
+            priority: 95, emphasis: .goodWhenHigh
+        ) { row, _ in .rate(row.passRate) },
+        .number(
+            "pass_rate_without_forwarding", "Without fwd", .fraction,
+            "The rate over messages whose verdict is neither `forwarded` nor `mailing-list`, as in `summary`.", priority: 75,
+            emphasis: .goodWhenHigh
+        ) { row, _ in
             .rate(row.passRateWithoutForwarding)
         },
-        .number("reports", "Reports", priority: 50) { row, _ in .integer(row.reports) },
-        .number("sources", "Sources", priority: 60) { row, _ in .integer(row.sources) },
-        .number("new_sources", "New sources", priority: 40) { row, _ in .integer(row.newSources) },
-        Field(Column(key: "bar", title: "Passed", priority: 70, inData: false)) { row, _ in row.passRate.map { .bar($0) } ?? .text("") },
+        .number("reports", "Reports", .reports, "Counted reports whose day (that of their window's middle) lies in it.", priority: 50) {
+            row, _ in .integer(row.reports)
+        },
+        .number("sources", "Sources", .sources, "Pairs of policy domain and source with messages in it.", priority: 60) { row, _ in
+            .integer(row.sources)
+        },
+        .number("new_sources", "New sources", .sources, "Pairs of policy domain and source that nobody reported before.", priority: 40) {
+            row, _ in .integer(row.newSources)
+        },
+        Field(Column(key: "bar", title: "Passed", priority: 70, inData: false), .fraction, "The pass rate, drawn as a bar.") { row, _ in
+            row.passRate.map { .bar($0) } ?? .text("")
+        },
     ]
 
     func run(_ context: Context) throws {

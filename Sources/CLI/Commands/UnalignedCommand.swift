@@ -28,23 +28,43 @@ struct UnalignedCommand: ContextCommand {
     @OptionGroup var conditions: FailOnOptions
 
     static let fields: [Field<UnalignedRow>] = [
-        .text("source", "Source", priority: 100, isIdentifier: true) { row, _ in .text(row.source.description) },
-        .text("domain", "Domain", priority: 55) { $1.domain($0.domain) },
-        .text("header_from", "From", priority: 80) { $1.domain($0.headerFrom) },
-        .number("messages", "Messages", priority: 50) { row, _ in .integer(row.messages) },
-        .number("failed", "Failed", priority: 95, emphasis: .badWhenPositive) { row, _ in .integer(row.failed) },
-        .text("authenticated_as", "Authenticated as", priority: 90) { $1.domain($0.authenticatedAs) },
-        .text("by", "By", priority: 60) { row, _ in .text(row.proof.rawValue) },
-        .text("service", "Service", priority: 85) { $1.text($0.service?.name) },
-        .verdict { row, _ in .text(row.verdict.rawValue) },
-        .number("confidence", "Sure", priority: 70) { $1.confidence($0.conclusion) },
-        .number("reporters", "Reporters", priority: 40) { row, _ in .integer(row.reporters) },
-        .date("first_day", "First day", priority: 45) { $1.day($0.firstDay) },
-        .date("last_day", "Last day", priority: 45) { $1.day($0.lastDay) },
-        .number("delivered", "Delivered", priority: 52) { row, _ in .integer(row.delivered) },
-        .number("quarantined", "Quarantined", priority: 35) { row, _ in .integer(row.quarantined) },
-        .number("rejected", "Rejected", priority: 35) { row, _ in .integer(row.rejected) },
-        .text("advice", "Advice", priority: 65) { row, _ in .text(row.advice) },
+        .text("source", "Source", .address, "Sending address.", priority: 100, isIdentifier: true) { row, _ in .text(row.source.description)
+        },
+        .text("domain", "Domain", .domain, "Policy domain.", priority: 55) { $1.domain($0.domain) },
+        .text("header_from", "From", .domain, "Domain in From.", priority: 80) { $1.domain($0.headerFrom) },
+        .number("messages", "Messages", .messages, "All messages of this source with this domain in From, in the period.", priority: 50) {
+            row, _ in .integer(row.messages)
+        },
+        .number("failed", "Failed", .messages, "Those of them that the row is about.", priority: 95, emphasis: .badWhenPositive) { row, _ in
+            .integer(row.failed)
+        },
+        .text(
+            "authenticated_as", "Authenticated as", .domain,
+            "The other domain, in the results that most of these messages share: that of SPF, else that of the signature.", priority: 90
+        ) { $1.domain($0.authenticatedAs) },
+        .text("by", "By", .word, "How it authenticates as that domain, in the same results: `spf`, `dkim` or `both`.", priority: 60) {
+            row, _ in .text(row.proof.rawValue)
+        },
+        .text("service", "Service", .name, "The service among the names in the same results, as in `top-failures`.", priority: 85) {
+            $1.text($0.service?.name)
+        },
+        .verdict("What these messages are: the verdict of most of them.") { row, _ in .text(row.verdict.rawValue) },
+        .number("confidence", "Sure", .fraction, "As in `sources`.", priority: 70) { $1.confidence($0.conclusion) },
+        .number("reporters", "Reporters", .reporters, "Distinct reporters of these messages.", priority: 40) { row, _ in
+            .integer(row.reporters)
+        },
+        .date("first_day", "First day", .day, "First day with such messages in the period.", priority: 45) { $1.day($0.firstDay) },
+        .date("last_day", "Last day", .day, "Last day with such messages in the period.", priority: 45) { $1.day($0.lastDay) },
+        .number("delivered", "Delivered", .messages, "Such messages with disposition none or pass.", priority: 52) { row, _ in
+            .integer(row.delivered)
+        },
+        .number("quarantined", "Quarantined", .messages, "Such messages with disposition quarantine.", priority: 35) { row, _ in
+            .integer(row.quarantined)
+        },
+        .number("rejected", "Rejected", .messages, "Such messages with disposition reject.", priority: 35) { row, _ in
+            .integer(row.rejected)
+        },
+        .text("advice", "Advice", .word, "As in `sources`.", priority: 65) { row, _ in .text(row.advice) },
     ]
 
     func run(_ context: Context) throws {

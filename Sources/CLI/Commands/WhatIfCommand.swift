@@ -72,18 +72,40 @@ struct WhatIfCommand: ContextCommand {
     private static let usualLimit = (below: 10, alone: 20)
 
     static let fields: [Field<WhatIfRow>] = [
-        .text("verdict", "Verdict", priority: 95, isIdentifier: true) { row, _ in .text(row.verdict.rawValue) },
-        .text("source", "Source", priority: 100, isIdentifier: true) { row, _ in row.source.map { .text($0.description) } ?? .none },
-        .text("domain", "Domain", priority: 80) { $1.domain($0.domain) },
-        .text("service", "Service", priority: 70) { $1.text($0.service) },
-        .number("messages", "Messages", priority: 75) { row, _ in .integer(row.figures.messages) },
-        .number("delivered_now", "Delivered now", priority: 85) { row, _ in .integer(row.figures.deliveredNow) },
-        .number("not_delivered", "Would not be", priority: 95, emphasis: .badWhenPositive) { row, _ in .integer(row.figures.notDelivered) },
-        .number("passes_now", "Passes now", priority: 60) { row, _ in .integer(row.figures.passesNow) },
-        .number("would_fail", "Would fail", priority: 90, emphasis: .badWhenPositive) { row, _ in .integer(row.figures.wouldFail) },
-        .number("overridden", "Exceptions", priority: 65) { row, _ in .integer(row.figures.overridden) },
-        .number("newly_delivered", "Newly delivered", priority: 65) { row, _ in .integer(row.figures.newlyDelivered) },
-        .number("would_pass", "Would pass", priority: 65) { row, _ in .integer(row.figures.wouldPass) },
+        .text("verdict", "Verdict", .word, "What the messages are.", priority: 95, isIdentifier: true) { row, _ in
+            .text(row.verdict.rawValue)
+        },
+        .text("source", "Source", .address, "Sending address; `null` in a row for a whole verdict.", priority: 100, isIdentifier: true) {
+            row, _ in row.source.map { .text($0.description) } ?? .none
+        },
+        .text("domain", "Domain", .domain, "Policy domain; `null` in a row for a whole verdict.", priority: 80) { $1.domain($0.domain) },
+        .text("service", "Service", .name, "The known service behind the source.", priority: 70) { $1.text($0.service) },
+        .number("messages", "Messages", .messages, "Messages in the period.", priority: 75) { row, _ in .integer(row.figures.messages) },
+        .number(
+            "delivered_now", "Delivered now", .messages,
+            "Messages with disposition none or pass, also where that was an exception or a sample.", priority: 85
+        ) { row, _ in .integer(row.figures.deliveredNow) },
+        .number(
+            "not_delivered", "Would not be", .messages, "Those of `delivered_now` that would not be.", priority: 95,
+            emphasis: .badWhenPositive
+        ) { row, _ in .integer(row.figures.notDelivered) },
+        .number("passes_now", "Passes now", .messages, "Messages that pass DMARC now.", priority: 60) { row, _ in
+            .integer(row.figures.passesNow)
+        },
+        .number("would_fail", "Would fail", .messages, "Those of `passes_now` that would fail.", priority: 90, emphasis: .badWhenPositive) {
+            row, _ in .integer(row.figures.wouldFail)
+        },
+        .number(
+            "overridden", "Exceptions", .messages,
+            "Those of `not_delivered` for which the receiver made an exception (`forwarded`, `trusted_forwarder`, `mailing_list`, `local_policy`): it may do so again.",
+            priority: 65
+        ) { row, _ in .integer(row.figures.overridden) },
+        .number("newly_delivered", "Newly delivered", .messages, "Messages that are not delivered now, and would be.", priority: 65) {
+            row, _ in .integer(row.figures.newlyDelivered)
+        },
+        .number("would_pass", "Would pass", .messages, "Messages that fail now, and would pass.", priority: 65) { row, _ in
+            .integer(row.figures.wouldPass)
+        },
     ]
 
     private var settings: WhatIfSettings {
